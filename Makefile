@@ -1,0 +1,65 @@
+# make build | demo | test | bench | bench-quick | lint | format | clean
+#
+# Each target makes .venv/, installs what constraints.txt pins, and builds against the TensorFlow
+# there; nothing is done twice. CMAKE_ARGS is passed on to CMake.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+
+# The GPU wheel where a driver sees a GPU, else the CPU wheel.
+TENSORFLOW ?= $(if $(shell nvidia-smi -L 2>/dev/null),tensorflow-gpu,tensorflow-cpu)
+
+ENVIRONMENT := $(VENV)/.installed-$(TENSORFLOW)
+LIBRARY := build/.built
+NATIVE_SOURCES := $(shell find cc cmake -type f) CMakeLists.txt setup.py pyproject.toml VERSION
+CXX_FILES := $(shell find cc -name '*.h' -o -name '*.cc')
+CMAKE_FILES := $(shell find . -name CMakeLists.txt -not -path './$(VENV)/*' -not -path './build/*') \
+  $(wildcard cmake/*.cmake)
+
+.PHONY: build demo test bench bench-quick lint format clean
+build: $(LIBRARY)
+
+$(ENVIRONMENT): constraints.txt pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install --quiet --constraint constraints.txt --upgrade pip
+	$(PIP) install --quiet --constraint constraints.txt --group $(TENSORFLOW) --group dev
+	@touch $@
+
+# Interrupted or failed builds leave no stamp, and start again where they stopped.
+$(LIBRARY): $(ENVIRONMENT) $(NATIVE_SOURCES)
+	@echo "Building the native library (a few minutes the first time) ..."
+	@mkdir -p $(@D)
+	@$(PIP) install --verbose --no-build-isolation --no-deps --editable . > build/build.log 2>&1 \
+	  || { cat build/build.log; exit 1; }
+	@grep -o "TensorFlow [0-9].*, ABI .*" build/build.log || true
+	@touch $@
+
+demo: $(LIBRARY)
+	$(BIN)/python examples/train_audio_classifier.py train
+
+test: lint $(LIBRARY)
+	$(BIN)/python -m pytest
+
+bench: $(LIBRARY)
+	$(BIN)/python -m benchmarks.run
+
+bench-quick: $(LIBRARY)
+	$(BIN)/python -m benchmarks.run --quick
+
+lint: $(ENVIRONMENT)
+	$(BIN)/ruff check --quiet
+	$(BIN)/ruff format --quiet --check
+	$(BIN)/clang-format --dry-run --Werror $(CXX_FILES)
+	$(BIN)/gersemi --quiet --check $(CMAKE_FILES)
+	$(BIN)/codespell
+
+format: $(ENVIRONMENT)
+	$(BIN)/ruff check --quiet --fix
+	$(BIN)/ruff format --quiet
+	$(BIN)/clang-format -i $(CXX_FILES)
+	$(BIN)/gersemi --in-place $(CMAKE_FILES)
+
+clean:
+	rm -rf build output python/statpool/*.so python/*.egg-info

@@ -1,0 +1,122 @@
+#include "cc/core/statistics.h"
+
+#include <charconv>
+#include <cmath>
+#include <sstream>
+
+namespace statpool {
+namespace core {
+namespace {
+
+std::string Quoted(const std::vector<std::string>& names) {
+  std::string text = "[";
+  for (const std::string& name : names) {
+    if (text.size() > 1) text += ", ";
+    text += "'" + name + "'";
+  }
+  return text + "]";
+}
+
+int IndexOf(const std::string& name) {
+  const std::vector<std::string>& names = StatisticNames();
+  for (int i = 0; i < kStatisticCount; ++i) {
+    if (names[i] == name) return i;
+  }
+  return -1;
+}
+
+}  // namespace
+
+const std::vector<std::string>& StatisticNames() {
+  static const auto* names = new std::vector<std::string>{"mean", "max", "min", "l2", "rms", "std"};
+  return *names;
+}
+
+std::string ParseStatistics(const std::vector<std::string>& names, StatisticList* statistics) {
+  statistics->size = 0;
+  if (names.empty()) {
+    return "statistics must name at least one of " + Quoted(StatisticNames()) + ", got []";
+  }
+  bool seen[kStatisticCount] = {};
+  for (const std::string& name : names) {
+    const int index = IndexOf(name);
+    if (index < 0) {
+      return "statistics must be among " + Quoted(StatisticNames()) + ", got '" + name + "'";
+    }
+    if (seen[index]) {
+      return "statistics must not repeat a name, got '" + name + "' twice in " + Quoted(names);
+    }
+    seen[index] = true;
+    statistics->items[statistics->size++] = static_cast<Statistic>(index);
+  }
+  return "";
+}
+
+std::string ParseLayout(const std::string& data_format, Layout* layout) {
+  *layout = data_format == "channels_first" ? Layout::kChannelsFirst : Layout::kChannelsLast;
+  if (data_format == "channels_first" || data_format == "channels_last") return "";
+  return "data_format must be 'channels_last' or 'channels_first', got '" + data_format + "'";
+}
+
+std::string ParseEpsilon(const std::string& text, double* epsilon) {
+  const char* end = text.data() + text.size();
+  const auto parsed = std::from_chars(text.data(), end, *epsilon);
+  if (parsed.ec == std::errc() && parsed.ptr == end) return CheckEpsilon(*epsilon);
+  return "epsilon must be a decimal number such as '1e-12', got '" + text + "'";
+}
+
+std::string CheckEpsilon(double epsilon) {
+  if (std::isfinite(epsilon) && epsilon >= 0) return "";
+  std::ostringstream text;
+  text << "epsilon must be finite and >= 0, got " << epsilon;
+  return text.str();
+}
+
+std::string CheckLengths(const int64_t* lengths, const Shape& shape) {
+  for (int64_t b = 0; b < shape.batch; ++b) {
+    if (lengths[b] < 0 || lengths[b] > shape.time) {
+      return "lengths must lie in [0, T] = [0, " + std::to_string(shape.time) + "], got " +
+             std::to_string(lengths[b]) + " for example " + std::to_string(b);
+    }
+  }
+  return "";
+}
+
+PlaneList SavedPlanes(const StatisticList& statistics) {
+  bool needed[kPlaneCount] = {};
+  const auto need = [&needed](Plane plane) { needed[static_cast<int>(plane)] = true; };
+  for (int i = 0; i < statistics.size; ++i) {
+    switch (statistics.items[i]) {
+      case Statistic::kMean:
+        need(Plane::kMean);
+        break;
+      case Statistic::kMax:
+        need(Plane::kMax);
+        need(Plane::kMaxCount);
+        break;
+      case Statistic::kMin:
+        need(Plane::kMin);
+        need(Plane::kMinCount);
+        break;
+      case Statistic::kL2:
+        need(Plane::kL2);
+        break;
+      case Statistic::kRms:
+        need(Plane::kRms);
+        break;
+      case Statistic::kStd:
+        need(Plane::kMean);
+        need(Plane::kMeanResidual);
+        need(Plane::kStd);
+        break;
+    }
+  }
+  PlaneList planes = {};
+  for (int i = 0; i < kPlaneCount; ++i) {
+    if (needed[i]) planes.items[planes.size++] = static_cast<Plane>(i);
+  }
+  return planes;
+}
+
+}  // namespace core
+}  // namespace statpool

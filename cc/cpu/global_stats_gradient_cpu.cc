@@ -1,0 +1,62 @@
+#include "cc/cpu/global_stats_gradient_cpu.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "cc/core/statistics.h"
+#include "cc/cpu/cost.h"
+#include "cc/cpu/full_precision.h"
+#include "cc/cpu/plan.h"
+
+namespace statpool {
+namespace cpu {
+namespace {
+
+// A gradient of this size will not be in any cache when its reader comes.
+constexpr int64_t kStreamingBytes = int64_t{32} << 20;
+
+// Valid steps of each example.
+std::vector<int64_t> CountSteps(const bool* mask, const int64_t* lengths,
+                                const core::Shape& shape) {
+  std::vector<int64_t> counts(shape.batch);
+  for (int64_t b = 0; b < shape.batch; ++b) {
+    const bool* row = mask + b * shape.time;
+    counts[b] = std::count(row, row + (lengths == nullptr ? shape.time : lengths[b]), true);
+  }
+  return counts;
+}
+
+}  // namespace
+
+void GlobalStatsGradient(void* dx, const void* upstream, const void* x, const void* saved,
+                         const bool* mask, const int64_t* lengths, const core::Problem& problem,
+                         core::DType dtype, core::DType out_dtype,
+                         const InstructionSet& instruction_set, const ParallelFor& parallel_for) {
+  const core::Shape& shape = problem.shape;
+  if (shape.time == 0) return;  // dx is empty
+  std::vector<int64_t> counts;
+  if (mask != nullptr) counts = CountSteps(mask, lengths, shape);
+  const Plan plan = MakePlan(problem, dtype);
+  const int64_t bytes = shape.batch * shape.time * shape.channels * BytesOf(dtype);
+  const GradientArguments arguments = {dx,
+                                       upstream,
+                                       x,
+                                       saved,
+                                       mask,
+                                       lengths,
+                                       mask == nullptr ? nullptr : counts.data(),
+                                       problem,
+                                       dtype,
+                                       out_dtype,
+                                       core::SavedPlanes(problem.statistics),
+                                       plan,
+                                       bytes >= kStreamingBytes};
+  const Kernels& kernels = instruction_set.kernels(dtype);
+  parallel_for(plan.units, GradientUnitCost(plan, dtype), [&](int64_t begin, int64_t end) {
+    const ScopedFullPrecision full_precision;
+    kernels.gradient(arguments, begin, end);
+  });
+}
+
+}  // namespace cpu
+}  // namespace statpool

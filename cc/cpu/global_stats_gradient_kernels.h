@@ -1,0 +1,244 @@
+// Gradient: one more read of x, one write of dx.
+//
+// One unit owns a tile of channels of one example over one split of time, as in the forward pass.
+// The coefficients of each lane are computed once; where rows are folded they are repeated.
+#ifndef STATPOOL_CPU_GLOBAL_STATS_GRADIENT_KERNELS_H_
+#define STATPOOL_CPU_GLOBAL_STATS_GRADIENT_KERNELS_H_
+
+#include "cc/core/gradient.h"
+#include "cc/cpu/kernels.h"
+#include "cc/cpu/steps.h"
+#include "cc/cpu/tile.h"
+
+namespace statpool {
+namespace cpu {
+namespace {
+
+constexpr int kGradientRows = 4;  // rows that share one load of their lanes' coefficients
+
+// ------------------------------------------------------------------------------------------------
+// Coefficients of a tile
+
+template <typename Compute>
+struct GradientTile {
+  alignas(64) double constant[kTileLanes];
+  alignas(64) double slope[kTileLanes];
+  alignas(64) double central_slope[kTileLanes];
+  alignas(64) double mean[kTileLanes];
+  alignas(64) Compute max[kTileLanes];
+  alignas(64) Compute max_share[kTileLanes];
+  alignas(64) Compute min[kTileLanes];
+  alignas(64) Compute min_share[kTileLanes];
+
+  void Set(int64_t lane, const core::GradientCoefficients& k) {
+    constant[lane] = k.constant;
+    slope[lane] = k.slope;
+    central_slope[lane] = k.central_slope;
+    mean[lane] = k.mean;
+    max[lane] = static_cast<Compute>(k.max);
+    max_share[lane] = static_cast<Compute>(k.max_share);
+    min[lane] = static_cast<Compute>(k.min);
+    min_share[lane] = static_cast<Compute>(k.min_share);
+  }
+};
+
+template <typename T>
+core::GradientCoefficients ChannelCoefficients(const GradientArguments& a, int64_t b, int64_t c,
+                                               int64_t count) {
+  const core::StatisticList& statistics = a.problem.statistics;
+  const int64_t channels = a.problem.shape.channels;
+  const auto upstream = [&](int i) -> double {
+    const int64_t from = (b * statistics.size + i) * channels + c;
+    if constexpr (sizeof(T) == 2) {
+      if (a.out_dtype == core::DType::kFloat32) return static_cast<const float*>(a.upstream)[from];
+    }
+    return core::ToCompute(static_cast<const T*>(a.upstream)[from]);
+  };
+  const auto saved = [&](int i) -> double {
+    return static_cast<const core::ComputeType<T>*>(
+        a.saved)[(b * a.planes.size + i) * channels + c];
+  };
+  return core::CoefficientsOf(statistics, a.planes, count, upstream, saved);
+}
+
+template <typename T>
+void FillTile(const GradientArguments& a, int64_t b, int64_t first_channel, int64_t channels,
+              int64_t fold, int64_t count, GradientTile<core::ComputeType<T>>* tile) {
+  for (int64_t c = 0; c < channels; ++c) {
+    const auto coefficients = ChannelCoefficients<T>(a, b, first_channel + c, count);
+    for (int64_t k = 0; k < fold; ++k) tile->Set(k * channels + c, coefficients);
+  }
+}
+
+// ------------------------------------------------------------------------------------------------
+// Rows
+
+template <int N, int kRows, bool kStreaming, typename T, typename Compute>
+STATPOOL_INLINE void GradientLanes(T* const* dx, const T* const* x, int64_t i,
+                                   const core::GradientTerms& terms,
+                                   const GradientTile<Compute>& tile) {
+  using D = Vec<double, N>;
+  using V = Vec<Compute, N>;
+  V v[kRows] = {};
+  V result[kRows];
+  if (terms.slope || terms.central || terms.max || terms.min) {
+    for (int r = 0; r < kRows; ++r) v[r] = Load<N>(x[r] + i);
+  }
+  const D constant = terms.constant ? LoadRaw<D>(tile.constant + i) : D{};
+  D smooth[kRows];
+  for (int r = 0; r < kRows; ++r) smooth[r] = constant;
+  if (terms.slope) {
+    const D slope = LoadRaw<D>(tile.slope + i);
+    for (int r = 0; r < kRows; ++r) smooth[r] += slope * Convert<double, N>(v[r]);
+  }
+  if (terms.central) {
+    const D slope = LoadRaw<D>(tile.central_slope + i);
+    const D mean = LoadRaw<D>(tile.mean + i);
+    for (int r = 0; r < kRows; ++r) smooth[r] += slope * (Convert<double, N>(v[r]) - mean);
+  }
+  for (int r = 0; r < kRows; ++r) result[r] = Convert<Compute, N>(smooth[r]);
+  const auto add_share = [&](const Compute* extreme, const Compute* share) {
+    const V target = LoadRaw<V>(extreme + i);
+    const V value = LoadRaw<V>(share + i);
+    const V otherwise = (target != target) ? target : V{};  // NaN equals nothing, yet passes on
+    for (int r = 0; r < kRows; ++r) {
+      result[r] += (v[r] == target) ? value : otherwise;
+    }
+  };
+  if (terms.max) add_share(tile.max, tile.max_share);
+  if (terms.min) add_share(tile.min, tile.min_share);
+  for (int r = 0; r < kRows; ++r) {
+    if constexpr (kStreaming && N == kLanes<Compute>) {
+      StoreStreaming(Round<T, N>(result[r]), dx[r] + i);
+    } else {
+      StoreRaw(Round<T, N>(result[r]), dx[r] + i);
+    }
+  }
+}
+
+template <int kRows, bool kStreaming, typename T, typename Compute>
+STATPOOL_INLINE void GradientChunk(T* const* dx, const T* const* x, int64_t width,
+                                   const core::GradientTerms& terms,
+                                   const GradientTile<Compute>& tile) {
+  ForLanes<kLanes<Compute>>(width, [&](auto lanes, int64_t i) __attribute__((always_inline)) {
+    GradientLanes<decltype(lanes)::value, kRows, kStreaming>(dx, x, i, terms, tile);
+  });
+}
+
+// Rows [0, rows), `stride` elements apart.
+template <bool kStreaming, typename T, typename Compute>
+void GradientRows(T* dx, const T* x, int64_t rows, int64_t width, int64_t stride,
+                  const core::GradientTerms& terms, const GradientTile<Compute>& tile) {
+  int64_t row = 0;
+  for (; row + kGradientRows <= rows; row += kGradientRows) {
+    T* to[kGradientRows];
+    const T* from[kGradientRows];
+    for (int r = 0; r < kGradientRows; ++r) {
+      to[r] = dx + (row + r) * stride;
+      from[r] = x + (row + r) * stride;
+    }
+    GradientChunk<kGradientRows, kStreaming>(to, from, width, terms, tile);
+  }
+  for (; row < rows; ++row) {
+    T* to = dx + row * stride;
+    const T* from = x + row * stride;
+    GradientChunk<1, kStreaming>(&to, &from, width, terms, tile);
+  }
+}
+
+// Streaming stores need every whole vector aligned: rows, their distance and the tile's start.
+template <typename T>
+bool StoresAreAligned(const T* dx, int64_t stride) {
+  constexpr int64_t kStoreBytes = kLanes<core::ComputeType<T>> * sizeof(T);
+  return reinterpret_cast<uintptr_t>(dx) % kStoreBytes == 0 &&
+         stride * sizeof(T) % kStoreBytes == 0;
+}
+
+// `steps` valid steps that follow one another.
+template <typename T>
+void GradientSteps(const GradientArguments& a, T* dx, const T* x, int64_t steps, int64_t width,
+                   int64_t stride, int64_t fold, const core::GradientTerms& terms,
+                   const GradientTile<core::ComputeType<T>>& tile) {
+  const int64_t rows = steps / fold;
+  const int64_t row_stride = stride * fold;
+  if (a.streaming && StoresAreAligned(dx, row_stride)) {
+    GradientRows<true>(dx, x, rows, width * fold, row_stride, terms, tile);
+    StreamingFence();
+  } else {
+    GradientRows<false>(dx, x, rows, width * fold, row_stride, terms, tile);
+  }
+  const int64_t done = rows * row_stride;
+  const int64_t rest = steps % fold * width;
+  if (rest > 0) GradientRows<false>(dx + done, x + done, 1, rest, row_stride, terms, tile);
+}
+
+template <typename T>
+void ZeroSteps(T* dx, int64_t steps, int64_t width, int64_t stride) {
+  if (steps <= 0) return;
+  if (width == stride) {
+    std::memset(dx, 0, steps * width * sizeof(T));
+    return;
+  }
+  for (int64_t t = 0; t < steps; ++t) std::memset(dx + t * stride, 0, width * sizeof(T));
+}
+
+// ------------------------------------------------------------------------------------------------
+// Units
+
+// The first step from t on, below end, whose mask differs from keep.
+inline int64_t RunEnd(const bool* mask, bool keep, int64_t t, int64_t end) {
+  while (t < end && mask[t] == keep) ++t;
+  return t;
+}
+
+// Steps [first_step, end_step) of a slab whose step t lies at t * stride.
+template <typename T>
+void GradientSlab(const GradientArguments& a, const Unit& unit, int64_t offset, int64_t width,
+                  int64_t stride, int64_t end, const core::GradientTerms& terms,
+                  const GradientTile<core::ComputeType<T>>& tile) {
+  T* dx = static_cast<T*>(a.dx) + offset;
+  const T* x = static_cast<const T*>(a.x) + offset;
+  const bool* mask = a.mask == nullptr ? nullptr : a.mask + unit.b * a.problem.shape.time;
+  const int64_t valid_end = std::clamp(end, unit.first_step, unit.end_step);
+  for (int64_t t = unit.first_step; t < valid_end;) {
+    const bool keep = mask == nullptr || mask[t];
+    const int64_t run_end = mask == nullptr ? valid_end : RunEnd(mask, keep, t, valid_end);
+    if (keep) {
+      GradientSteps(a, dx + t * stride, x + t * stride, run_end - t, width, stride, a.plan.fold,
+                    terms, tile);
+    } else {
+      ZeroSteps(dx + t * stride, run_end - t, width, stride);
+    }
+    t = run_end;
+  }
+  ZeroSteps(dx + valid_end * stride, unit.end_step - valid_end, width, stride);
+}
+
+template <typename T>
+void GradientUnits(const GradientArguments& a, int64_t begin, int64_t end) {
+  const core::Shape& shape = a.problem.shape;
+  const core::GradientTerms terms = core::GradientTermsOf(a.problem.statistics);
+  GradientTile<core::ComputeType<T>> tile;
+  for (int64_t index = begin; index < end; ++index) {
+    const Unit unit = UnitOf(a.plan, shape, index);
+    const int64_t example_end = EndOfExample(a.lengths, unit.b, shape);
+    const int64_t count = a.counts == nullptr ? example_end : a.counts[unit.b];
+    const int64_t example = unit.b * shape.time * shape.channels;
+    if (a.problem.layout == core::Layout::kChannelsLast) {
+      FillTile<T>(a, unit.b, unit.first_channel, unit.channels, a.plan.fold, count, &tile);
+      GradientSlab<T>(a, unit, example + unit.first_channel, unit.channels, shape.channels,
+                      example_end, terms, tile);
+      continue;
+    }
+    for (int64_t c = unit.first_channel; c < unit.first_channel + unit.channels; ++c) {
+      FillTile<T>(a, unit.b, c, 1, a.plan.fold, count, &tile);
+      GradientSlab<T>(a, unit, example + c * shape.time, 1, 1, example_end, terms, tile);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace cpu
+}  // namespace statpool
+
+#endif  // STATPOOL_CPU_GLOBAL_STATS_GRADIENT_KERNELS_H_

@@ -1,0 +1,64 @@
+#include "cc/cpu/instruction_set.h"
+
+namespace statpool {
+namespace cpu {
+
+// Each is kernels_isa.cc, compiled with its own flags.
+const Kernels& KernelsBaseline(core::DType dtype);
+#if defined(__x86_64__)
+const Kernels& KernelsAvx2(core::DType dtype);
+const Kernels& KernelsAvx512(core::DType dtype);
+#endif
+
+namespace {
+
+bool SupportsBaseline() { return true; }
+
+#if defined(__x86_64__)
+bool SupportsAvx2() {
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+         __builtin_cpu_supports("f16c");
+}
+
+bool SupportsAvx512() {
+  return SupportsAvx2() && __builtin_cpu_supports("avx512f") &&
+         __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+         __builtin_cpu_supports("avx512vl");
+}
+
+constexpr char kBaselineName[] = "x86-64";
+#else
+constexpr char kBaselineName[] = "generic";
+#endif
+
+}  // namespace
+
+const std::vector<InstructionSet>& CompiledInstructionSets() {
+  static const auto* sets = new std::vector<InstructionSet>{
+#if defined(__x86_64__)
+      {"avx512", &SupportsAvx512, &KernelsAvx512},
+      {"avx2", &SupportsAvx2, &KernelsAvx2},
+#endif
+      {kBaselineName, &SupportsBaseline, &KernelsBaseline},
+  };
+  return *sets;
+}
+
+const InstructionSet& BestInstructionSet() {
+  static const InstructionSet* best = [] {
+    const InstructionSet* first = &CompiledInstructionSets().front();
+    while (!first->is_supported()) ++first;
+    return first;
+  }();
+  return *best;
+}
+
+const InstructionSet* FindInstructionSet(const std::string& name) {
+  for (const InstructionSet& set : CompiledInstructionSets()) {
+    if (set.name == name && set.is_supported()) return &set;
+  }
+  return nullptr;
+}
+
+}  // namespace cpu
+}  // namespace statpool

@@ -1,0 +1,31 @@
+// The instruction sets that this build carries kernels for, and the choice among them.
+#ifndef STATPOOL_CPU_INSTRUCTION_SET_H_
+#define STATPOOL_CPU_INSTRUCTION_SET_H_
+
+#include <string>
+#include <vector>
+
+#include "cc/cpu/kernels.h"
+
+namespace statpool {
+namespace cpu {
+
+struct InstructionSet {
+  const char* name;
+  bool (*is_supported)();
+  const Kernels& (*kernels)(core::DType);
+};
+
+// Everything compiled in, best first.
+const std::vector<InstructionSet>& CompiledInstructionSets();
+
+// The best one that this processor supports.
+const InstructionSet& BestInstructionSet();
+
+// The supported one of that name, null if there is none.
+const InstructionSet* FindInstructionSet(const std::string& name);
+
+}  // namespace cpu
+}  // namespace statpool
+
+#endif  // STATPOOL_CPU_INSTRUCTION_SET_H_

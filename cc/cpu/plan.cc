@@ -1,0 +1,65 @@
+#include "cc/cpu/plan.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include "cc/core/moments.h"
+
+namespace statpool {
+namespace cpu {
+namespace {
+
+constexpr int64_t kTileLanes = 512;         // as cc/cpu/tile.h
+constexpr int64_t kRowLanes = 16;           // lanes that fill every instruction set's vectors
+constexpr int64_t kMinRows = 8;             // fewer rows than a chunk make folding a loss
+constexpr int64_t kEnoughUnits = 32;        // keeps many cores busy; more splits only cost joins
+constexpr int64_t kUnitElements = 1 << 15;  // below this a unit is not worth a thread
+constexpr int64_t kMaxSteps = 1 << 30;      // lane counters are 32 bits wide
+
+int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+// Narrow rows waste vector lanes. A dense [T, C] slab is also a dense [T / k, k * C] one: k is the
+// smallest factor that makes its rows a multiple of kRowLanes, as long as enough rows remain.
+int64_t Fold(const core::Shape& shape, int64_t row_channels) {
+  if (row_channels >= 2 * kRowLanes) return 1;
+  int64_t fold = kRowLanes / std::gcd(row_channels, kRowLanes);
+  while (fold > 1 && shape.time < fold * kMinRows) fold /= 2;
+  return fold;
+}
+
+}  // namespace
+
+Plan MakePlan(const core::Problem& problem, core::DType) {
+  const core::Shape& shape = problem.shape;
+  Plan plan = {1, 1, 0, 1, 0, 0};
+  if (shape.batch == 0 || shape.channels == 0) return plan;
+  const int64_t time = std::max<int64_t>(shape.time, 1);
+  if (problem.layout == core::Layout::kChannelsLast) {
+    plan.fold = Fold(shape, shape.channels);
+    plan.channels_per_tile = std::min(shape.channels, kTileLanes);
+  } else {
+    plan.fold = Fold(shape, 1);
+    plan.channels_per_tile = std::clamp<int64_t>(kUnitElements / time, 1, shape.channels);
+  }
+  plan.tiles = CeilDiv(shape.channels, plan.channels_per_tile);
+  const int64_t unsplit_units = shape.batch * plan.tiles;
+  const int64_t unit_elements = time * plan.channels_per_tile;
+  const int64_t wanted =
+      std::min(CeilDiv(kEnoughUnits, unsplit_units), unit_elements / kUnitElements);
+  const int64_t splits = std::max({wanted, CeilDiv(time, kMaxSteps), int64_t{1}});
+  const int64_t chunk = plan.fold * kMinRows;  // splits begin at whole chunks
+  plan.steps_per_split = CeilDiv(CeilDiv(time, splits), chunk) * chunk;
+  plan.splits = CeilDiv(time, plan.steps_per_split);
+  plan.units = unsplit_units * plan.splits;
+  return plan;
+}
+
+int64_t WorkspaceBytes(const core::Problem& problem, core::DType dtype) {
+  const Plan plan = MakePlan(problem, dtype);
+  if (plan.splits <= 1) return 0;
+  return plan.splits * problem.shape.batch * problem.shape.channels *
+         static_cast<int64_t>(sizeof(core::Moments));
+}
+
+}  // namespace cpu
+}  // namespace statpool

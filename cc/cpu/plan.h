@@ -1,0 +1,30 @@
+// How a pooling call is cut into units of work: plain data, a function of the problem alone, so
+// that the result never depends on the number of threads.
+#ifndef STATPOOL_CPU_PLAN_H_
+#define STATPOOL_CPU_PLAN_H_
+
+#include <cstdint>
+
+#include "cc/core/problem.h"
+
+namespace statpool {
+namespace cpu {
+
+struct Plan {
+  int64_t fold;               // consecutive steps that share a row of the tile, each in its lanes
+  int64_t channels_per_tile;  // channels that one unit owns
+  int64_t tiles;              // units along C
+  int64_t steps_per_split;    // steps that one unit owns
+  int64_t splits;             // units along T; more than one leaves partial moments to be joined
+  int64_t units;              // batch * tiles * splits
+};
+
+Plan MakePlan(const core::Problem& problem, core::DType dtype);
+
+// Doubles as the two-call protocol's first call: bytes of workspace that a forward pass needs.
+int64_t WorkspaceBytes(const core::Problem& problem, core::DType dtype);
+
+}  // namespace cpu
+}  // namespace statpool
+
+#endif  // STATPOOL_CPU_PLAN_H_

@@ -1,0 +1,171 @@
+// Vectors of N lanes through the compiler's vector extension, and how the four storage types
+// enter and leave them. One instruction set per translation unit: what the flags allow is used.
+#ifndef STATPOOL_CPU_SIMD_H_
+#define STATPOOL_CPU_SIMD_H_
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+#include <cstdint>
+#include <cstring>
+#include <type_traits>
+
+#include "cc/core/float16.h"
+
+#define STATPOOL_INLINE static inline __attribute__((always_inline))
+
+namespace statpool {
+namespace cpu {
+namespace {
+
+template <typename E, int N>
+struct VecOf {
+  typedef E type __attribute__((vector_size(sizeof(E) * N)));
+};
+template <typename E, int N>
+using Vec = typename VecOf<E, N>::type;
+
+#if defined(__AVX512F__)
+constexpr int kVectorBytes = 64;
+#elif defined(__AVX2__)
+constexpr int kVectorBytes = 32;
+#else
+constexpr int kVectorBytes = 16;
+#endif
+
+// Lanes of the widest vector of type E.
+template <typename E>
+constexpr int kLanes = kVectorBytes / static_cast<int>(sizeof(E));
+
+template <typename V, typename P>
+STATPOOL_INLINE V LoadRaw(const P* from) {
+  V value;
+  std::memcpy(&value, from, sizeof value);
+  return value;
+}
+
+template <typename V, typename P>
+STATPOOL_INLINE void StoreRaw(const V& value, P* to) {
+  std::memcpy(to, &value, sizeof value);
+}
+
+template <typename To, typename From>
+STATPOOL_INLINE To BitCast(const From& from) {
+  static_assert(sizeof(To) == sizeof(From), "bit casts keep the size");
+  To to;
+  std::memcpy(&to, &from, sizeof to);
+  return to;
+}
+
+template <typename E, int N, typename V>
+STATPOOL_INLINE Vec<E, N> Convert(const V& value) {
+  return __builtin_convertvector(value, Vec<E, N>);
+}
+
+template <int N>
+STATPOOL_INLINE Vec<float, N> Load(const float* from) {
+  return LoadRaw<Vec<float, N>>(from);
+}
+
+template <int N>
+STATPOOL_INLINE Vec<double, N> Load(const double* from) {
+  return LoadRaw<Vec<double, N>>(from);
+}
+
+template <int N>
+STATPOOL_INLINE Vec<float, N> Load(const core::BFloat16* from) {
+  const auto bits = Convert<uint32_t, N>(LoadRaw<Vec<uint16_t, N>>(from));
+  return BitCast<Vec<float, N>>(bits << 16);
+}
+
+template <int N>
+STATPOOL_INLINE Vec<float, N> Load(const core::Float16* from) {
+#if defined(__AVX512F__)
+  if constexpr (N == 16) {
+    return (Vec<float, N>)_mm512_cvtph_ps(LoadRaw<__m256i>(from));
+  }
+#endif
+#if defined(__F16C__)
+  if constexpr (N == 8) return (Vec<float, N>)_mm256_cvtph_ps(LoadRaw<__m128i>(from));
+#endif
+  // As core::ToCompute(Float16), lane by lane.
+  const auto bits = Convert<uint32_t, N>(LoadRaw<Vec<uint16_t, N>>(from));
+  const auto magnitude = (bits & 0x7fffu) << 13;
+  const auto finite = BitCast<Vec<uint32_t, N>>(BitCast<Vec<float, N>>(magnitude) * 0x1p112f);
+  const auto value = magnitude >= (0x7c00u << 13) ? magnitude | 0x7f800000u : finite;
+  return BitCast<Vec<float, N>>(value | (bits & 0x8000u) << 16);
+}
+
+// Rounds a compute vector to N stored values.
+template <typename T, int N>
+STATPOOL_INLINE auto Round(const Vec<core::ComputeType<T>, N>& value) {
+  if constexpr (std::is_same_v<T, core::BFloat16>) {
+    const auto bits = BitCast<Vec<uint32_t, N>>(value);
+    const auto rounded = (bits + 0x7fffu + (bits >> 16 & 1u)) >> 16;
+    const auto quiet = bits >> 16 | 0x40u;
+    return Convert<uint16_t, N>((bits & 0x7fffffffu) > 0x7f800000u ? quiet : rounded);
+  } else if constexpr (std::is_same_v<T, core::Float16>) {
+#if defined(__AVX512F__)
+    if constexpr (N == 16) {
+      return (Vec<uint16_t, N>)_mm512_cvtps_ph((__m512)value, _MM_FROUND_TO_NEAREST_INT);
+    }
+#endif
+#if defined(__F16C__)
+    if constexpr (N == 8) {
+      return (Vec<uint16_t, N>)_mm256_cvtps_ph((__m256)value, _MM_FROUND_TO_NEAREST_INT);
+    }
+#endif
+    Vec<uint16_t, N> bits = {};
+    for (int i = 0; i < N; ++i) {
+      core::Float16 one;
+      core::StoreRounded(static_cast<double>(value[i]), &one);
+      bits[i] = one.bits;
+    }
+    return bits;
+  } else {
+    return value;
+  }
+}
+
+// A store that bypasses the caches where the vector is a whole register and `to` is aligned.
+template <typename V, typename P>
+STATPOOL_INLINE void StoreStreaming(const V& value, P* to) {
+#if defined(__x86_64__)
+  if constexpr (sizeof(V) == 16) {
+    return _mm_stream_si128(reinterpret_cast<__m128i*>(to), BitCast<__m128i>(value));
+  }
+#endif
+#if defined(__AVX2__)
+  if constexpr (sizeof(V) == 32) {
+    return _mm256_stream_si256(reinterpret_cast<__m256i*>(to), BitCast<__m256i>(value));
+  }
+#endif
+#if defined(__AVX512F__)
+  if constexpr (sizeof(V) == 64) {
+    return _mm512_stream_si512(reinterpret_cast<__m512i*>(to), BitCast<__m512i>(value));
+  }
+#endif
+  StoreRaw(value, to);
+}
+
+// Orders streaming stores before whatever tells another thread that they are done.
+STATPOOL_INLINE void StreamingFence() {
+#if defined(__x86_64__)
+  _mm_sfence();
+#endif
+}
+
+// Calls body(lanes, i) over [0, width): whole vectors first, then halves of halves.
+template <int N, typename Body>
+STATPOOL_INLINE void ForLanes(int64_t width, const Body& body, int64_t begin = 0) {
+  int64_t i = begin;
+  for (; i + N <= width; i += N) body(std::integral_constant<int, N>(), i);
+  if constexpr (N > 1) ForLanes<N / 2>(width, body, i);
+}
+
+}  // namespace
+}  // namespace cpu
+}  // namespace statpool
+
+#endif  // STATPOOL_CPU_SIMD_H_

@@ -1,0 +1,47 @@
+// Which steps of an example a unit of work visits.
+#ifndef STATPOOL_CPU_STEPS_H_
+#define STATPOOL_CPU_STEPS_H_
+
+#include <algorithm>
+#include <cstdint>
+
+#include "cc/core/problem.h"
+#include "cc/cpu/plan.h"
+
+namespace statpool {
+namespace cpu {
+namespace {
+
+struct Unit {
+  int64_t b;
+  int64_t first_channel;
+  int64_t channels;
+  int64_t split;
+  int64_t first_step;
+  int64_t end_step;
+};
+
+inline __attribute__((always_inline)) Unit UnitOf(const Plan& plan, const core::Shape& shape,
+                                                  int64_t index) {
+  Unit unit;
+  unit.split = index % plan.splits;
+  const int64_t tile = index / plan.splits % plan.tiles;
+  unit.b = index / plan.splits / plan.tiles;
+  unit.first_channel = tile * plan.channels_per_tile;
+  unit.channels = std::min(plan.channels_per_tile, shape.channels - unit.first_channel);
+  unit.first_step = unit.split * plan.steps_per_split;
+  unit.end_step = std::min(unit.first_step + plan.steps_per_split, shape.time);
+  return unit;
+}
+
+// The first step that `lengths` excludes. The mask excludes further ones below it.
+inline __attribute__((always_inline)) int64_t EndOfExample(const int64_t* lengths, int64_t b,
+                                                           const core::Shape& shape) {
+  return lengths == nullptr ? shape.time : lengths[b];
+}
+
+}  // namespace
+}  // namespace cpu
+}  // namespace statpool
+
+#endif  // STATPOOL_CPU_STEPS_H_

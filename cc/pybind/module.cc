@@ -1,0 +1,143 @@
+// statpool._core: the CPU kernels on NumPy arrays, and what this build is. Knows no TensorFlow.
+#include <pybind11/numpy.h>
+#include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+
+#include "cc/core/statistics.h"
+#include "cc/cpu/global_stats_cpu.h"
+#include "cc/cpu/global_stats_gradient_cpu.h"
+#include "cc/pybind/array_arguments.h"
+#include "cc/pybind/streaming.h"
+#include "cc/pybind/thread_pool.h"
+
+namespace statpool {
+namespace pybind {
+namespace {
+
+namespace py = pybind11;
+
+using Name = std::optional<std::string>;
+
+core::DType CheckOutputDType(const py::array& array, core::DType dtype) {
+  const core::DType out_dtype = DTypeOf(array);
+  const bool is_16_bit = dtype == core::DType::kFloat16 || dtype == core::DType::kBFloat16;
+  if (out_dtype != dtype && !(is_16_bit && out_dtype == core::DType::kFloat32)) {
+    throw py::value_error("y must have the dtype of x, or float32 for a 16-bit x");
+  }
+  return out_dtype;
+}
+
+void CheckSaved(const py::array& saved, const Pooling& pooling) {
+  const bool is_double = pooling.dtype == core::DType::kFloat64;
+  if (DTypeOf(saved) != (is_double ? core::DType::kFloat64 : core::DType::kFloat32)) {
+    throw py::value_error("saved must be float32, or float64 for float64 x");
+  }
+  CheckArray("saved", saved, pooling.saved_shape);
+}
+
+void GlobalStats(py::array y, py::array saved, const PoolingArguments& arguments,
+                 const Name& instruction_set, int64_t num_threads) {
+  const Pooling pooling(arguments);
+  const core::DType out_dtype = CheckOutputDType(y, pooling.dtype);
+  CheckArray("y", y, pooling.y_shape);
+  CheckSaved(saved, pooling);
+  const cpu::InstructionSet& set = InstructionSetOf(instruction_set);
+  void* const to = y.mutable_data();
+  void* const to_saved = saved.mutable_data();
+  const py::gil_scoped_release release;
+  std::vector<char> workspace(cpu::GlobalStatsWorkspaceBytes(pooling.problem, pooling.dtype));
+  cpu::GlobalStats(to, to_saved, pooling.x, pooling.mask, pooling.lengths, pooling.problem,
+                   pooling.dtype, out_dtype, workspace.data(), set, ThreadsFor(num_threads));
+}
+
+void GlobalStatsGradient(py::array dx, const py::array& upstream, const py::array& saved,
+                         const PoolingArguments& arguments, const Name& instruction_set,
+                         int64_t num_threads) {
+  const Pooling pooling(arguments);
+  const core::DType out_dtype = CheckOutputDType(upstream, pooling.dtype);
+  CheckArray("upstream", upstream, pooling.y_shape);
+  CheckSaved(saved, pooling);
+  CheckArray("dx", dx, {arguments.x.shape(), arguments.x.shape() + 3});
+  if (DTypeOf(dx) != pooling.dtype) throw py::value_error("dx must have the dtype of x");
+  const cpu::InstructionSet& set = InstructionSetOf(instruction_set);
+  void* const to = dx.mutable_data();
+  const py::gil_scoped_release release;
+  cpu::GlobalStatsGradient(to, upstream.data(), pooling.x, saved.data(), pooling.mask,
+                           pooling.lengths, pooling.problem, pooling.dtype, out_dtype, set,
+                           ThreadsFor(num_threads));
+}
+
+py::dict BuildInfo() {
+  py::dict info;
+  py::list compiled;
+  for (const cpu::InstructionSet& set : cpu::CompiledInstructionSets()) compiled.append(set.name);
+  info["statpool"] = STATPOOL_VERSION;
+  info["tensorflow"] = STATPOOL_TENSORFLOW_VERSION;
+  info["cxx11_abi"] = STATPOOL_TENSORFLOW_ABI;
+  info["compiler"] = STATPOOL_COMPILER;
+  info["instruction_sets"] = compiled;
+  info["instruction_set"] = cpu::BestInstructionSet().name;
+  return info;
+}
+
+std::vector<std::string> InstructionSets() {
+  std::vector<std::string> names;
+  for (const cpu::InstructionSet& set : cpu::CompiledInstructionSets()) {
+    if (set.is_supported()) names.push_back(set.name);
+  }
+  return names;
+}
+
+int SavedPlaneCount(const std::vector<std::string>& names) {
+  core::StatisticList statistics;
+  const std::string broken_rule = core::ParseStatistics(names, &statistics);
+  if (!broken_rule.empty()) throw py::value_error(broken_rule);
+  return core::SavedPlanes(statistics).size;
+}
+
+uint64_t StreamingReadArray(const py::array& array, int64_t num_threads) {
+  const void* const from = array.data();
+  const int64_t bytes = array.nbytes();
+  CheckArray("array", array, {array.shape(), array.shape() + array.ndim()});
+  const py::gil_scoped_release release;
+  return StreamingRead(from, bytes, ThreadsFor(num_threads));
+}
+
+void StreamingCopyArray(py::array to, const py::array& from, int64_t num_threads) {
+  CheckArray("from", from, {from.shape(), from.shape() + from.ndim()});
+  CheckArray("to", to, {from.shape(), from.shape() + from.ndim()});
+  const int64_t bytes = from.nbytes();
+  void* const target = to.mutable_data();
+  if (to.nbytes() != bytes || reinterpret_cast<uintptr_t>(target) % 16 != 0) {
+    throw py::value_error("to must be as large as from, and 16-byte aligned");
+  }
+  const void* const source = from.data();
+  const py::gil_scoped_release release;
+  StreamingCopy(target, source, bytes, ThreadsFor(num_threads));
+}
+
+PYBIND11_MODULE(_core, m) {
+  m.doc() = "The C++ core of statpool on NumPy arrays.";
+  py::class_<PoolingArguments>(m, "PoolingArguments")
+      .def(py::init([](py::array x, std::optional<py::array> mask, std::optional<py::array> lengths,
+                       std::vector<std::string> statistics, double epsilon,
+                       std::string data_format) {
+             return PoolingArguments{x, mask, lengths, statistics, epsilon, data_format};
+           }),
+           py::arg("x"), py::arg("mask"), py::arg("lengths"), py::arg("statistics"),
+           py::arg("epsilon"), py::arg("data_format"));
+  m.def("global_stats", &GlobalStats, py::arg("y"), py::arg("saved"), py::arg("arguments"),
+        py::arg("instruction_set"), py::arg("num_threads"));
+  m.def("global_stats_gradient", &GlobalStatsGradient, py::arg("dx"), py::arg("upstream"),
+        py::arg("saved"), py::arg("arguments"), py::arg("instruction_set"), py::arg("num_threads"));
+  m.def("build_info", &BuildInfo);
+  m.def("instruction_sets", &InstructionSets);
+  m.def("saved_plane_count", &SavedPlaneCount, py::arg("statistics"));
+  m.def("streaming_read", &StreamingReadArray, py::arg("array"), py::arg("num_threads"));
+  m.def("streaming_copy", &StreamingCopyArray, py::arg("to"), py::arg("array"),
+        py::arg("num_threads"));
+}
+
+}  // namespace
+}  // namespace pybind
+}  // namespace statpool

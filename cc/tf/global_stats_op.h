@@ -1,0 +1,30 @@
+// Statpool>GlobalStats: validates and allocates once; a device only launches.
+#ifndef STATPOOL_TF_GLOBAL_STATS_OP_H_
+#define STATPOOL_TF_GLOBAL_STATS_OP_H_
+
+#include "cc/tf/problem_attributes.h"
+#include "tensorflow/core/framework/op_kernel.h"
+
+namespace statpool {
+namespace tf {
+
+class GlobalStatsOp : public tensorflow::OpKernel {
+ public:
+  explicit GlobalStatsOp(tensorflow::OpKernelConstruction* ctx);
+  void Compute(tensorflow::OpKernelContext* ctx) final;
+
+ protected:
+  const ProblemAttributes& attributes() const { return attributes_; }
+
+  // Runs the kernels. `y` has at least one element.
+  virtual absl::Status Launch(tensorflow::OpKernelContext* ctx, const PoolingInputs& inputs,
+                              tensorflow::Tensor* y, tensorflow::Tensor* saved) = 0;
+
+ private:
+  ProblemAttributes attributes_;
+};
+
+}  // namespace tf
+}  // namespace statpool
+
+#endif  // STATPOOL_TF_GLOBAL_STATS_OP_H_

@@ -1,0 +1,59 @@
+# Finds the TensorFlow that Python imports and offers it as TensorFlow::framework.
+#
+# Sets TensorFlow_VERSION, TensorFlow_ABI (the C++11 ABI flag) and TensorFlow_COMPILE_FLAGS.
+
+execute_process(
+  COMMAND
+    ${Python_EXECUTABLE} -c
+    "import tensorflow as tf; s = tf.sysconfig
+print('statpool', tf.__version__, s.get_include(), s.get_lib(), s.CXX11_ABI_FLAG, ' '.join(s.get_compile_flags()), sep='|')"
+  OUTPUT_VARIABLE _output
+  ERROR_VARIABLE _error
+  RESULT_VARIABLE _result
+  OUTPUT_STRIP_TRAILING_WHITESPACE
+)
+
+if(
+  _result EQUAL 0
+  AND _output MATCHES "statpool\\|([^|\n]*)\\|([^|\n]*)\\|([^|\n]*)\\|([^|\n]*)\\|([^|\n]*)"
+)
+  set(TensorFlow_VERSION ${CMAKE_MATCH_1})
+  set(_include ${CMAKE_MATCH_2})
+  set(_library_dir ${CMAKE_MATCH_3})
+  set(TensorFlow_ABI ${CMAKE_MATCH_4})
+  set(TensorFlow_COMPILE_FLAGS ${CMAKE_MATCH_5})
+  find_library(
+    _framework
+    NAMES tensorflow_framework libtensorflow_framework.so.2
+    PATHS ${_library_dir} NO_CACHE
+    NO_DEFAULT_PATH
+  )
+else()
+  string(REGEX MATCH "[^\n]+\n*$" _error "${_error}")
+  string(STRIP "${_error}" _error)
+  set(
+    _reason
+    "No TensorFlow to build against: '${Python_EXECUTABLE} -c \"import tensorflow\"' says '${_error}'. Run 'make build', or install TensorFlow into that Python and build with 'pip install --no-build-isolation'."
+  )
+endif()
+
+include(FindPackageHandleStandardArgs)
+find_package_handle_standard_args(
+  TensorFlow
+  REQUIRED_VARS _framework _include
+  VERSION_VAR TensorFlow_VERSION
+  REASON_FAILURE_MESSAGE "${_reason}"
+)
+
+if(TensorFlow_FOUND AND NOT TARGET TensorFlow::framework)
+  message(
+    STATUS
+    "TensorFlow ${TensorFlow_VERSION}, ABI ${TensorFlow_ABI}, flags ${TensorFlow_COMPILE_FLAGS}"
+  )
+  separate_arguments(_flags UNIX_COMMAND "${TensorFlow_COMPILE_FLAGS}")
+  list(FILTER _flags EXCLUDE REGEX "^-I") # the include folder is a system one below
+  add_library(TensorFlow::framework SHARED IMPORTED)
+  set_target_properties(TensorFlow::framework PROPERTIES IMPORTED_LOCATION ${_framework})
+  target_include_directories(TensorFlow::framework SYSTEM INTERFACE ${_include})
+  target_compile_options(TensorFlow::framework INTERFACE ${_flags})
+endif()
