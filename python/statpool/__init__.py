@@ -1,0 +1,44 @@
+"""Fused statistics pooling over time for TensorFlow and Keras.
+
+Importing statpool loads neither TensorFlow nor the native library; using a name does.
+"""
+
+import importlib
+import importlib.util
+from importlib.metadata import version as _version
+
+import wrapt
+
+from statpool._library import NativeLibraryError
+
+__version__ = _version("statpool")
+
+# Where each public name lives; loaded at first use, so that `statpool.reference` and
+# `statpool.numpy` work in a process without TensorFlow.
+_HOMES = {
+    "GlobalStatsPooling1D": "statpool.layers",
+    "build_info": "statpool.doctor",
+    "global_stats": "statpool.ops",
+}
+_MODULES = ("composite", "doctor", "layers", "numpy", "ops", "reference")
+
+__all__ = ["NativeLibraryError", "__version__", *_HOMES, *_MODULES]
+
+
+def __getattr__(name):
+    if name in _HOMES:
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    if name in _MODULES:
+        return importlib.import_module(f"statpool.{name}")
+    raise AttributeError(f"module 'statpool' has no attribute {name!r}")
+
+
+@wrapt.when_imported("keras")
+def _register_layer(_):
+    """Makes `import statpool` enough for Keras to load a saved model with the layer."""
+    if importlib.util.find_spec("tensorflow") is not None:
+        importlib.import_module("statpool.layers")
+
+
+def __dir__():
+    return sorted(__all__)

@@ -1,0 +1,128 @@
+"""Checks of what `statpool.composite` receives.
+
+What is known while tracing is checked there, the rest by assertions in the graph. XLA
+drops assertions; lengths outside [0, T] then act as if clipped.
+"""
+
+import contextlib
+import dataclasses
+
+import tensorflow as tf
+
+from statpool import _arguments
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """The arguments that are not tensors, checked."""
+
+    statistics: tuple[str, ...]
+    epsilon: float
+    data_format: str
+    keepdims: bool
+    output_dtype: str
+
+    @property
+    def time(self) -> int:
+        """The axis of time."""
+        return 1 if self.data_format == "channels_last" else 2
+
+    @property
+    def channel(self) -> int:
+        """The axis of the channels."""
+        return 3 - self.time
+
+
+def check(x, mask, lengths, statistics, epsilon, data_format, keepdims, output_dtype):
+    """Returns x, mask and lengths as tensors, and the `Options`."""
+    x = tf.convert_to_tensor(x, name="x")
+    mask = None if mask is None else tf.convert_to_tensor(mask, name="mask")
+    lengths = None if lengths is None else tf.convert_to_tensor(lengths, name="lengths")
+    with invalid_argument_errors():
+        options = Options(
+            _arguments.check_statistics(statistics),
+            _arguments.check_epsilon(epsilon),
+            _arguments.check_data_format(data_format),
+            _arguments.check_keepdims(keepdims),
+            _arguments.check_output_dtype(x.dtype, output_dtype),
+        )
+        if mask is not None:
+            _arguments.check_mask_dtype(mask.dtype)
+        if lengths is not None:
+            _arguments.check_lengths_dtype(lengths.dtype)
+        shapes = [_known_shape(tensor) for tensor in (x, mask, lengths)]
+        _arguments.check_shapes(*shapes, data_format)
+    x = tf.ensure_shape(x, [None, None, None])
+    batch, steps = (tf.shape(x, out_type=tf.int64)[axis] for axis in (0, options.time))
+    if mask is not None:
+        mask = _with_shape(mask, [batch, steps], "mask must have shape [B, T]")
+    if lengths is not None:
+        lengths = _with_shape(lengths, [batch], "lengths must have shape [B]")
+        lengths = _within(lengths, steps)
+    return x, mask, lengths, options
+
+
+def check_upstream(x, upstream, options):
+    """Returns the upstream gradient as a tensor of the output's shape and dtype."""
+    upstream = tf.convert_to_tensor(upstream, name="upstream")
+    known, sizes = _known_shape(x), tf.shape(x, out_type=tf.int64)
+    with invalid_argument_errors():
+        _arguments.check_upstream_dtype(upstream.dtype, options.output_dtype)
+        _arguments.check_upstream_shape(
+            _known_shape(upstream), _output_shape(known, options)
+        )
+    return _with_shape(
+        upstream,
+        _output_shape(tf.unstack(sizes, num=3), options),
+        "upstream must have the shape of the output",
+    )
+
+
+def _output_shape(shape, options):
+    batch, channels = shape[0], shape[options.channel]
+    if channels is not None:
+        channels = channels * len(options.statistics)
+    if not options.keepdims:
+        return [batch, channels]
+    return [batch, 1, channels] if options.time == 1 else [batch, channels, 1]
+
+
+def _known_shape(tensor):
+    """The shape as a list with None for unknown sizes; None without tensor or rank."""
+    if tensor is None or tensor.shape.rank is None:
+        return None
+    return tensor.shape.as_list()
+
+
+def _with_shape(tensor, expected, rule):
+    """Asserts a shape; the sizes are tensors."""
+    tensor = tf.ensure_shape(tensor, [None] * len(expected))
+    expected = tf.stack([tf.cast(size, tf.int64) for size in expected])
+    shape = tf.shape(tensor, out_type=tf.int64)
+    message = f"{rule}; expected and received shape:"
+    fits = tf.reduce_all(shape == expected)
+    return _after(tf.debugging.Assert(fits, [message, expected, shape]), tensor)
+
+
+def _within(lengths, steps):
+    wide = tf.cast(lengths, tf.int64)
+    fits = tf.reduce_all((wide >= 0) & (wide <= steps))
+    message = "lengths must lie in [0, T]; clip them. T and received lengths:"
+    return _after(tf.debugging.Assert(fits, [message, steps, wide]), lengths)
+
+
+def _after(assertion, tensor):
+    """The tensor, not before the assertion; eager assertions are None, and done."""
+    if assertion is None:
+        return tensor
+    with tf.control_dependencies([assertion]):
+        return tf.identity(tensor)
+
+
+@contextlib.contextmanager
+def invalid_argument_errors():
+    """Turns the errors of `_arguments` into TensorFlow's."""
+    try:
+        yield
+    except ValueError as error:
+        raise tf.errors.InvalidArgumentError(None, None, str(error)) from None

@@ -1,0 +1,57 @@
+"""The gradients of the native ops.
+
+The gradient of the op is the hand-written kernel. The gradient of that gradient comes
+from the composite's formula, which TensorFlow differentiates as often as anyone asks.
+"""
+
+import tensorflow as tf
+
+from statpool import composite
+
+
+def register(ops) -> None:
+    """Registers both gradients; `ops` is the module of raw ops."""
+
+    @tf.RegisterGradient("Statpool>GlobalStats")
+    def _global_stats(op, upstream, _):
+        x, *optional = op.inputs
+        dx = ops.statpool_global_stats_grad(
+            upstream,
+            x,
+            op.outputs[1],
+            *_split_optional(op, optional),
+            **{name: op.get_attr(name) for name in ("epsilon", "data_format")},
+            statistics=_statistics(op),
+        )
+        return dx, *[None] * len(optional)
+
+    @tf.RegisterGradient("Statpool>GlobalStatsGrad")
+    def _global_stats_grad(op, upstream):
+        pooled_upstream, x, _, *optional = op.inputs
+        mask, lengths = (
+            tensors[0] if tensors else None for tensors in _split_optional(op, optional)
+        )
+        with tf.GradientTape() as tape:
+            tape.watch((pooled_upstream, x))
+            dx = composite.global_stats_gradient(
+                x,
+                pooled_upstream,
+                mask,
+                lengths,
+                statistics=_statistics(op),
+                epsilon=float(op.get_attr("epsilon")),
+                data_format=op.get_attr("data_format").decode(),
+                output_dtype=pooled_upstream.dtype,
+            )
+        of_upstream, of_x = tape.gradient(dx, (pooled_upstream, x), upstream)
+        return of_upstream, of_x, None, *[None] * len(optional)
+
+
+def _split_optional(op, tensors):
+    """Splits the optional inputs into the list of masks and that of lengths."""
+    masks = op.get_attr("num_masks")
+    return list(tensors[:masks]), list(tensors[masks:])
+
+
+def _statistics(op):
+    return tuple(name.decode() for name in op.get_attr("statistics"))

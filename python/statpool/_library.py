@@ -1,0 +1,103 @@
+"""Finds, checks and loads the native libraries, the first time that they are needed.
+
+Importing this module loads nothing. The NumPy binding `statpool._core` carries the
+stamp of the TensorFlow that both libraries were built for: it is compared before
+TensorFlow's loader touches the op library, because a mismatch there ends in undefined
+symbols or a crash.
+"""
+
+import functools
+from pathlib import Path
+
+OP_LIBRARY = Path(__file__).parent / "libstatpool.so"
+
+
+class NativeLibraryError(RuntimeError):
+    """The native library can't be used; the message says why and what helps."""
+
+
+@functools.cache
+def core():
+    """Returns the module `statpool._core`, which needs no TensorFlow.
+
+    Raises:
+      NativeLibraryError: if it isn't built or doesn't load.
+    """
+    try:
+        from statpool import _core
+    except ImportError as error:
+        raise NativeLibraryError(
+            "the native library of statpool must be built for this Python, got "
+            f"'{error}'; run 'make build', or 'pip install --no-build-isolation .' "
+            "in the checkout"
+        ) from error
+    return _core
+
+
+@functools.cache
+def ops():
+    """Returns the module of raw TensorFlow ops, loaded and with gradients registered.
+
+    Raises:
+      NativeLibraryError: if it isn't built, is built for another TensorFlow or doesn't
+        load.
+    """
+    import tensorflow as tf
+
+    check_stamp(core().build_info(), tf.__version__, tf.sysconfig.CXX11_ABI_FLAG)
+    try:
+        library = tf.load_op_library(str(OP_LIBRARY))
+    except (OSError, tf.errors.OpError) as error:
+        raise NativeLibraryError(
+            f"the op library must load into TensorFlow {tf.__version__}, got "
+            f"'{error}'; run 'make clean build'"
+        ) from error
+
+    from statpool import _gradients
+
+    _gradients.register(library)
+    return library
+
+
+def check_stamp(build_info, tensorflow_version, cxx11_abi) -> None:
+    """Checks that the library was built for the TensorFlow that is installed.
+
+    Raises:
+      NativeLibraryError: naming both versions and the cure.
+    """
+    built = (build_info["tensorflow"], str(build_info["cxx11_abi"]))
+    installed = (tensorflow_version, str(cxx11_abi))
+    if built != installed:
+        raise NativeLibraryError(
+            "the native library must be built for the TensorFlow that loads it, got "
+            f"one for TensorFlow {built[0]} (C++11 ABI {built[1]}) under TensorFlow "
+            f"{installed[0]} (C++11 ABI {installed[1]}); rebuild it with 'make build' "
+            "in the checkout, or with 'pip install --no-build-isolation "
+            "--force-reinstall --no-deps .' in the environment that has TensorFlow"
+        )
+
+
+@functools.cache
+def why_unavailable() -> str | None:
+    """Returns why the op should not run here, with the cure; None if it should."""
+    try:
+        ops()
+    except NativeLibraryError as error:
+        return str(error)
+    import tensorflow as tf
+
+    if tf.config.list_physical_devices("GPU") and "GPU" not in devices():
+        return (
+            "the native library must have GPU kernels to be used beside a GPU, got one "
+            "without; install nvcc and run 'make build', or hide the GPU"
+        )
+    return None
+
+
+def devices() -> set[str]:
+    """Returns the device types that the op has kernels for, such as {"CPU"}."""
+    from tensorflow.python.framework import kernels
+
+    ops()
+    found = kernels.get_registered_kernels_for_op("Statpool>GlobalStats").kernel
+    return {kernel.device_type for kernel in found}

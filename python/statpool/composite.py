@@ -1,0 +1,279 @@
+"""The contract of statpool from stock TensorFlow operations.
+
+For export, for devices without a kernel of statpool's, and as the derivative of the
+native op's gradient. `statpool.reference` explains the mathematics; what differs here:
+
+* 16-bit and float32 input is summed in float64, which leaves no room for overflow,
+  cancellation or a sum that loses its small terms. float64 input has no wider type: it
+  is scaled by a power of two, and its sums are corrected for their rounding.
+* The gradient is the explicit formula, not the derivative of the forward pass, and is
+  built from differentiable operations. A division or root that could meet 0 is fed 1
+  there and replaced by 0 afterwards: `tf.where` alone would still let the derivative of
+  the branch not taken through, as 0 * inf.
+"""
+
+import dataclasses
+import functools
+
+import tensorflow as tf
+
+from statpool._accurate_sums import accurate_sum, accurate_sum_of_squares
+from statpool._arguments import DEFAULT_STATISTICS
+from statpool._composite_arguments import check, check_upstream
+
+
+def global_stats(
+    x,
+    mask=None,
+    lengths=None,
+    *,
+    statistics=DEFAULT_STATISTICS,
+    epsilon=1e-12,
+    data_format="channels_last",
+    keepdims=False,
+    output_dtype=None,
+) -> tf.Tensor:
+    """Pools statistics over time; see `statpool.global_stats`."""
+    x, mask, lengths, options = check(
+        x, mask, lengths, statistics, epsilon, data_format, keepdims, output_dtype
+    )
+
+    @tf.custom_gradient
+    def pool(x):
+        def gradient(upstream):
+            return _gradient(x, upstream, mask, lengths, options)
+
+        return _forward(x, mask, lengths, options), gradient
+
+    return pool(x)
+
+
+def global_stats_gradient(
+    x,
+    upstream,
+    mask=None,
+    lengths=None,
+    *,
+    statistics=DEFAULT_STATISTICS,
+    epsilon=1e-12,
+    data_format="channels_last",
+    keepdims=False,
+    output_dtype=None,
+) -> tf.Tensor:
+    """Gradient of `sum(upstream * global_stats(x, ...))` with respect to x.
+
+    Differentiable with respect to x and upstream any number of times; the position of
+    the max and min counts as constant.
+    """
+    x, mask, lengths, options = check(
+        x, mask, lengths, statistics, epsilon, data_format, keepdims, output_dtype
+    )
+    upstream = check_upstream(x, upstream, options)
+    return _gradient(x, upstream, mask, lengths, options)
+
+
+def _forward(x, mask, lengths, options):
+    columns = _columns(x, mask, lengths, options)
+    values = [_STATISTICS[name].value(columns) for name in options.statistics]
+    output = tf.cast(tf.concat(values, axis=options.channel), options.output_dtype)
+    return output if options.keepdims else tf.squeeze(output, axis=options.time)
+
+
+def _gradient(x, upstream, mask, lengths, options):
+    columns = _columns(x, mask, lengths, options)
+    upstream = tf.cast(upstream, tf.float64)
+    if not options.keepdims:
+        upstream = tf.expand_dims(upstream, options.time)
+    parts = tf.split(upstream, len(options.statistics), axis=options.channel)
+    contributions = [
+        _STATISTICS[name].gradient(columns, g)
+        for name, g in zip(options.statistics, parts, strict=True)
+    ]
+    total = columns.where_valid(tf.add_n(contributions), 0.0)
+    return tf.cast(total, x.dtype)
+
+
+# --------------------------------------------------------------------------- columns
+
+
+@dataclasses.dataclass(frozen=True)
+class _Columns:
+    """The input as float64, and what the statistics share."""
+
+    x: tf.Tensor  # [B, T, C] or [B, C, T], 0 where a step doesn't count
+    valid: tf.Tensor | None  # bool [B, T, 1] or [B, 1, T]; None if all steps count
+    count: tf.Tensor  # N as float64, [B, 1, 1], or [] if all steps count
+    unit: tf.Tensor | None  # a power of two per column; None for 1
+    epsilon: tf.Tensor | float  # in squares of the unit
+    time: int  # its axis
+
+    def where_valid(self, values, otherwise):
+        """The values at the steps that count, something else at the others."""
+        if self.valid is None:
+            return values
+        return tf.where(self.valid, values, tf.constant(otherwise, values.dtype))
+
+    def sum(self, values):
+        """The sum over time."""
+        if self.unit is None:
+            return tf.reduce_sum(values, self.time, keepdims=True)
+        return accurate_sum(values, self.time)
+
+    def sum_of_squares(self, values):
+        """The sum of squares over time."""
+        if self.unit is None:
+            return tf.reduce_sum(tf.square(values), self.time, keepdims=True)
+        return accurate_sum_of_squares(values, self.time)
+
+    @property
+    def divisor(self):
+        """N, but 1 where no step counts: a sum of nothing divided by it is 0."""
+        return tf.maximum(self.count, 1.0)
+
+    @functools.cached_property
+    def scaled(self):
+        """X in units of `unit`: no sum of x or of its squares overflows or vanishes."""
+        return self.x if self.unit is None else self.x / self.unit
+
+    @functools.cached_property
+    def scaled_mean(self):
+        return self.sum(self.scaled) / self.divisor
+
+    @functools.cached_property
+    def centred(self):
+        """The scaled x minus its mean; 0 where a step doesn't count.
+
+        The second mean is what rounding left over of the first one, so it has no
+        derivative.
+        """
+        d = self.where_valid(self.scaled - self.scaled_mean, 0.0)
+        left_over = self.sum(tf.stop_gradient(d)) / self.divisor
+        return self.where_valid(d - left_over, 0.0)
+
+    def unscale(self, value):
+        return value if self.unit is None else value * self.unit
+
+
+def _columns(x, mask, lengths, options) -> _Columns:
+    time = options.time
+    steps = tf.shape(x, out_type=tf.int64)[time]
+    valid = _valid_steps(steps, mask, lengths)
+    if valid is None:
+        count = tf.cast(steps, tf.float64)
+    else:
+        valid = tf.expand_dims(valid, options.channel)
+        count = tf.reduce_sum(tf.cast(valid, tf.float64), time, keepdims=True)
+        x = tf.where(valid, x, tf.zeros([], x.dtype))
+    unit, epsilon = None, options.epsilon
+    if x.dtype == tf.float64:
+        unit, epsilon = _unit(x, time, epsilon)
+    return _Columns(tf.cast(x, tf.float64), valid, count, unit, epsilon, time)
+
+
+def _valid_steps(steps, mask, lengths):
+    """Which steps count, `[B, T]`: those that mask and lengths both allow."""
+    if lengths is None:
+        return mask
+    within = tf.range(steps) < tf.cast(lengths, tf.int64)[:, tf.newaxis]
+    return within if mask is None else tf.logical_and(within, mask)
+
+
+def _unit(x, time, epsilon):
+    """Chooses 2^600 for huge columns, 2^-600 for tiny ones, and 1 for all others.
+
+    Returns:
+      The unit of each column, and epsilon in squares of that unit.
+    """
+    largest = tf.reduce_max(tf.abs(tf.stop_gradient(x)), time, keepdims=True)
+    huge = largest > 2.0**450
+    # x may vanish beside a larger epsilon, which in tiny units would overflow.
+    tiny = largest < (2.0**-450 if epsilon < 2.0**-900 else 0.0)
+    units = (2.0**600, 2.0**-600, 1.0)
+
+    def choose(constants):
+        if_huge, if_tiny, otherwise = (tf.constant(c, tf.float64) for c in constants)
+        return tf.where(huge, if_huge, tf.where(tiny, if_tiny, otherwise))
+
+    return choose(units), choose(epsilon / unit / unit for unit in units)
+
+
+# ------------------------------------------------------------------------ statistics
+
+
+class _Mean:
+    def value(self, columns):
+        return columns.unscale(columns.scaled_mean)
+
+    def gradient(self, columns, g):
+        share = tf.broadcast_to(g / columns.divisor, tf.shape(columns.x))
+        return _nan_where_nan(columns.scaled_mean, share)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Extreme:
+    sign: float  # 1 for the max, -1 for the min
+
+    def value(self, columns):
+        x = self.sign * columns.x
+        identity = float("-inf")
+        extreme = tf.reduce_max(
+            columns.where_valid(x, identity), columns.time, keepdims=True
+        )
+        nan = tf.reduce_any(tf.math.is_nan(x), columns.time, keepdims=True)
+        extreme = _where(nan, float("nan"), self.sign * extreme)
+        return _where(columns.count == 0.0, 0.0, extreme)
+
+    def gradient(self, columns, g):
+        extreme = tf.stop_gradient(self.value(columns))
+        ties = columns.where_valid(columns.x == extreme, False)
+        ties = tf.cast(ties, tf.float64)
+        # A column of NaN has no tie; 1 keeps the division, and its derivative, finite.
+        ways = tf.maximum(tf.reduce_sum(ties, columns.time, keepdims=True), 1.0)
+        return _nan_where_nan(extreme, _where(ties == 0.0, 0.0, g / ways))
+
+
+@dataclasses.dataclass(frozen=True)
+class _Root:
+    """sqrt(sum(d^2) / n + epsilon): d is x, or x - mean; n is 1, or N."""
+
+    centred: bool
+    averaged: bool
+
+    def value(self, columns):
+        return columns.unscale(self._root(columns))
+
+    def gradient(self, columns, g):
+        root = self._root(columns)  # NaN and Inf do what they should: IEEE division
+        zero = root == 0.0
+        direction = _where(zero, 0.0, self._d(columns) / _where(zero, 1.0, root))
+        return g * direction / self._n(columns)
+
+    def _root(self, columns):
+        squares = columns.sum_of_squares(self._d(columns))
+        square = squares / self._n(columns) + columns.epsilon
+        zero = square == 0.0
+        return _where(zero, 0.0, tf.sqrt(_where(zero, 1.0, square)))
+
+    def _d(self, columns):
+        return columns.centred if self.centred else columns.scaled
+
+    def _n(self, columns):
+        return columns.divisor if self.averaged else 1.0
+
+
+_STATISTICS = {
+    "mean": _Mean(),
+    "max": _Extreme(sign=1.0),
+    "min": _Extreme(sign=-1.0),
+    "l2": _Root(centred=False, averaged=False),
+    "rms": _Root(centred=False, averaged=True),
+    "std": _Root(centred=True, averaged=True),
+}
+
+
+def _where(condition, constant, values):
+    return tf.where(condition, tf.constant(constant, values.dtype), values)
+
+
+def _nan_where_nan(statistic, contribution):
+    return _where(tf.math.is_nan(statistic), float("nan"), contribution)

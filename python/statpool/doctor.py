@@ -1,0 +1,89 @@
+"""What this installation of statpool is, what works here, what not, and the cure."""
+
+import dataclasses
+import importlib.util
+import platform
+import sys
+
+from statpool import _library
+
+
+def build_info() -> dict:
+    """Returns what the native library was built from and for.
+
+    Returns:
+      A dict with the keys statpool, tensorflow and cxx11_abi (what the library was
+      built for), compiler, instruction_sets (those compiled in) and instruction_set
+      (the one in use).
+
+    Raises:
+      NativeLibraryError: if the native library isn't built.
+    """
+    return dict(_library.core().build_info())
+
+
+@dataclasses.dataclass(frozen=True)
+class Finding:
+    """One line of the doctor's report."""
+
+    name: str
+    works: bool
+    detail: str
+
+
+def examine() -> list[Finding]:
+    """Returns one finding for each thing that statpool stands on."""
+    return [_python(), _tensorflow(), _numpy_binding(), _op(), _gpu(), _xla()]
+
+
+def report() -> int:
+    """Prints the findings; returns 0 if the op runs here, else 1."""
+    findings = examine()
+    width = max(len(finding.name) for finding in findings)
+    for finding in findings:
+        mark = "ok" if finding.works else "--"
+        print(f"{mark}  {finding.name:<{width}}  {finding.detail}")
+    return 0 if all(f.works for f in findings if f.name == "TensorFlow op") else 1
+
+
+def _python() -> Finding:
+    return Finding("Python", True, f"{platform.python_version()} ({sys.executable})")
+
+
+def _tensorflow() -> Finding:
+    if importlib.util.find_spec("tensorflow") is None:
+        cure = "not installed; pip install tensorflow-cpu, or 'tensorflow[and-cuda]'"
+        return Finding("TensorFlow", False, cure)
+    import tensorflow as tf
+
+    return Finding("TensorFlow", True, tf.__version__)
+
+
+def _numpy_binding() -> Finding:
+    try:
+        info = build_info()
+    except _library.NativeLibraryError as error:
+        return Finding("NumPy binding", False, str(error))
+    detail = (
+        f"statpool {info['statpool']}, {info['compiler']}, {info['instruction_set']}"
+    )
+    return Finding("NumPy binding", True, detail)
+
+
+def _op() -> Finding:
+    if importlib.util.find_spec("tensorflow") is None:
+        return Finding("TensorFlow op", False, "needs TensorFlow")
+    reason = _library.why_unavailable()
+    if reason is not None:
+        return Finding("TensorFlow op", False, f"{reason}; the composite works instead")
+    return Finding("TensorFlow op", True, "loads, implementation='auto' uses it")
+
+
+def _gpu() -> Finding:
+    detail = "not in this version; on a machine with a GPU 'auto' takes the composite"
+    return Finding("GPU kernels", False, detail)
+
+
+def _xla() -> Finding:
+    detail = "no kernel of the op inside XLA; 'auto' compiles the composite there"
+    return Finding("XLA", False, detail)

@@ -1,0 +1,120 @@
+"""Statistics over time as one TensorFlow function: the native op or its composite."""
+
+import functools
+import warnings
+
+import tensorflow as tf
+from tensorflow.python.framework import ops as framework_ops
+from tensorflow.python.ops import control_flow_util
+
+from statpool import _arguments, _library, composite
+from statpool._composite_arguments import invalid_argument_errors
+
+
+def global_stats(
+    x,
+    mask=None,
+    lengths=None,
+    *,
+    statistics=_arguments.DEFAULT_STATISTICS,
+    epsilon=1e-12,
+    data_format="channels_last",
+    keepdims=False,
+    output_dtype=None,
+    implementation="auto",
+    name=None,
+) -> tf.Tensor:
+    """Pools statistics over time, reading x once.
+
+    Args:
+      x: `[B, T, C]`, or `[B, C, T]` with channels_first; float16, bfloat16, float32 or
+        float64. 16-bit and float32 values are summed in float64.
+      mask: Optional bool `[B, T]`, True = the step counts.
+      lengths: Optional int32 or int64 `[B]`, 0 <= n <= T: steps from n on don't count.
+        With a mask too, a step counts if both allow it. What lies in steps that don't
+        count never matters.
+      statistics: Any of "mean", "max", "min", "l2", "rms" and "std", each at most once.
+      epsilon: Added below the root of l2, rms and std; finite and >= 0.
+      data_format: "channels_last" or "channels_first".
+      keepdims: Whether to keep the axis of time, with size 1.
+      output_dtype: None for that of x, or float32 for 16-bit x.
+      implementation: "native" for the custom op, "composite" for stock TensorFlow ops,
+        "auto" for the op where it can run, else the composite.
+      name: Optional name of the op.
+
+    Returns:
+      `[B, S * C]`, the statistics side by side in the order asked. With keepdims
+      `[B, 1, S * C]`, or `[B, S * C, 1]` with channels_first. Examples without a step
+      that counts give mean, max and min 0, and sqrt(epsilon) for l2, rms and std.
+
+    Raises:
+      tf.errors.InvalidArgumentError: if an argument breaks a rule; while a function is
+        traced, it may be a ValueError.
+      statpool.NativeLibraryError: with "native", if the op can't run here.
+    """
+    with invalid_argument_errors():
+        implementation = _arguments.check_implementation(implementation)
+    if not _use_native(implementation):
+        with tf.name_scope(name or "global_stats"):
+            return composite.global_stats(
+                x,
+                mask,
+                lengths,
+                statistics=statistics,
+                epsilon=epsilon,
+                data_format=data_format,
+                keepdims=keepdims,
+                output_dtype=output_dtype,
+            )
+    x = tf.convert_to_tensor(x, name="x")
+    with invalid_argument_errors():
+        statistics = _arguments.check_statistics(statistics)
+        epsilon = _arguments.check_epsilon(epsilon)
+        data_format = _arguments.check_data_format(data_format)
+        keepdims = _arguments.check_keepdims(keepdims)
+        output_dtype = _arguments.check_output_dtype(x.dtype, output_dtype)
+    y, _ = _library.ops().statpool_global_stats(
+        x,
+        _optional(mask, "mask", _arguments.check_mask_dtype, tf.bool),
+        _optional(lengths, "lengths", _arguments.check_lengths_dtype, tf.int64),
+        Tout=output_dtype,
+        Tsaved=tf.float64 if x.dtype == tf.float64 else tf.float32,
+        statistics=statistics,
+        epsilon=repr(epsilon),
+        data_format=data_format,
+        name=name,
+    )
+    if keepdims:
+        return tf.expand_dims(y, 1 if data_format == "channels_last" else 2)
+    return y
+
+
+def _optional(tensor, name, check_dtype, dtype):
+    """Returns an optional input as the op takes it: a list of at most one tensor."""
+    if tensor is None:
+        return []
+    tensor = tf.convert_to_tensor(tensor, name=name)
+    with invalid_argument_errors():
+        check_dtype(tensor.dtype)
+    return [tf.cast(tensor, dtype)]
+
+
+def _use_native(implementation) -> bool:
+    if implementation == "composite":
+        return False
+    if implementation == "native":
+        _library.ops()
+        return True
+    if control_flow_util.GraphOrParentsInXlaContext(framework_ops.get_default_graph()):
+        return False  # XLA compiles the composite; it has no kernel of the op
+    reason = _library.why_unavailable()
+    if reason is not None:
+        _warn_once(reason)
+    return reason is None
+
+
+@functools.cache
+def _warn_once(reason) -> None:
+    warnings.warn(
+        f"statpool falls back on the slower composite: {reason}", stacklevel=4
+    )

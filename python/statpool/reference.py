@@ -1,0 +1,255 @@
+"""The contract of statpool in NumPy, for reading and for testing.
+
+Every other implementation promises to agree with this one. It takes float16, bfloat16,
+float32 or float64 and computes in float64. Per example b and channel c, over the N[b]
+steps that count:
+
+| statistic | value                      | gradient at a step that counts            |
+|-----------|----------------------------|-------------------------------------------|
+| mean      | sum(x) / N                 | g / N                                     |
+| max       | the largest x              | g / K where x is the max, K steps tie     |
+| min       | the smallest x             | g / K where x is the min, K steps tie     |
+| l2        | sqrt(sum(x^2) + epsilon)   | g * x / l2, and 0 where l2 = 0            |
+| rms       | sqrt(mean(x^2) + epsilon)  | g * x / (N * rms), and 0 where rms = 0    |
+| std       | sqrt(variance + epsilon)   | g * (x - mean) / (N * std), 0 where std = 0 |
+
+Steps that don't count never matter, whatever they hold, and get a gradient of exactly
+0. Without a step that counts, mean, max and min are 0, the others sqrt(epsilon). A NaN
+among the steps that count makes every statistic of its channel NaN, and a statistic
+that is NaN makes every gradient of its channel NaN.
+
+Two habits keep the numbers right. Time is moved to the last, contiguous axis, where
+NumPy sums pairwise, so that the error hardly grows with T. And a column is scaled by a
+power of two before it is summed or squared, which is exact and leaves no room for
+overflow.
+"""
+
+import dataclasses
+
+import numpy as np
+from statpool import _arguments
+
+_quiet = np.errstate(divide="ignore", invalid="ignore", over="ignore", under="ignore")
+
+
+@_quiet
+def global_stats(
+    x,
+    mask=None,
+    lengths=None,
+    *,
+    statistics=_arguments.DEFAULT_STATISTICS,
+    epsilon=1e-12,
+    data_format="channels_last",
+    keepdims=False,
+) -> np.ndarray:
+    """Pools statistics over time.
+
+    Args:
+      x: Array `[B, T, C]`, or `[B, C, T]` with `data_format="channels_first"`.
+      mask: bool `[B, T]`, True = keep; or None.
+      lengths: int32 or int64 `[B]`, the steps before which count; or None.
+      statistics: Names of the statistics, in the order of the output.
+      epsilon: Added under the square roots, finite and >= 0.
+      data_format: "channels_last" or "channels_first".
+      keepdims: Whether to keep the time axis, with size 1.
+
+    Returns:
+      float64 `[B, S * C]`; with keepdims `[B, 1, S * C]`, channels first
+      `[B, S * C, 1]`.
+
+    Raises:
+      ValueError: If an argument breaks the contract.
+    """
+    statistics = _arguments.check_statistics(statistics)
+    columns = _columns(x, mask, lengths, epsilon, data_format)
+    values = [_STATISTICS[name].value(columns) for name in statistics]
+    output = np.concatenate(values, axis=1)  # [B, S * C, 1]
+    if not _arguments.check_keepdims(keepdims):
+        return output[:, :, 0]
+    return output if data_format == "channels_first" else np.moveaxis(output, 2, 1)
+
+
+@_quiet
+def global_stats_gradient(
+    x,
+    upstream,
+    mask=None,
+    lengths=None,
+    *,
+    statistics=_arguments.DEFAULT_STATISTICS,
+    epsilon=1e-12,
+    data_format="channels_last",
+    keepdims=False,
+) -> np.ndarray:
+    """Gradient of `sum(upstream * global_stats(x, ...))` with respect to x.
+
+    Args:
+      x: As for `global_stats`, and so are the arguments not named here.
+      upstream: Array of the shape of the output of `global_stats`.
+      mask: As for `global_stats`.
+      lengths: As for `global_stats`.
+      statistics: As for `global_stats`.
+      epsilon: As for `global_stats`.
+      data_format: As for `global_stats`.
+      keepdims: As for `global_stats`.
+
+    Returns:
+      float64 of the shape of x.
+
+    Raises:
+      ValueError: If an argument breaks the contract.
+    """
+    statistics = _arguments.check_statistics(statistics)
+    columns = _columns(x, mask, lengths, epsilon, data_format)
+    keepdims = _arguments.check_keepdims(keepdims)
+    upstream = _upstream(upstream, columns, len(statistics), data_format, keepdims)
+    gradient = np.zeros_like(columns.x)
+    for name, g in zip(statistics, upstream, strict=True):
+        statistic = _STATISTICS[name]
+        spoilt = np.isnan(statistic.value(columns))
+        gradient += np.where(spoilt, np.nan, statistic.gradient(columns, g))
+    gradient = np.where(columns.valid, gradient, 0.0)
+    return gradient if data_format == "channels_first" else np.moveaxis(gradient, 2, 1)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Columns:
+    """The input, one column of time per example and channel."""
+
+    x: np.ndarray  # [B, C, T] float64, 0 where a step doesn't count
+    valid: np.ndarray  # [B, 1, T] bool, the steps that count
+    count: np.ndarray  # [B, 1, 1] float64, N, but 1 without a step that counts
+    epsilon: float
+
+
+class _Mean:
+    def value(self, columns):
+        unit = _exponent(_largest(columns.x))
+        total = np.ldexp(columns.x, -unit).sum(axis=2, keepdims=True)
+        return np.ldexp(total / columns.count, unit)
+
+    def gradient(self, columns, g):
+        return g / columns.count
+
+
+@dataclasses.dataclass(frozen=True)
+class _Extreme:
+    pick: np.ufunc
+    identity: float
+
+    def value(self, columns):
+        candidates = np.where(columns.valid, columns.x, self.identity)
+        extreme = self.pick.reduce(
+            candidates, axis=2, keepdims=True, initial=self.identity
+        )
+        nothing = ~columns.valid.any(axis=2, keepdims=True)
+        return np.where(nothing, 0.0, extreme)
+
+    def gradient(self, columns, g):
+        ties = columns.valid & (columns.x == self.value(columns))
+        return np.where(ties, g / ties.sum(axis=2, keepdims=True), 0.0)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Root:
+    """sqrt(sum(d^2) / n + epsilon): d is x, or x - mean; n is 1, or N."""
+
+    centred: bool
+    averaged: bool
+
+    def value(self, columns):
+        _, root, unit = self._scaled(columns)
+        return np.ldexp(root, unit)
+
+    def gradient(self, columns, g):
+        d, root, _ = self._scaled(columns)
+        direction = np.where(root == 0, 0.0, d / root)
+        return g * direction / self._divisor(columns)
+
+    def _scaled(self, columns):
+        """Returns d, the root and the k of the unit 2^k in which both are given."""
+        unit = _exponent(np.maximum(_largest(columns.x), np.sqrt(columns.epsilon)))
+        d = np.ldexp(columns.x, -unit)
+        if self.centred:
+            d = _centre(_centre(d, columns), columns)
+        squares = np.square(d).sum(axis=2, keepdims=True)
+        epsilon = np.ldexp(columns.epsilon, -2 * unit)
+        return d, np.sqrt(squares / self._divisor(columns) + epsilon), unit
+
+    def _divisor(self, columns):
+        return columns.count if self.averaged else 1.0
+
+
+_STATISTICS = {
+    "mean": _Mean(),
+    "max": _Extreme(np.maximum, identity=-np.inf),
+    "min": _Extreme(np.minimum, identity=np.inf),
+    "l2": _Root(centred=False, averaged=False),
+    "rms": _Root(centred=False, averaged=True),
+    "std": _Root(centred=True, averaged=True),
+}
+
+
+def _centre(d, columns):
+    """D minus its mean; done twice it also removes the rounding of the first mean."""
+    mean = d.sum(axis=2, keepdims=True) / columns.count
+    return np.where(columns.valid, d - mean, 0.0)
+
+
+def _largest(x):
+    """The largest magnitude in every column, 0 where there is no step."""
+    return np.abs(x).max(axis=2, keepdims=True, initial=0.0)
+
+
+def _exponent(magnitude):
+    """The k with magnitude / 2^k in [1/2, 1), and 0 where there is none."""
+    return np.frexp(np.where(np.isfinite(magnitude), magnitude, 0.0))[1]
+
+
+def _columns(x, mask, lengths, epsilon, data_format) -> _Columns:
+    """Checks the arguments and lays them out as columns."""
+    data_format = _arguments.check_data_format(data_format)
+    epsilon = _arguments.check_epsilon(epsilon)
+    x = np.asarray(x)
+    mask = None if mask is None else np.asarray(mask)
+    lengths = None if lengths is None else np.asarray(lengths)
+    _arguments.check_dtype(x.dtype)
+    _arguments.check_shapes(
+        x.shape,
+        None if mask is None else mask.shape,
+        None if lengths is None else lengths.shape,
+        data_format,
+    )
+    if data_format == "channels_last":
+        x = np.moveaxis(x, 1, 2)
+    valid = _valid_steps(x.shape[0], x.shape[2], mask, lengths)[:, np.newaxis, :]
+    x = np.where(valid, np.ascontiguousarray(x, dtype=np.float64), 0.0)
+    count = valid.sum(axis=2, keepdims=True, dtype=np.float64)
+    return _Columns(x, valid, np.maximum(count, 1.0), epsilon)
+
+
+def _valid_steps(batch, time, mask, lengths) -> np.ndarray:
+    """Which steps count, `[B, T]`: those that mask and lengths both allow."""
+    valid = np.ones((batch, time), bool)
+    if mask is not None:
+        _arguments.check_mask_dtype(mask.dtype)
+        valid &= mask
+    if lengths is not None:
+        _arguments.check_lengths_dtype(lengths.dtype)
+        _arguments.check_lengths_range(lengths, time)
+        valid &= np.arange(time) < lengths[:, np.newaxis]
+    return valid
+
+
+def _upstream(upstream, columns, statistics, data_format, keepdims) -> np.ndarray:
+    """Checks the upstream gradient and cuts it into `[S, B, C, 1]`."""
+    upstream = np.asarray(upstream)
+    _arguments.check_dtype(upstream.dtype, "upstream")
+    batch, channels, _ = columns.x.shape
+    expected = [batch, statistics * channels]
+    if keepdims:
+        expected.insert(1 if data_format == "channels_last" else 2, 1)
+    _arguments.check_upstream_shape(upstream.shape, expected)
+    parts = upstream.astype(np.float64).reshape(batch, statistics, channels, 1)
+    return np.moveaxis(parts, 1, 0)

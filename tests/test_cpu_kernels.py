@@ -1,0 +1,188 @@
+"""What is specific to the CPU kernels: conversions, threads, sets, binary."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import ml_dtypes
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import statpool
+from statpool import _library
+from statpool import numpy as core
+
+ROOT = Path(__file__).parent.parent
+SETS = core.instruction_sets()
+SIXTEEN_BITS = [np.float16, ml_dtypes.bfloat16]
+EVERYTHING = ("mean", "max", "min", "l2", "rms", "std")
+
+
+def all_values(dtype):
+    return np.arange(2**16, dtype=np.uint16).view(dtype)
+
+
+def finite(values):
+    return values[np.isfinite(values.astype(np.float32))]
+
+
+def assert_same_bits(a, b):
+    assert a.dtype == b.dtype
+    nan = np.isnan(a.astype(np.float64))
+    np.testing.assert_array_equal(nan, np.isnan(b.astype(np.float64)))
+    np.testing.assert_array_equal(a[~nan].tobytes(), b[~nan].tobytes())
+
+
+@pytest.mark.parametrize("instruction_set", SETS)
+@pytest.mark.parametrize("dtype", SIXTEEN_BITS)
+@pytest.mark.parametrize("channels", [1, 3, 2**16])
+def test_every_16_bit_value_is_read_exactly(instruction_set, dtype, channels):
+    """The max over one step, as float32, is the value itself."""
+    values = np.resize(all_values(dtype), (-(-(2**16) // channels), 1, channels))
+    y = core.global_stats(
+        values,
+        statistics=("max",),
+        output_dtype="float32",
+        instruction_set=instruction_set,
+    )
+    np.testing.assert_array_equal(y, values[:, 0].astype(np.float32))
+
+
+@pytest.mark.parametrize("instruction_set", SETS)
+@pytest.mark.parametrize("dtype", SIXTEEN_BITS)
+def test_results_are_rounded_to_nearest_even(instruction_set, dtype):
+    """The mean of a value and its neighbour is a tie; of other pairs, anything."""
+    values = np.sort(finite(all_values(dtype)).astype(np.float32)).astype(dtype)
+    other = np.random.default_rng(0).permutation(values)
+    for second in (np.roll(values, 1), other):
+        x = np.stack([values, second])[np.newaxis]
+        y = core.global_stats(x, statistics=("mean",), instruction_set=instruction_set)
+        exact = x.astype(np.float64).sum(axis=1) / 2
+        np.testing.assert_array_equal(y, exact.astype(np.float32).astype(dtype))
+
+
+@pytest.mark.parametrize("instruction_set", SETS)
+@pytest.mark.parametrize("dtype", SIXTEEN_BITS)
+def test_gradients_are_rounded_to_nearest_even(instruction_set, dtype):
+    """With one step the gradient of the mean is the upstream, in float32, rounded."""
+    rng = np.random.default_rng(0)
+    values = finite(all_values(dtype)).astype(np.float32)
+    upstream = np.nextafter(values, rng.choice([-1, 1], values.size)).astype(np.float32)
+    upstream = np.concatenate([upstream, values, values / 2 + np.roll(values, 1) / 2])
+    dx = core.global_stats_gradient(
+        np.zeros((1, 1, upstream.size), dtype),
+        upstream[np.newaxis],
+        statistics=("mean",),
+        output_dtype="float32",
+        instruction_set=instruction_set,
+    )
+    np.testing.assert_array_equal(dx[0, 0], upstream.astype(dtype))
+
+
+SHAPES = [(1, 1, 1), (2, 7, 3), (3, 80, 20), (1, 4097, 5), (2, 33, 515), (1, 70000, 2)]
+
+
+@pytest.mark.parametrize("dtype", [*SIXTEEN_BITS, np.float32, np.float64])
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
+def test_one_result_for_every_instruction_set_and_thread_count(
+    dtype, shape, masked, data_format
+):
+    rng = np.random.default_rng(0)
+    x = np.maximum(rng.normal(size=shape), 0).astype(dtype)
+    if data_format == "channels_first":
+        x = np.ascontiguousarray(x.transpose(0, 2, 1))
+    mask = rng.random(shape[:2]) < 0.7 if masked else None
+    options = {"mask": mask, "statistics": EVERYTHING, "data_format": data_format}
+    y = core.global_stats(x, **options)
+    upstream = rng.normal(size=y.shape).astype(dtype)
+    dx = core.global_stats_gradient(x, upstream, **options)
+    for instruction_set in SETS:
+        for num_threads in (1, 2, 7):
+            how = {"instruction_set": instruction_set, "num_threads": num_threads}
+            assert_same_bits(core.global_stats(x, **options, **how), y)
+            again = core.global_stats_gradient(x, upstream, **options, **how)
+            assert_same_bits(again, dx)
+
+
+@pytest.mark.parametrize("shape", [(2, 30, 20), (1, 70000, 4)])
+def test_the_op_gives_the_bits_of_the_numpy_binding(shape):
+    x = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+    y = statpool.global_stats(x, implementation="native", statistics=EVERYTHING)
+    assert_same_bits(y.numpy(), core.global_stats(x, statistics=EVERYTHING))
+
+
+def test_subnormals_survive_tensorflows_threads():
+    """TensorFlow's threads flush subnormal numbers to zero, our kernels must not."""
+    x = np.full((64, 1500, 8), 1e-40, np.float32)
+    for implementation in (core.global_stats, statpool.global_stats):
+        y = np.asarray(implementation(x, statistics=("mean", "max"), epsilon=0))
+        np.testing.assert_allclose(y, 1e-40, rtol=1e-4)
+
+
+@pytest.mark.parametrize("offset", [1, 2, 3, 5])
+def test_unaligned_slices_of_a_tensor(offset):
+    base = tf.random.stateless_normal([9, 13, 7], seed=(0, 1))
+    x = base[offset:]  # shares the buffer, at an odd address
+    y = statpool.global_stats(x, implementation="native")
+    assert_same_bits(y.numpy(), core.global_stats(x.numpy().copy()))
+
+
+def test_large_gradients_take_the_streaming_path_and_agree():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(10, 1000, 1024)).astype(np.float32)  # 40 MB
+    upstream = rng.normal(size=(10, 3 * 1024)).astype(np.float32)
+    whole = core.global_stats_gradient(x, upstream)
+    for b in (0, 9):
+        part = core.global_stats_gradient(x[b : b + 1], upstream[b : b + 1])
+        assert_same_bits(whole[b : b + 1], part)
+
+
+@pytest.mark.parametrize("name", ["avx9000", "", "AVX2"])
+def test_unknown_instruction_set_is_an_error(name):
+    with pytest.raises(ValueError, match="instruction_set must be one"):
+        core.global_stats(np.ones((1, 2, 3)), instruction_set=name)
+
+
+def test_wrong_thread_count_is_an_error():
+    with pytest.raises(ValueError, match="num_threads must be at least 1, got 0"):
+        core.global_stats(np.ones((1, 2, 3)), num_threads=0)
+
+
+def test_binding_checks_what_python_passes_on():
+    binding = _library.core()
+    x = np.ones((2, 5, 3), np.float32)
+    arguments = binding.PoolingArguments(x, None, None, ["mean"], 0.0, "channels_last")
+    good = np.empty((2, 3), np.float32)
+    saved = np.empty((2, 1, 3), np.float32)
+    binding.global_stats(good, saved, arguments, None, 1)
+    for y in (good[:1], good.astype(np.float64), np.empty((3, 2), np.float32).T):
+        with pytest.raises(ValueError, match="y must"):
+            binding.global_stats(y, saved, arguments, None, 1)
+    good.flags.writeable = False
+    with pytest.raises(ValueError, match="writeable"):
+        binding.global_stats(good, saved, arguments, None, 1)
+
+
+def symbols(path, *options):
+    listed = subprocess.run(
+        ["nm", "-C", *options, path], capture_output=True, check=True, text=True
+    )
+    return [line.split(maxsplit=2)[-2:] for line in listed.stdout.splitlines()]
+
+
+def test_instruction_sets_keep_their_code_to_themselves():
+    """A weak symbol of an AVX-512 file could be linked into everybody's path."""
+    objects = list((ROOT / "build/cmake/cc/cpu").glob("CMakeFiles/*Kernels*/*.o"))
+    assert len(objects) >= 1
+    for file in objects:
+        weak = [name for kind, name in symbols(file, "--defined-only") if kind in "VWu"]
+        assert weak == [], file
+
+
+def test_the_op_library_exports_nothing_of_ours():
+    exported = symbols(_library.OP_LIBRARY, "--dynamic", "--defined-only")
+    ours = [name for kind, name in exported if re.match(r"statpool::", name)]
+    assert ours == []

@@ -1,0 +1,202 @@
+"""The Keras layer: generic layer checks, and numbers against the reference."""
+
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import statpool
+from statpool import reference
+
+
+@pytest.fixture
+def x():
+    return np.random.default_rng(0).normal(size=(4, 10, 6)).astype(np.float32)
+
+
+def small_model(layer, masked=False):
+    inputs = keras.Input((None, 6))
+    hidden = keras.layers.Masking()(inputs) if masked else inputs
+    outputs = keras.layers.Dense(2)(layer(hidden))
+    model = keras.Model(inputs, outputs)
+    model.compile("adam", "mse")
+    return model
+
+
+class TestLayer:
+    def test_config_round_trip(self):
+        layer = statpool.GlobalStatsPooling1D(
+            statistics=("l2", "std"),
+            epsilon=1e-3,
+            data_format="channels_first",
+            keepdims=True,
+            output_dtype="float32",
+            implementation="composite",
+            name="pool",
+            dtype="mixed_float16",
+        )
+        copy = statpool.GlobalStatsPooling1D.from_config(layer.get_config())
+        assert copy.get_config() == layer.get_config()
+        assert copy.statistics == ("l2", "std")
+
+    @pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
+    @pytest.mark.parametrize("keepdims", [False, True])
+    def test_symbolic_and_computed_shapes_agree_with_the_call(
+        self, x, data_format, keepdims
+    ):
+        layer = statpool.GlobalStatsPooling1D(
+            data_format=data_format, keepdims=keepdims
+        )
+        y = layer(x)
+        assert layer.compute_output_shape(x.shape) == tuple(y.shape)
+        unknown = layer.compute_output_shape((None, None, None))
+        assert [size for size in unknown if size not in (None, 1)] == []
+        symbolic = layer(keras.Input(x.shape[1:]))
+        assert symbolic.shape[1:] == tuple(y.shape)[1:]
+        assert symbolic.dtype == y.dtype.name
+
+    def test_has_no_weights_and_supports_jit(self, x):
+        layer = statpool.GlobalStatsPooling1D()
+        layer(x)
+        assert layer.weights == []
+        assert layer.supports_jit
+
+    def test_default_data_format_is_that_of_keras(self):
+        keras.config.set_image_data_format("channels_first")
+        try:
+            assert statpool.GlobalStatsPooling1D().data_format == "channels_first"
+        finally:
+            keras.config.set_image_data_format("channels_last")
+        assert statpool.GlobalStatsPooling1D().data_format == "channels_last"
+
+    @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16", "float64"])
+    def test_obeys_dtype_policies(self, x, policy):
+        layer = statpool.GlobalStatsPooling1D(dtype=policy)
+        assert layer(x).dtype.name == layer.compute_dtype
+        if policy != "float64":
+            wide = statpool.GlobalStatsPooling1D(dtype=policy, output_dtype="float32")
+            assert wide(x).dtype == tf.float32
+            assert wide(keras.Input((10, 6))).dtype == "float32"
+
+    def test_wide_output_holds_norms_beyond_16_bits(self):
+        x = np.full((1, 100, 1), 60000, np.float16)
+        layer = statpool.GlobalStatsPooling1D(
+            ("l2",), dtype="mixed_float16", output_dtype="float32"
+        )
+        np.testing.assert_allclose(layer(x), [[600000]], rtol=1e-3)
+
+    @pytest.mark.parametrize("jit_compile", ["auto", True, False])
+    @pytest.mark.parametrize("policy", ["float32", "mixed_float16"])
+    def test_training_step(self, x, jit_compile, policy):
+        model = small_model(statpool.GlobalStatsPooling1D(dtype=policy))
+        model.compile("adam", "mse", jit_compile=jit_compile)
+        first, *_, last = model.fit(x, np.ones((4, 2)), epochs=5, verbose=0).history[
+            "loss"
+        ]
+        assert np.isfinite(first)
+        assert last < first
+        assert model.predict(x, verbose=0).shape == (4, 2)
+        assert np.isfinite(model.evaluate(x, np.ones((4, 2)), verbose=0))
+
+    def test_keras_file_loads_in_a_fresh_process(self, x, tmp_path):
+        model = small_model(statpool.GlobalStatsPooling1D(("std", "max", "mean")))
+        model.save(tmp_path / "model.keras")
+        np.save(tmp_path / "x.npy", x)
+        code = (
+            "import sys, keras, numpy as np, statpool; folder = sys.argv[1]; "
+            "model = keras.models.load_model(folder + '/model.keras'); "
+            "y = model.predict(np.load(folder + '/x.npy'), verbose=0); "
+            "np.save(folder + '/y.npy', y)"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", code, tmp_path],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        expected = model.predict(x, verbose=0)
+        np.testing.assert_allclose(np.load(tmp_path / "y.npy"), expected, rtol=1e-6)
+
+    def test_saved_model_round_trip(self, x, tmp_path):
+        model = small_model(statpool.GlobalStatsPooling1D(implementation="composite"))
+        model.export(tmp_path / "saved", verbose=False)
+        saved = tf.saved_model.load(tmp_path / "saved")
+        expected = model.predict(x, verbose=0)
+        np.testing.assert_allclose(saved.serve(x), expected, rtol=1e-5)
+
+    @pytest.mark.parametrize(
+        ("arguments", "message"),
+        [
+            ({"statistics": ()}, "statistics must name at least one"),
+            ({"statistics": "mean"}, "statistics must be a sequence"),
+            ({"statistics": ("mean", "mode")}, "'mode'"),
+            ({"statistics": ("max", "max")}, "must not repeat"),
+            ({"epsilon": -1}, "epsilon must be finite and >= 0, got -1"),
+            ({"epsilon": float("nan")}, "got nan"),
+            ({"data_format": "NWC"}, "'NWC'"),
+            ({"keepdims": "yes"}, "keepdims must be a bool"),
+            ({"output_dtype": "float64"}, "output_dtype must be"),
+            ({"implementation": "fast"}, "'fast'"),
+        ],
+    )
+    def test_constructor_errors(self, arguments, message):
+        with pytest.raises(ValueError, match=message):
+            statpool.GlobalStatsPooling1D(**arguments)
+
+    def test_wrong_rank_is_refused(self):
+        with pytest.raises(ValueError, match="ndim=3"):
+            statpool.GlobalStatsPooling1D()(np.ones((2, 3)))
+
+
+class TestCorrectness:
+    def test_equals_the_layers_that_it_replaces(self, x):
+        parts = (
+            keras.layers.GlobalAveragePooling1D()(x),
+            keras.layers.GlobalMaxPooling1D()(x),
+            np.sqrt(np.sum(x**2, axis=1)),
+        )
+        y = statpool.GlobalStatsPooling1D()(x)
+        np.testing.assert_allclose(y, np.concatenate(parts, axis=1), rtol=1e-5)
+
+    def test_silent_channel_trains_where_the_lambda_does_not(self, x):
+        x[:, :, 2] = 0
+
+        def gradient_of(layer):
+            with tf.GradientTape() as tape:
+                inputs = tf.Variable(x)
+                loss = tf.reduce_sum(layer(inputs))
+            return tape.gradient(loss, inputs).numpy()
+
+        norm = keras.layers.Lambda(
+            lambda v: keras.ops.sqrt(keras.ops.sum(v**2, axis=1))
+        )
+        assert np.isnan(gradient_of(norm)).any()
+        assert np.isfinite(gradient_of(statpool.GlobalStatsPooling1D())).all()
+
+    @pytest.mark.parametrize("explicit", [False, True])
+    def test_masked_steps_do_not_count(self, x, explicit):
+        mask = np.arange(10) < np.array([[10], [4], [1], [0]])
+        x = np.where(mask[..., None], x, 0).astype(np.float32)
+        layer = statpool.GlobalStatsPooling1D()
+        y = layer(x, mask=mask) if explicit else layer(keras.layers.Masking()(x))
+        np.testing.assert_allclose(y, reference.global_stats(x, mask), rtol=1e-5)
+        assert layer.compute_mask(x, mask) is None
+
+    def test_lengths_in_a_functional_model(self, x):
+        inputs, lengths = keras.Input((None, 6)), keras.Input((), dtype="int32")
+        outputs = statpool.GlobalStatsPooling1D()(inputs, lengths=lengths)
+        model = keras.Model([inputs, lengths], outputs)
+        counts = np.array([10, 3, 1, 0], np.int32)
+        expected = reference.global_stats(x, lengths=counts)
+        y = model.predict([x, counts], verbose=0)
+        np.testing.assert_allclose(y, expected, rtol=1e-5, atol=1e-7)
+
+    def test_fit_with_an_implicit_mask_leaks_none(self, x):
+        model = small_model(statpool.GlobalStatsPooling1D(), masked=True)
+        history = model.fit(x, np.ones((4, 2)), epochs=2, verbose=0).history
+        assert np.isfinite(history["loss"]).all()
+        assert getattr(model.outputs[0], "_keras_mask", None) is None

@@ -1,0 +1,131 @@
+"""Loading: lazy, checked before the loader runs, and a fallback that says why."""
+
+import re
+import subprocess
+import sys
+import warnings
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import statpool
+from statpool import _library, ops
+
+
+@pytest.fixture
+def other_tensorflow(monkeypatch):
+    """The library as if built for TensorFlow 2.99, and nothing loaded yet."""
+    info = {**_library.core().build_info(), "tensorflow": "2.99.0"}
+
+    class Core:
+        build_info = staticmethod(lambda: info)
+
+    def load(path):
+        raise AssertionError("the loader must not run")
+
+    _library.ops.cache_clear()
+    _library.why_unavailable.cache_clear()
+    ops._warn_once.cache_clear()
+    monkeypatch.setattr(_library, "core", lambda: Core)
+    monkeypatch.setattr(tf, "load_op_library", load)
+    yield
+    monkeypatch.undo()
+    _library.ops.cache_clear()
+    _library.why_unavailable.cache_clear()
+    ops._warn_once.cache_clear()
+
+
+def run_python(code):
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.usefixtures("other_tensorflow")
+def test_library_for_another_tensorflow_is_recognised_before_loading():
+    with pytest.raises(statpool.NativeLibraryError) as raised:
+        statpool.global_stats(np.ones((1, 2, 3)), implementation="native")
+    message = str(raised.value)
+    assert "2.99.0" in message
+    assert tf.__version__ in message
+    assert "make build" in message
+
+
+@pytest.mark.usefixtures("other_tensorflow")
+def test_auto_falls_back_with_one_warning():
+    x = np.random.default_rng(0).normal(size=(2, 5, 3)).astype(np.float32)
+    with pytest.warns(UserWarning, match=r"composite.*2\.99\.0.*make build"):
+        y = statpool.global_stats(x)
+    expected = statpool.global_stats(x, implementation="composite")
+    np.testing.assert_array_equal(y, expected)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        statpool.global_stats(x)
+
+
+def test_stamp_compares_version_and_abi():
+    info = {"tensorflow": "2.21.0", "cxx11_abi": "1"}
+    _library.check_stamp(info, "2.21.0", 1)
+    for version, abi in [("2.21.1", 1), ("2.21.0", 0)]:
+        with pytest.raises(statpool.NativeLibraryError, match=re.escape(version)):
+            _library.check_stamp(info, version, abi)
+
+
+def test_missing_library_names_the_cure(monkeypatch, tmp_path):
+    monkeypatch.setattr(_library, "OP_LIBRARY", tmp_path / "libstatpool.so")
+    _library.ops.cache_clear()
+    with pytest.raises(statpool.NativeLibraryError, match="make clean build"):
+        _library.ops()
+    monkeypatch.undo()
+    _library.ops.cache_clear()
+
+
+def test_import_loads_neither_tensorflow_nor_the_library():
+    code = (
+        "import sys, statpool, statpool.numpy, statpool.reference; "
+        "import numpy as np; statpool.reference.global_stats(np.ones((1, 2, 3))); "
+        "assert 'statpool._core' not in sys.modules; "
+        "statpool.numpy.global_stats(np.ones((1, 2, 3))); "
+        "assert 'tensorflow' not in sys.modules; "
+        "maps = open('/proc/self/maps').read(); assert 'libstatpool' not in maps"
+    )
+    done = run_python(code)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("order", ["statpool, keras", "keras, statpool"])
+def test_import_statpool_registers_the_layer(order):
+    code = (
+        f"import {order}; name = 'statpool>GlobalStatsPooling1D'; "
+        "assert keras.saving.get_registered_object(name) is "
+        "statpool.GlobalStatsPooling1D"
+    )
+    done = run_python(code)
+    assert done.returncode == 0, done.stderr
+
+
+def test_build_info_names_what_matters():
+    info = statpool.build_info()
+    assert info["statpool"] == statpool.__version__
+    assert info["tensorflow"] == tf.__version__
+    assert info["instruction_set"] in info["instruction_sets"]
+    assert info["compiler"]
+
+
+def test_doctor_reports_and_succeeds():
+    done = subprocess.run(
+        [sys.executable, "-m", "statpool", "doctor"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert re.search(rf"ok +TensorFlow +{re.escape(tf.__version__)}", done.stdout)
+    assert re.search(r"ok +TensorFlow op", done.stdout)
+
+
+def test_unknown_attribute_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="nonsense"):
+        _ = statpool.nonsense
+    assert "GlobalStatsPooling1D" in dir(statpool)

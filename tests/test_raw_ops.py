@@ -1,0 +1,181 @@
+"""The raw ops, called as nobody should: an error that states the rule, no crash."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorflow.python.framework import kernels, op_def_registry
+
+from statpool import _library
+
+B, T, C = 2, 5, 3
+OPS = ("Statpool>GlobalStats", "Statpool>GlobalStatsGrad")
+ERRORS = (tf.errors.InvalidArgumentError, ValueError, TypeError)
+
+
+def forward(**changes):
+    arguments = {
+        "x": tf.ones([B, T, C]),
+        "mask": [],
+        "lengths": [],
+        "Tout": tf.float32,
+        "Tsaved": tf.float32,
+        **changes,
+    }
+    return _library.ops().statpool_global_stats(**arguments)
+
+
+def gradient(**changes):
+    arguments = {
+        "upstream": tf.ones([B, 3 * C]),
+        "x": tf.ones([B, T, C]),
+        "saved": tf.ones([B, 4, C]),
+        "mask": [],
+        "lengths": [],
+        **changes,
+    }
+    return _library.ops().statpool_global_stats_grad(**arguments)
+
+
+def in_graph(function, **changes):
+    return tf.function(lambda: function(**changes)).get_concrete_function()()
+
+
+CALLS = {
+    "eager": lambda function, changes: function(**changes),
+    "graph": lambda function, changes: in_graph(function, **changes),
+}
+BROKEN_BY_BOTH = [
+    ({"x": tf.ones([B, T])}, "x must have rank 3"),
+    ({"x": tf.ones([])}, "x must have rank 3"),
+    ({"mask": [tf.ones([B, T + 1], tf.bool)]}, r"mask must have shape \[B, T\]"),
+    ({"mask": [tf.constant(True)]}, r"mask must have shape \[B, T\]"),
+    (
+        {"mask": [tf.ones([B, T], tf.bool)] * 2},
+        "mask must be at most one .* got 2",
+    ),
+    ({"lengths": [tf.ones([B, 1], tf.int64)]}, r"lengths must have shape \[B\]"),
+    ({"lengths": [tf.ones([B], tf.int64)] * 3}, "lengths must be at most one .* got 3"),
+    (
+        {"lengths": [tf.constant([1, T + 1], tf.int64)]},
+        "lengths must lie in .* got 6",
+    ),
+    ({"lengths": [tf.constant([-1, 1], tf.int64)]}, "lengths must lie in .* got -1"),
+    ({"lengths": [tf.constant([2**62, 1], tf.int64)]}, "lengths must lie in"),
+    ({"epsilon": "-1"}, "epsilon must be finite and >= 0, got -1"),
+    ({"epsilon": "inf"}, "epsilon must be finite and >= 0, got inf"),
+    ({"epsilon": "nan"}, "epsilon must be finite and >= 0, got nan"),
+    ({"epsilon": "1e-12 "}, "epsilon must be a decimal number"),
+    ({"epsilon": ""}, "epsilon must be a decimal number"),
+    ({"statistics": []}, "statistics must name at least one"),
+    ({"statistics": ["mode"]}, "statistics must be among .* got 'mode'"),
+    ({"statistics": ["max", "max"]}, "statistics must not repeat a name, got 'max'"),
+]
+BROKEN_FORWARD = [
+    ({"Tout": tf.float64}, "output_dtype must be that of x"),
+    ({"Tsaved": tf.float64}, "Tsaved must be float"),
+]
+BROKEN_GRADIENT = [
+    ({"upstream": tf.ones([B, C])}, r"upstream must have shape \[B, S \* C\]"),
+    ({"upstream": tf.ones([B + 1, 3 * C])}, r"upstream must have shape"),
+    ({"upstream": tf.ones([])}, r"upstream must have shape"),
+    ({"saved": tf.ones([B, 3, C])}, r"saved must have shape \[B, planes, C\]"),
+    ({"saved": tf.ones([0])}, r"saved must have shape"),
+    ({"saved": tf.ones([B, 4, C], tf.float64)}, "Tsaved must be float"),
+    ({"upstream": tf.ones([B, 3 * C], tf.float16)}, "output_dtype must be that of x"),
+]
+CASES = [
+    *((forward, *case) for case in BROKEN_BY_BOTH + BROKEN_FORWARD),
+    *((gradient, *case) for case in BROKEN_BY_BOTH + BROKEN_GRADIENT),
+]
+
+
+@pytest.mark.parametrize("mode", CALLS)
+@pytest.mark.parametrize(("function", "changes", "message"), CASES)
+def test_broken_rule_is_named(mode, function, changes, message):
+    with pytest.raises(ERRORS, match=message):
+        CALLS[mode](function, changes)
+
+
+def test_the_calls_that_the_broken_ones_start_from_are_valid():
+    for call in CALLS.values():
+        assert call(forward, {})[0].shape == [B, 3 * C]
+        assert call(gradient, {}).shape == [B, T, C]
+
+
+@pytest.mark.parametrize("op", OPS)
+def test_every_dtype_of_the_attribute_has_a_kernel(op):
+    definition = op_def_registry.get(op)
+    listed = next(a for a in definition.attr if a.name == "T").allowed_values.list.type
+    assert len(listed) == 4
+    found = kernels.get_registered_kernels_for_op(op).kernel
+    assert "CPU" in {kernel.device_type for kernel in found}
+    for kernel in found:  # no constraint on T: one kernel serves all
+        constrained = [c for c in kernel.constraint if c.name == "T"]
+        assert not constrained
+
+
+@pytest.mark.parametrize("dtype", [tf.float16, tf.bfloat16, tf.float32, tf.float64])
+def test_both_ops_run_for_every_dtype(dtype):
+    saved = tf.float64 if dtype == tf.float64 else tf.float32
+    y, planes = forward(x=tf.ones([B, T, C], dtype), Tout=dtype, Tsaved=saved)
+    dx = gradient(x=tf.ones([B, T, C], dtype), upstream=y, saved=planes)
+    assert (y.dtype, planes.dtype, dx.dtype) == (dtype, saved, dtype)
+
+
+HOSTILE_NUMBERS = np.array([-(2**62), -1, 0, 1, 3, 2**31, 2**62])
+FITTING = {"x": (3, 3, 3), "upstream": (3, 9), "saved": (3, 4, 3)}
+FITTING |= {"mask": (3, 3), "lengths": (3,)}
+
+
+def hostile_tensor(rng, name, dtype):
+    """Mostly of the shape that fits, else of any up to rank 4, and of any content."""
+    shape = FITTING[name]
+    if rng.random() < 0.2:
+        shape = rng.choice([0, 1, 3], size=rng.integers(5))
+    numbers = HOSTILE_NUMBERS if rng.random() < 0.5 else [0, 1, 3]
+    return tf.cast(tf.constant(rng.choice(numbers, size=shape)), dtype)
+
+
+def test_thousands_of_hostile_calls_end_in_an_error_or_a_result():
+    """A crash would end this process, and the test run with it."""
+    rng = np.random.default_rng(1)
+
+    def optional(name, dtype):
+        count = rng.choice([0, 1, 1, 1, 2])
+        return [hostile_tensor(rng, name, dtype) for _ in range(count)]
+
+    outcomes = {"result": 0, "error": 0}
+    for _ in range(6000):
+        dtype, other = rng.choice([tf.float32, tf.float64], size=2, p=[0.8, 0.2])
+        shared = {
+            "x": hostile_tensor(rng, "x", dtype),
+            "mask": optional("mask", tf.bool),
+            "lengths": optional("lengths", tf.int64),
+            "epsilon": rng.choice(["0", "1e-12", "1", "-1", "1e400"]),
+            "data_format": rng.choice(["channels_last", "channels_first"]),
+        }
+        try:
+            if rng.random() < 0.5:
+                forward(**shared, Tsaved=other, Tout=dtype)
+            else:
+                upstream = hostile_tensor(rng, "upstream", dtype)
+                saved = hostile_tensor(rng, "saved", other)
+                gradient(**shared, upstream=upstream, saved=saved)
+            outcomes["result"] += 1
+        except ERRORS:
+            outcomes["error"] += 1
+    assert outcomes["error"] > 1000
+    assert outcomes["result"] > 500
+
+
+def test_huge_declared_lengths_on_tiny_input_read_nothing():
+    for data_format in ("channels_last", "channels_first"):
+        with pytest.raises(tf.errors.InvalidArgumentError, match="lengths must lie in"):
+            forward(
+                lengths=[tf.constant([2**40, 2**40], tf.int64)], data_format=data_format
+            )
+
+
+def test_saved_of_another_call_gives_wrong_numbers_but_no_crash():
+    dx = gradient(saved=tf.fill([B, 4, C], np.float32(np.nan)))
+    assert dx.shape == [B, T, C]

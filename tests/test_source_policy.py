@@ -1,0 +1,102 @@
+"""Rules about the sources themselves: who may include whom, and what nobody may use."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+INCLUDE = re.compile(r'^\s*#\s*include\s+["<]([^">]+)[">]', re.MULTILINE)
+
+# core <- cpu, cuda <- tf, xla, pybind; cpu and cuda don't see each other.
+MAY_INCLUDE = {
+    "cc/core": ("cc/core/",),
+    "cc/cpu": ("cc/core/", "cc/cpu/"),
+    "cuda": ("cc/core/", "cuda/"),
+    "cc/tf": ("cc/core/", "cc/cpu/", "cuda/", "cc/tf/"),
+    "cc/xla": ("cc/core/", "cc/cpu/", "cuda/", "cc/xla/"),
+    "cc/pybind": ("cc/core/", "cc/cpu/", "cuda/", "cc/pybind/"),
+}
+FRAMEWORKS = ("tensorflow/", "tsl/", "xla/", "absl/", "Eigen/", "unsupported/")
+MAY_USE_FRAMEWORKS = ("cc/tf", "cc/xla")
+MODULES_WITHOUT_TENSORFLOW = (
+    "__init__",
+    "_arguments",
+    "numpy",
+    "reference",
+)
+
+
+def sources(folder):
+    files = (ROOT / folder).glob("*")
+    return [f for f in files if f.suffix in {".h", ".cc", ".cu", ".cuh"}]
+
+
+def all_sources():
+    return [(folder, file) for folder in MAY_INCLUDE for file in sources(folder)]
+
+
+def tracked_text():
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        check=True,
+        text=True,
+    ).stdout.split("\0")
+    for name in filter(None, listed):
+        path = ROOT / name
+        if path.is_file() and path.suffix not in {".png", ".ogg", ".mp3", ".flac"}:
+            yield name, path.read_text()
+
+
+@pytest.mark.parametrize(("folder", "file"), all_sources(), ids=lambda v: str(v)[-40:])
+def test_dependencies_point_one_way(folder, file):
+    for included in INCLUDE.findall(file.read_text()):
+        if included.startswith(("cc/", "cuda/")):
+            assert included.startswith(MAY_INCLUDE[folder]), included
+        if folder not in MAY_USE_FRAMEWORKS:
+            assert not included.startswith(FRAMEWORKS), included
+
+
+def test_the_rule_sees_the_sources():
+    assert {folder for folder, _ in all_sources()} >= {"cc/core", "cc/cpu", "cc/tf"}
+
+
+def test_headers_are_guarded_by_their_path():
+    for folder, file in all_sources():
+        if file.suffix not in {".h", ".cuh"}:
+            continue
+        path = f"{folder}/{file.name}".removeprefix("cc/")
+        guard = "STATPOOL_" + re.sub(r"[/.]", "_", path).upper() + "_"
+        assert f"#ifndef {guard}\n#define {guard}\n" in file.read_text(), file
+
+
+def test_nothing_trades_correctness_for_speed():
+    build = [ROOT / "CMakeLists.txt", *ROOT.glob("cc/*/CMakeLists.txt")]
+    flags = "".join(re.sub(r"#.*", "", file.read_text()) for file in build)
+    assert "-ffast-math" not in flags
+    assert "-Ofast" not in flags
+    assert "-ffp-contract=off" in flags
+
+
+def test_each_version_is_stated_once():
+    version = (ROOT / "VERSION").read_text().strip()
+    assert re.fullmatch(r"\d+\.\d+\.\d+", version)
+    assert f"## {version}" in (ROOT / "CHANGELOG.md").read_text()
+    pins = re.findall(r"^([\w-]+)==", (ROOT / "constraints.txt").read_text(), re.M)
+    assert len(pins) == len(set(pins))
+
+
+@pytest.mark.parametrize("module", MODULES_WITHOUT_TENSORFLOW)
+def test_modules_without_tensorflow_stay_so(module):
+    text = (ROOT / "python" / "statpool" / f"{module}.py").read_text()
+    assert not re.search(r"^\s*(import|from) (tensorflow|keras)\b", text, re.MULTILINE)
+
+
+def test_no_path_of_one_machine():
+    home = re.compile(r"(?<![\w./-])/(?:home|root|Users|work)/\w")
+    for name, text in tracked_text():
+        if name != "tests/test_source_policy.py":
+            assert not home.search(text), name
