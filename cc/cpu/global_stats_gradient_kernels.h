@@ -14,7 +14,10 @@ namespace statpool {
 namespace cpu {
 namespace {
 
-constexpr int kGradientRows = 4;  // rows that share one load of their lanes' coefficients
+// Rows that share one load of their lanes' coefficients. Streaming stores want whole cache lines
+// one after the other: rows side by side would leave each line half written for too long.
+constexpr int kGradientRows = 4;
+constexpr int kStreamingRows = 1;
 
 // ------------------------------------------------------------------------------------------------
 // Coefficients of a tile
@@ -89,14 +92,14 @@ STATPOOL_INLINE void GradientLanes(T* const* dx, const T* const* x, int64_t i,
   for (int r = 0; r < kRows; ++r) smooth[r] = constant;
   if (terms.slope) {
     const D slope = LoadRaw<D>(tile.slope + i);
-    for (int r = 0; r < kRows; ++r) smooth[r] += slope * Convert<double, N>(v[r]);
+    for (int r = 0; r < kRows; ++r) smooth[r] += slope * Widen<N>(v[r]);
   }
   if (terms.central) {
     const D slope = LoadRaw<D>(tile.central_slope + i);
     const D mean = LoadRaw<D>(tile.mean + i);
-    for (int r = 0; r < kRows; ++r) smooth[r] += slope * (Convert<double, N>(v[r]) - mean);
+    for (int r = 0; r < kRows; ++r) smooth[r] += slope * (Widen<N>(v[r]) - mean);
   }
-  for (int r = 0; r < kRows; ++r) result[r] = Convert<Compute, N>(smooth[r]);
+  for (int r = 0; r < kRows; ++r) result[r] = Narrow<Compute, N>(smooth[r]);
   const auto add_share = [&](const Compute* extreme, const Compute* share) {
     const V target = LoadRaw<V>(extreme + i);
     const V value = LoadRaw<V>(share + i);
@@ -108,7 +111,7 @@ STATPOOL_INLINE void GradientLanes(T* const* dx, const T* const* x, int64_t i,
   if (terms.max) add_share(tile.max, tile.max_share);
   if (terms.min) add_share(tile.min, tile.min_share);
   for (int r = 0; r < kRows; ++r) {
-    if constexpr (kStreaming && N == kLanes<Compute>) {
+    if constexpr (kStreaming && N == kLanes<double>) {
       StoreStreaming(Round<T, N>(result[r]), dx[r] + i);
     } else {
       StoreRaw(Round<T, N>(result[r]), dx[r] + i);
@@ -120,7 +123,9 @@ template <int kRows, bool kStreaming, typename T, typename Compute>
 STATPOOL_INLINE void GradientChunk(T* const* dx, const T* const* x, int64_t width,
                                    const core::GradientTerms& terms,
                                    const GradientTile<Compute>& tile) {
-  ForLanes<kLanes<Compute>>(width, [&](auto lanes, int64_t i) __attribute__((always_inline)) {
+  const int64_t next_chunk = ChunkDistance<kRows>(x);
+  ForLanes<kLanes<double>>(width, [&](auto lanes, int64_t i) __attribute__((always_inline)) {
+    if constexpr (kRows > 1) PrefetchRows<decltype(lanes)::value, kRows>(x, i, next_chunk);
     GradientLanes<decltype(lanes)::value, kRows, kStreaming>(dx, x, i, terms, tile);
   });
 }
@@ -129,15 +134,16 @@ STATPOOL_INLINE void GradientChunk(T* const* dx, const T* const* x, int64_t widt
 template <bool kStreaming, typename T, typename Compute>
 void GradientRows(T* dx, const T* x, int64_t rows, int64_t width, int64_t stride,
                   const core::GradientTerms& terms, const GradientTile<Compute>& tile) {
+  constexpr int kRows = kStreaming ? kStreamingRows : kGradientRows;
   int64_t row = 0;
-  for (; row + kGradientRows <= rows; row += kGradientRows) {
-    T* to[kGradientRows];
-    const T* from[kGradientRows];
-    for (int r = 0; r < kGradientRows; ++r) {
+  for (; row + kRows <= rows; row += kRows) {
+    T* to[kRows];
+    const T* from[kRows];
+    for (int r = 0; r < kRows; ++r) {
       to[r] = dx + (row + r) * stride;
       from[r] = x + (row + r) * stride;
     }
-    GradientChunk<kGradientRows, kStreaming>(to, from, width, terms, tile);
+    GradientChunk<kRows, kStreaming>(to, from, width, terms, tile);
   }
   for (; row < rows; ++row) {
     T* to = dx + row * stride;
@@ -149,7 +155,7 @@ void GradientRows(T* dx, const T* x, int64_t rows, int64_t width, int64_t stride
 // Streaming stores need every whole vector aligned: rows, their distance and the tile's start.
 template <typename T>
 bool StoresAreAligned(const T* dx, int64_t stride) {
-  constexpr int64_t kStoreBytes = kLanes<core::ComputeType<T>> * sizeof(T);
+  constexpr int64_t kStoreBytes = kLanes<double> * sizeof(T);
   return reinterpret_cast<uintptr_t>(dx) % kStoreBytes == 0 &&
          stride * sizeof(T) % kStoreBytes == 0;
 }

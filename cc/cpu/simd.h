@@ -88,6 +88,9 @@ STATPOOL_INLINE Vec<float, N> Load(const core::Float16* from) {
 #endif
 #if defined(__F16C__)
   if constexpr (N == 8) return (Vec<float, N>)_mm256_cvtph_ps(LoadRaw<__m128i>(from));
+  if constexpr (N == 4) {
+    return (Vec<float, N>)_mm_cvtph_ps(_mm_cvtsi64_si128(LoadRaw<long long>(from)));
+  }
 #endif
   // As core::ToCompute(Float16), lane by lane.
   const auto bits = Convert<uint32_t, N>(LoadRaw<Vec<uint16_t, N>>(from));
@@ -95,6 +98,50 @@ STATPOOL_INLINE Vec<float, N> Load(const core::Float16* from) {
   const auto finite = BitCast<Vec<uint32_t, N>>(BitCast<Vec<float, N>>(magnitude) * 0x1p112f);
   const auto value = magnitude >= (0x7c00u << 13) ? magnitude | 0x7f800000u : finite;
   return BitCast<Vec<float, N>>(value | (bits & 0x8000u) << 16);
+}
+
+// To double and back, lane by lane. GCC 12 takes __builtin_convertvector between these types
+// through the stack, so whole registers are converted by name.
+template <int N>
+STATPOOL_INLINE Vec<double, N> Widen(const Vec<float, N>& value) {
+#if defined(__AVX512F__)
+  if constexpr (N == 8) return (Vec<double, N>)_mm512_cvtps_pd((__m256)value);
+#endif
+#if defined(__AVX__)
+  if constexpr (N == 4) return (Vec<double, N>)_mm256_cvtps_pd((__m128)value);
+#endif
+#if defined(__x86_64__)
+  if constexpr (N == 2) {
+    const __m128i both = _mm_cvtsi64_si128(BitCast<long long>(value));
+    return (Vec<double, N>)_mm_cvtps_pd((__m128)both);
+  }
+#endif
+  return Convert<double, N>(value);
+}
+
+template <int N>
+STATPOOL_INLINE Vec<double, N> Widen(const Vec<double, N>& value) {
+  return value;
+}
+
+template <typename Compute, int N>
+STATPOOL_INLINE Vec<Compute, N> Narrow(const Vec<double, N>& value) {
+  if constexpr (std::is_same_v<Compute, double>) {
+    return value;
+  } else {
+#if defined(__AVX512F__)
+    if constexpr (N == 8) return (Vec<Compute, N>)_mm512_cvtpd_ps((__m512d)value);
+#endif
+#if defined(__AVX__)
+    if constexpr (N == 4) return (Vec<Compute, N>)_mm256_cvtpd_ps((__m256d)value);
+#endif
+#if defined(__x86_64__)
+    if constexpr (N == 2) {
+      return BitCast<Vec<Compute, N>>(_mm_cvtsi128_si64((__m128i)_mm_cvtpd_ps((__m128d)value)));
+    }
+#endif
+    return Convert<Compute, N>(value);
+  }
 }
 
 // Rounds a compute vector to N stored values.
@@ -115,6 +162,10 @@ STATPOOL_INLINE auto Round(const Vec<core::ComputeType<T>, N>& value) {
     if constexpr (N == 8) {
       return (Vec<uint16_t, N>)_mm256_cvtps_ph((__m256)value, _MM_FROUND_TO_NEAREST_INT);
     }
+    if constexpr (N == 4) {
+      const __m128i both = _mm_cvtps_ph((__m128)value, _MM_FROUND_TO_NEAREST_INT);
+      return BitCast<Vec<uint16_t, N>>(_mm_cvtsi128_si64(both));
+    }
 #endif
     Vec<uint16_t, N> bits = {};
     for (int i = 0; i < N; ++i) {
@@ -132,6 +183,9 @@ STATPOOL_INLINE auto Round(const Vec<core::ComputeType<T>, N>& value) {
 template <typename V, typename P>
 STATPOOL_INLINE void StoreStreaming(const V& value, P* to) {
 #if defined(__x86_64__)
+  if constexpr (sizeof(V) == 8) {
+    return _mm_stream_si64(reinterpret_cast<long long*>(to), BitCast<long long>(value));
+  }
   if constexpr (sizeof(V) == 16) {
     return _mm_stream_si128(reinterpret_cast<__m128i*>(to), BitCast<__m128i>(value));
   }

@@ -103,10 +103,15 @@ struct Tile {
 template <int N, int kRows, typename V, typename Compute, typename Count, typename Beats>
 STATPOOL_INLINE void UpdateExtreme(const V (&v)[kRows], Compute* extreme, Count* counts,
                                    const Beats& beats) {
+  using C = Vec<Count, N>;
   const V old = LoadRaw<V>(extreme);
   V best = old;
-  for (int r = 0; r < kRows; ++r) best = (beats(v[r], best) | (v[r] != v[r])) ? v[r] : best;
-  using C = Vec<Count, N>;
+  C is_nan = {};
+  for (int r = 0; r < kRows; ++r) {
+    best = beats(v[r], best) ? v[r] : best;
+    is_nan |= v[r] != v[r];
+  }
+  best = is_nan ? V{} + std::numeric_limits<Compute>::quiet_NaN() : best;
   C count = (old == best) ? LoadRaw<C>(counts) : C{};
   for (int r = 0; r < kRows; ++r) count -= (v[r] == best);  // a true lane is -1
   StoreRaw(best, extreme);
@@ -125,46 +130,79 @@ STATPOOL_INLINE ChunkWeights WeightsOf(int64_t rows, int64_t rows_before) {
 }
 
 // term(first) + ... + term(first + kTerms - 1), by pairs: an error of log2(kTerms) roundings.
-template <int kTerms, typename Term>
-STATPOOL_INLINE auto TreeSum(const Term& term, int first = 0) {
+template <int kTerms, typename D, typename Term>
+STATPOOL_INLINE D PairwiseSum(const Term& term, int first = 0) {
   if constexpr (kTerms == 1) {
     return term(first);
   } else {
-    return TreeSum<kTerms / 2>(term, first) + TreeSum<kTerms / 2>(term, first + kTerms / 2);
+    return PairwiseSum<kTerms / 2, D>(term, first) +
+           PairwiseSum<kTerms / 2, D>(term, first + kTerms / 2);
   }
 }
 
-// Adds N lanes of kRows rows to the tile: each value is loaded once and used by every statistic.
+// The sums of kRows rows and of their squares, which share the conversion to double. Where double
+// is wider than the values, the order makes no difference that matters, and one row after the
+// other needs the fewest registers.
+template <typename Compute, int kRows, typename D, typename Value>
+STATPOOL_INLINE void SumRows(const Value& value, D* sum, D* squares) {
+  if constexpr (std::is_same_v<Compute, double>) {
+    *sum = PairwiseSum<kRows, D>(value);
+    *squares = PairwiseSum<kRows, D>([&](int r) { return D(value(r) * value(r)); });
+  } else {
+    *sum = value(0);
+    *squares = *sum * *sum;
+    for (int r = 1; r < kRows; ++r) {
+      const D d = value(r);
+      *sum += d;
+      *squares += d * d;
+    }
+  }
+}
+
+// Elements from a chunk of evenly spaced rows to the next one; a guess where a mask skips rows.
+template <int kRows, typename T>
+STATPOOL_INLINE int64_t ChunkDistance(const T* const* rows) {
+  return kRows > 1 ? rows[kRows - 1] - rows[0] + (rows[kRows > 1] - rows[0]) : 0;
+}
+
+// Asks for the same lanes of the rows `distance` elements on. A chunk is read by columns, an order
+// that the hardware's own prefetchers don't foresee.
+template <int N, int kRows, typename T>
+STATPOOL_INLINE void PrefetchRows(const T* const* rows, int64_t i, int64_t distance) {
+  constexpr int64_t kLine = 64 / sizeof(T);
+  if (i % kLine >= N) return;  // an earlier vector of this line has asked
+  for (int r = 0; r < kRows; ++r) __builtin_prefetch(rows[r] + i + distance);
+}
+
+// Adds N lanes of kRows rows to the sums, which fill whole registers of doubles.
 template <int N, int kRows, typename T, typename Compute>
-STATPOOL_INLINE void AccumulateLanes(const T* const* rows, int64_t i, const core::Needs& needs,
-                                     const ChunkWeights& weights, Tile<Compute>* tile) {
+STATPOOL_INLINE void AccumulateSums(const T* const* rows, int64_t i, const core::Needs& needs,
+                                    const ChunkWeights& weights, Tile<Compute>* tile) {
   using D = Vec<double, N>;
+  const auto value = [&](int r)
+                         __attribute__((always_inline)) { return Widen<N>(Load<N>(rows[r] + i)); };
+  D sum, squares;
+  SumRows<Compute, kRows>(value, &sum, &squares);
+  if (needs.sum) tile->sum.template Add<N>(sum, i);
+  if (needs.squares) tile->squares.template Add<N>(squares, i);
+  if (!needs.central) return;
+  const D chunk_mean = sum * (1.0 / kRows);
+  const D mean = LoadRaw<D>(tile->mean + i);
+  const D distance = chunk_mean - mean;
+  StoreRaw(D(mean + distance * weights.mean), tile->mean + i);
+  D deviations;
+  SumRows<Compute, kRows>([&](int r)
+                              __attribute__((always_inline)) { return D(value(r) - chunk_mean); },
+                          &sum, &deviations);
+  tile->deviations.template Add<N>(deviations + distance * distance * weights.deviations, i);
+}
+
+// Adds N lanes of kRows rows to the extremes, which fill whole registers of the compute type.
+template <int N, int kRows, typename T, typename Compute>
+STATPOOL_INLINE void AccumulateExtremes(const T* const* rows, int64_t i, const core::Needs& needs,
+                                        Tile<Compute>* tile) {
   Vec<Compute, N> v[kRows];
   for (int r = 0; r < kRows; ++r) v[r] = Load<N>(rows[r] + i);
-  D sum = {};
-  if (needs.sum || needs.central) {
-    sum = TreeSum<kRows>([&](int r) { return Convert<double, N>(v[r]); });
-  }
-  if (needs.sum) tile->sum.template Add<N>(sum, i);
-  if (needs.squares) {
-    const auto square = [&](int r) {
-      const D d = Convert<double, N>(v[r]);
-      return d * d;
-    };
-    tile->squares.template Add<N>(TreeSum<kRows>(square), i);
-  }
-  if (needs.central) {
-    const D chunk_mean = sum * (1.0 / kRows);
-    const auto deviation = [&](int r) {
-      const D d = Convert<double, N>(v[r]) - chunk_mean;
-      return d * d;
-    };
-    const D mean = LoadRaw<D>(tile->mean + i);
-    const D distance = chunk_mean - mean;
-    StoreRaw(D(mean + distance * weights.mean), tile->mean + i);
-    tile->deviations.template Add<N>(
-        TreeSum<kRows>(deviation) + distance * distance * weights.deviations, i);
-  }
   if (needs.max) {
     UpdateExtreme<N>(v, tile->max + i, tile->max_count + i,
                      [](const auto& a, const auto& b) { return a > b; });
@@ -175,12 +213,28 @@ STATPOOL_INLINE void AccumulateLanes(const T* const* rows, int64_t i, const core
   }
 }
 
+// Adds N lanes of kRows rows: memory is read by the first use, the others find it in L1.
+template <int N, int kRows, typename T, typename Compute>
+STATPOOL_INLINE void AccumulateLanes(const T* const* rows, int64_t i, const core::Needs& needs,
+                                     const ChunkWeights& weights, int64_t next_chunk,
+                                     Tile<Compute>* tile) {
+  constexpr int kPart = std::min(N, kLanes<double>);
+  if constexpr (kRows > 1) PrefetchRows<N, kRows>(rows, i, next_chunk);
+  if (needs.sum || needs.squares || needs.central) {
+    for (int part = 0; part < N; part += kPart) {
+      AccumulateSums<kPart, kRows>(rows, i + part, needs, weights, tile);
+    }
+  }
+  if (needs.max || needs.min) AccumulateExtremes<N, kRows>(rows, i, needs, tile);
+}
+
 template <int kRows, typename T, typename Compute>
 STATPOOL_INLINE void AccumulateChunk(const T* const* rows, int64_t width, int64_t rows_before,
                                      const core::Needs& needs, Tile<Compute>* tile) {
   const ChunkWeights weights = WeightsOf(kRows, rows_before);
+  const int64_t next_chunk = ChunkDistance<kRows>(rows);
   ForLanes<kLanes<Compute>>(width, [&](auto lanes, int64_t i) __attribute__((always_inline)) {
-    AccumulateLanes<decltype(lanes)::value, kRows>(rows, i, needs, weights, tile);
+    AccumulateLanes<decltype(lanes)::value, kRows>(rows, i, needs, weights, next_chunk, tile);
   });
 }
 
