@@ -63,6 +63,21 @@ STATPOOL_INLINE Vec<E, N> Convert(const V& value) {
   return __builtin_convertvector(value, Vec<E, N>);
 }
 
+// 16 bits to 32, by name for the same reason as Widen below.
+template <int N>
+STATPOOL_INLINE Vec<uint32_t, N> LoadBits(const uint16_t* from) {
+#if defined(__AVX512F__)
+  if constexpr (N == 16) return (Vec<uint32_t, N>)_mm512_cvtepu16_epi32(LoadRaw<__m256i>(from));
+#endif
+#if defined(__AVX2__)
+  if constexpr (N == 8) return (Vec<uint32_t, N>)_mm256_cvtepu16_epi32(LoadRaw<__m128i>(from));
+  if constexpr (N == 4) {
+    return (Vec<uint32_t, N>)_mm_cvtepu16_epi32(_mm_cvtsi64_si128(LoadRaw<long long>(from)));
+  }
+#endif
+  return Convert<uint32_t, N>(LoadRaw<Vec<uint16_t, N>>(from));
+}
+
 template <int N>
 STATPOOL_INLINE Vec<float, N> Load(const float* from) {
   return LoadRaw<Vec<float, N>>(from);
@@ -75,8 +90,7 @@ STATPOOL_INLINE Vec<double, N> Load(const double* from) {
 
 template <int N>
 STATPOOL_INLINE Vec<float, N> Load(const core::BFloat16* from) {
-  const auto bits = Convert<uint32_t, N>(LoadRaw<Vec<uint16_t, N>>(from));
-  return BitCast<Vec<float, N>>(bits << 16);
+  return BitCast<Vec<float, N>>(LoadBits<N>(&from->bits) << 16);
 }
 
 template <int N>
@@ -93,7 +107,7 @@ STATPOOL_INLINE Vec<float, N> Load(const core::Float16* from) {
   }
 #endif
   // As core::ToCompute(Float16), lane by lane.
-  const auto bits = Convert<uint32_t, N>(LoadRaw<Vec<uint16_t, N>>(from));
+  const auto bits = LoadBits<N>(&from->bits);
   const auto magnitude = (bits & 0x7fffu) << 13;
   const auto finite = BitCast<Vec<uint32_t, N>>(BitCast<Vec<float, N>>(magnitude) * 0x1p112f);
   const auto value = magnitude >= (0x7c00u << 13) ? magnitude | 0x7f800000u : finite;
@@ -151,7 +165,7 @@ STATPOOL_INLINE auto Round(const Vec<core::ComputeType<T>, N>& value) {
     const auto bits = BitCast<Vec<uint32_t, N>>(value);
     const auto rounded = (bits + 0x7fffu + (bits >> 16 & 1u)) >> 16;
     const auto quiet = bits >> 16 | 0x40u;
-    return Convert<uint16_t, N>((bits & 0x7fffffffu) > 0x7f800000u ? quiet : rounded);
+    return Convert<uint16_t, N>((value != value) ? quiet : rounded);
   } else if constexpr (std::is_same_v<T, core::Float16>) {
 #if defined(__AVX512F__)
     if constexpr (N == 16) {
