@@ -16,26 +16,18 @@ void GlobalStats(void* y, void* saved, const void* x, const bool* mask, const in
                  const core::Problem& problem, core::DType dtype, core::DType out_dtype,
                  void* workspace, const InstructionSet& instruction_set,
                  const ParallelFor& parallel_for) {
-  const Plan plan = MakePlan(problem, dtype);
-  const ForwardArguments arguments = {y,
-                                      saved,
-                                      x,
-                                      mask,
-                                      lengths,
-                                      problem,
-                                      dtype,
-                                      out_dtype,
-                                      core::SavedPlanes(problem.statistics),
-                                      plan,
-                                      static_cast<core::Moments*>(workspace)};
+  const Plan plan = MakePlan(problem);
+  const ForwardArguments arguments = {y,     saved,     x,
+                                      mask,  lengths,   problem,
+                                      dtype, out_dtype, core::SavedPlanes(problem.statistics),
+                                      plan,  workspace};
   const Kernels& kernels = instruction_set.kernels(dtype);
   parallel_for(plan.units, ForwardUnitCost(plan, dtype), [&](int64_t begin, int64_t end) {
     const ScopedFullPrecision full_precision;
     kernels.forward(arguments, begin, end);
   });
   if (plan.splits <= 1) return;
-  const int64_t pairs = problem.shape.batch * problem.shape.channels;
-  parallel_for(pairs, JoinCost(plan), [&](int64_t begin, int64_t end) {
+  parallel_for(problem.shape.batch * plan.tiles, JoinCost(plan), [&](int64_t begin, int64_t end) {
     const ScopedFullPrecision full_precision;
     kernels.join(arguments, begin, end);
   });

@@ -36,7 +36,7 @@ void GlobalStatsGradient(void* dx, const void* upstream, const void* x, const vo
   if (shape.time == 0) return;  // dx is empty
   std::vector<int64_t> counts;
   if (mask != nullptr) counts = CountSteps(mask, lengths, shape);
-  const Plan plan = MakePlan(problem, dtype);
+  const Plan plan = MakePlan(problem);
   const int64_t bytes = shape.batch * shape.time * shape.channels * BytesOf(dtype);
   const GradientArguments arguments = {dx,
                                        upstream,

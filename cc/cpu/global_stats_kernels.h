@@ -5,10 +5,9 @@
 #ifndef STATPOOL_CPU_GLOBAL_STATS_KERNELS_H_
 #define STATPOOL_CPU_GLOBAL_STATS_KERNELS_H_
 
-#include <cmath>
-
+#include "cc/cpu/columns.h"
 #include "cc/cpu/kernels.h"
-#include "cc/cpu/rescaled.h"
+#include "cc/cpu/results.h"
 #include "cc/cpu/steps.h"
 #include "cc/cpu/tile.h"
 
@@ -63,14 +62,12 @@ struct StepAccumulator {
     full_rows += count;
   }
 
-  // Joins the lanes of channel c.
-  core::Moments Channel(int64_t c) const {
-    core::Moments moments = core::IdentityMoments();
-    for (int64_t lane = c; lane < width * fold; lane += width) {
-      const int64_t count = full_rows + (lane < last_lanes);
-      core::Merge(tile->Lane(needs, lane, count), needs, &moments);
+  // Joins each channel's lanes, in the order of time.
+  void JoinInto(Columns* columns) const {
+    for (int64_t k = 0; k < fold; ++k) {
+      const int64_t steps = full_rows + (k * width < last_lanes);
+      columns->JoinLanes(*tile, needs, k * width, width, steps);
     }
-    return moments;
   }
 
   const core::Needs needs;
@@ -82,65 +79,48 @@ struct StepAccumulator {
 };
 
 // ------------------------------------------------------------------------------------------------
-// Results
-
-template <typename T>
-void Finish(const ForwardArguments& a, const core::Needs& needs, int64_t b, int64_t c,
-            core::Moments moments) {
-  using Compute = core::ComputeType<T>;
-  const core::Shape& shape = a.problem.shape;
-  if constexpr (std::is_same_v<T, double>) {
-    if (NeedsRescaling(moments, needs, a.problem.epsilon)) {
-      moments = RescaledMoments(a, needs, b, c);
-    }
-  }
-  const core::Summary summary = core::Summarise(moments, needs, a.problem.epsilon);
-  const core::StatisticList& statistics = a.problem.statistics;
-  for (int i = 0; i < statistics.size; ++i) {
-    const double value = core::StatisticValue(statistics.items[i], summary);
-    const int64_t to = (b * statistics.size + i) * shape.channels + c;
-    if constexpr (sizeof(T) == 2) {
-      if (a.out_dtype == core::DType::kFloat32) {
-        core::StoreRounded(value, static_cast<float*>(a.y) + to);
-        continue;
-      }
-    }
-    core::StoreRounded(value, static_cast<T*>(a.y) + to);
-  }
-  for (int i = 0; i < a.planes.size; ++i) {
-    static_cast<Compute*>(a.saved)[(b * a.planes.size + i) * shape.channels + c] =
-        core::PlaneValue<Compute>(a.planes.items[i], summary, moments);
-  }
-}
-
-template <typename T>
-void Emit(const ForwardArguments& a, const core::Needs& needs, const Unit& unit, int64_t c,
-          const core::Moments& moments) {
-  if (a.plan.splits == 1) return Finish<T>(a, needs, unit.b, c, moments);
-  a.partials[(unit.b * a.plan.splits + unit.split) * a.problem.shape.channels + c] = moments;
-}
-
-// ------------------------------------------------------------------------------------------------
 // Units
+
+// Memory that a thread works in.
+template <typename T>
+struct Scratch {
+  Tile<core::ComputeType<T>> tile;
+  Columns columns;
+};
+
+template <typename T>
+void Store(const ForwardArguments& a, const core::Needs& needs, const Unit& unit,
+           const Columns& columns, int64_t first_channel, int64_t width) {
+  const Destination to = {unit.b, first_channel, width};
+  if (a.plan.splits == 1) {
+    StoreResults<T>(a, needs, columns, to);
+  } else {
+    StorePartial<T>(a, columns, unit.split, to);
+  }
+}
+
+// Steps of this unit that lie within the example's length.
+inline int64_t StepsOf(const ForwardArguments& a, const Unit& unit) {
+  const int64_t end = std::min(unit.end_step, EndOfExample(a.lengths, unit.b, a.problem.shape));
+  return std::max<int64_t>(end - unit.first_step, 0);
+}
 
 template <typename T>
 void ForwardChannelsLast(const ForwardArguments& a, const core::Needs& needs, const Unit& unit,
-                         Tile<core::ComputeType<T>>* tile) {
+                         Scratch<T>* scratch) {
   const core::Shape& shape = a.problem.shape;
-  const int64_t end = std::min(unit.end_step, EndOfExample(a.lengths, unit.b, shape));
-  const int64_t steps = std::max<int64_t>(end - unit.first_step, 0);
   const int64_t first = unit.b * shape.time + unit.first_step;
   const T* x = static_cast<const T*>(a.x) + first * shape.channels + unit.first_channel;
   const int64_t fold = a.mask == nullptr ? a.plan.fold : 1;
-  StepAccumulator<T> accumulator(needs, unit.channels, fold, tile);
+  StepAccumulator<T> accumulator(needs, unit.channels, fold, &scratch->tile);
   if (a.mask == nullptr) {
-    accumulator.AddDense(x, steps, shape.channels);
+    accumulator.AddDense(x, StepsOf(a, unit), shape.channels);
   } else {
-    accumulator.AddMasked(x, a.mask + first, steps, shape.channels);
+    accumulator.AddMasked(x, a.mask + first, StepsOf(a, unit), shape.channels);
   }
-  for (int64_t c = 0; c < unit.channels; ++c) {
-    Emit<T>(a, needs, unit, unit.first_channel + c, accumulator.Channel(c));
-  }
+  scratch->columns.Clear(needs, unit.channels);
+  accumulator.JoinInto(&scratch->columns);
+  Store<T>(a, needs, unit, scratch->columns, unit.first_channel, unit.channels);
 }
 
 // Packs the steps that the mask keeps, a buffer at a time, so that they fill the lanes.
@@ -162,50 +142,64 @@ void AddPacked(const T* x, const bool* mask, int64_t steps, StepAccumulator<T>* 
 
 template <typename T>
 void ForwardChannelsFirst(const ForwardArguments& a, const core::Needs& needs, const Unit& unit,
-                          Tile<core::ComputeType<T>>* tile) {
+                          Scratch<T>* scratch) {
   const core::Shape& shape = a.problem.shape;
-  const int64_t end = std::min(unit.end_step, EndOfExample(a.lengths, unit.b, shape));
-  const int64_t steps = std::max<int64_t>(end - unit.first_step, 0);
   for (int64_t c = unit.first_channel; c < unit.first_channel + unit.channels; ++c) {
     const T* x =
         static_cast<const T*>(a.x) + (unit.b * shape.channels + c) * shape.time + unit.first_step;
-    StepAccumulator<T> accumulator(needs, 1, a.plan.fold, tile);
+    StepAccumulator<T> accumulator(needs, 1, a.plan.fold, &scratch->tile);
     if (a.mask == nullptr) {
-      accumulator.AddDense(x, steps, 1);
+      accumulator.AddDense(x, StepsOf(a, unit), 1);
     } else {
-      AddPacked(x, a.mask + unit.b * shape.time + unit.first_step, steps, &accumulator);
+      const bool* mask = a.mask + unit.b * shape.time + unit.first_step;
+      AddPacked(x, mask, StepsOf(a, unit), &accumulator);
     }
-    Emit<T>(a, needs, unit, c, accumulator.Channel(0));
+    scratch->columns.Clear(needs, 1);
+    accumulator.JoinInto(&scratch->columns);
+    Store<T>(a, needs, unit, scratch->columns, c, 1);
   }
 }
 
 template <typename T>
 void ForwardUnits(const ForwardArguments& a, int64_t begin, int64_t end) {
   const core::Needs needs = core::NeedsOf(a.problem.statistics);
-  Tile<core::ComputeType<T>> tile;
+  Scratch<T> scratch;
   for (int64_t index = begin; index < end; ++index) {
     const Unit unit = UnitOf(a.plan, a.problem.shape, index);
     if (a.problem.layout == core::Layout::kChannelsLast) {
-      ForwardChannelsLast<T>(a, needs, unit, &tile);
+      ForwardChannelsLast<T>(a, needs, unit, &scratch);
     } else {
-      ForwardChannelsFirst<T>(a, needs, unit, &tile);
+      ForwardChannelsFirst<T>(a, needs, unit, &scratch);
     }
   }
 }
 
-// Joins the splits of each (b, c) in the order of time.
+// Steps that count in a unit.
+inline int64_t CountOf(const ForwardArguments& a, const Unit& unit) {
+  const int64_t steps = StepsOf(a, unit);
+  if (a.mask == nullptr) return steps;
+  const bool* mask = a.mask + unit.b * a.problem.shape.time + unit.first_step;
+  return std::count(mask, mask + steps, true);
+}
+
+// Joins the splits of each tile in the order of time.
 template <typename T>
 void JoinSplits(const ForwardArguments& a, int64_t begin, int64_t end) {
+  using Saved = core::ComputeType<T>;
   const core::Needs needs = core::NeedsOf(a.problem.statistics);
   const int64_t channels = a.problem.shape.channels;
-  for (int64_t index = begin; index < end; ++index) {
-    const int64_t b = index / channels;
-    const int64_t c = index % channels;
-    core::Moments moments = core::IdentityMoments();
+  Columns columns;
+  for (int64_t tile = begin; tile < end; ++tile) {
+    Unit unit = UnitOf(a.plan, a.problem.shape, tile * a.plan.splits);
+    columns.Clear(needs, unit.channels);
     for (int64_t split = 0; split < a.plan.splits; ++split) {
-      core::Merge(a.partials[(b * a.plan.splits + split) * channels + c], needs, &moments);
+      unit = UnitOf(a.plan, a.problem.shape, tile * a.plan.splits + split);
+      const int64_t row = (unit.b * a.plan.splits + split) * a.planes.size;
+      const Saved* planes =
+          static_cast<const Saved*>(a.partials) + row * channels + unit.first_channel;
+      columns.JoinPlanes(planes, a.planes, needs, channels, unit.channels, CountOf(a, unit));
     }
-    Finish<T>(a, needs, b, c, moments);
+    StoreResults<T>(a, needs, columns, {unit.b, unit.first_channel, unit.channels});
   }
 }
 

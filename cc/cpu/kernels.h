@@ -4,7 +4,6 @@
 
 #include <cstdint>
 
-#include "cc/core/moments.h"
 #include "cc/core/problem.h"
 #include "cc/cpu/plan.h"
 
@@ -22,7 +21,7 @@ struct ForwardArguments {
   core::DType out_dtype;  // dtype, or kFloat32 for 16-bit dtypes
   core::PlaneList planes;
   Plan plan;
-  core::Moments* partials;  // [B, splits, C], null for a plan of one split
+  void* partials;  // [B, splits, planes, C], as saved; null for a plan of one split
 };
 
 struct GradientArguments {
@@ -42,9 +41,9 @@ struct GradientArguments {
 };
 
 struct Kernels {
-  // Units [begin, end) of the plan: finished results, or partial moments if time is split.
+  // Units [begin, end) of the plan: finished results, or those of each split by itself.
   void (*forward)(const ForwardArguments&, int64_t begin, int64_t end);
-  // Joins the partial moments of (b, c) pairs [begin, end).
+  // Joins the splits of tiles [begin, end), of which there are batch * plan.tiles.
   void (*join)(const ForwardArguments&, int64_t begin, int64_t end);
   void (*gradient)(const GradientArguments&, int64_t begin, int64_t end);
 };

@@ -3,7 +3,8 @@
 #include <algorithm>
 #include <numeric>
 
-#include "cc/core/moments.h"
+#include "cc/core/statistics.h"
+#include "cc/cpu/cost.h"
 
 namespace statpool {
 namespace cpu {
@@ -29,7 +30,7 @@ int64_t Fold(const core::Shape& shape, int64_t row_channels) {
 
 }  // namespace
 
-Plan MakePlan(const core::Problem& problem, core::DType) {
+Plan MakePlan(const core::Problem& problem) {
   const core::Shape& shape = problem.shape;
   Plan plan = {1, 1, 0, 1, 0, 0};
   if (shape.batch == 0 || shape.channels == 0) return plan;
@@ -39,7 +40,8 @@ Plan MakePlan(const core::Problem& problem, core::DType) {
     plan.channels_per_tile = std::min(shape.channels, kTileLanes);
   } else {
     plan.fold = Fold(shape, 1);
-    plan.channels_per_tile = std::clamp<int64_t>(kUnitElements / time, 1, shape.channels);
+    plan.channels_per_tile =
+        std::clamp<int64_t>(kUnitElements / time, 1, std::min(shape.channels, kTileLanes));
   }
   plan.tiles = CeilDiv(shape.channels, plan.channels_per_tile);
   const int64_t unsplit_units = shape.batch * plan.tiles;
@@ -55,10 +57,11 @@ Plan MakePlan(const core::Problem& problem, core::DType) {
 }
 
 int64_t WorkspaceBytes(const core::Problem& problem, core::DType dtype) {
-  const Plan plan = MakePlan(problem, dtype);
+  const Plan plan = MakePlan(problem);
   if (plan.splits <= 1) return 0;
-  return plan.splits * problem.shape.batch * problem.shape.channels *
-         static_cast<int64_t>(sizeof(core::Moments));
+  const int64_t planes = core::SavedPlanes(problem.statistics).size;
+  const int64_t saved_bytes = std::max<int64_t>(BytesOf(dtype), sizeof(float));
+  return plan.splits * problem.shape.batch * planes * problem.shape.channels * saved_bytes;
 }
 
 }  // namespace cpu

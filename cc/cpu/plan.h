@@ -15,11 +15,11 @@ struct Plan {
   int64_t channels_per_tile;  // channels that one unit owns
   int64_t tiles;              // units along C
   int64_t steps_per_split;    // steps that one unit owns
-  int64_t splits;             // units along T; more than one leaves partial moments to be joined
+  int64_t splits;             // units along T; more than one leaves partial results to be joined
   int64_t units;              // batch * tiles * splits
 };
 
-Plan MakePlan(const core::Problem& problem, core::DType dtype);
+Plan MakePlan(const core::Problem& problem);
 
 // Doubles as the two-call protocol's first call: bytes of workspace that a forward pass needs.
 int64_t WorkspaceBytes(const core::Problem& problem, core::DType dtype);

@@ -1,4 +1,4 @@
-// The rare slow path of float64: squares or sums that overflow or vanish are taken again of values
+// The rare slow path of float64: sums and squares that overflow or vanish are taken again of values
 // scaled by a power of two. Narrower types accumulate in double and never get here.
 #ifndef STATPOOL_CPU_RESCALED_H_
 #define STATPOOL_CPU_RESCALED_H_
@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "cc/cpu/columns.h"
 #include "cc/cpu/kernels.h"
 #include "cc/cpu/steps.h"
 
@@ -16,13 +17,13 @@ namespace {
 // Below this a sum of squares may have lost bits to subnormals.
 constexpr double kTinyPower = 0x1p-900;
 
-inline bool NeedsRescaling(const core::Moments& m, const core::Needs& needs, double epsilon) {
+inline bool NeedsRescaling(const Columns& k, const core::Needs& needs, double epsilon, int64_t c) {
   const auto is_off = [epsilon](double power) {
     return !std::isfinite(power) || power + epsilon < kTinyPower;
   };
-  return m.count > 0 && ((needs.sum && !std::isfinite(m.sum.value)) ||
-                         (needs.squares && is_off(m.squares.value)) ||
-                         (needs.central && is_off(m.deviations.value)));
+  return k.count > 0 && ((needs.sum && !std::isfinite(k.sum.value[c])) ||
+                         (needs.squares && is_off(k.squares.value[c])) ||
+                         (needs.central && is_off(k.deviations.value[c])));
 }
 
 // The power of two that brings the larger of max |x| and sqrt(epsilon) near 1.
@@ -32,9 +33,16 @@ inline double ScaleFor(double largest, double epsilon) {
   return std::ldexp(1.0, std::clamp(-std::ilogb(magnitude), -1000, 1000));
 }
 
-// All moments of (b, c) over the whole of time, by a scalar pass per step of the recipe.
-inline core::Moments RescaledMoments(const ForwardArguments& a, const core::Needs& needs, int64_t b,
-                                     int64_t c) {
+struct Rescaled {
+  double mean;
+  double l2;
+  double rms;
+  double std;
+};
+
+// The statistics of (b, c) that are built on sums, by scalar passes over the whole of time.
+inline Rescaled RescaledSums(const ForwardArguments& a, const core::Needs& needs, int64_t b,
+                             int64_t c) {
   const core::Shape& shape = a.problem.shape;
   const bool last = a.problem.layout == core::Layout::kChannelsLast;
   const int64_t stride = last ? shape.channels : 1;
@@ -48,30 +56,59 @@ inline core::Moments RescaledMoments(const ForwardArguments& a, const core::Need
     }
   };
 
+  double n = 0;
   double largest = 0;
   for_each([&](double value) {
+    n += 1;
     const double magnitude = std::fabs(value);
     if (!(magnitude <= largest)) largest = magnitude;
   });
-  core::Moments m = core::IdentityMoments();
-  m.scale = ScaleFor(largest, a.problem.epsilon);
-  for_each([&](double value) {
-    const double scaled = value * m.scale;
-    core::Moments step = core::IdentityMoments();
-    step.count = step.max_count = step.min_count = 1;
-    step.sum.value = scaled;
-    step.squares.value = scaled * scaled;
-    step.max = step.min = value;
-    core::Merge(step, {needs.sum, needs.squares, false, needs.max, needs.min}, &m);
-  });
-  if (needs.central) {
-    m.mean = core::Value(m.sum) / static_cast<double>(m.count);
-    for_each([&](double value) {
-      const double distance = value * m.scale - m.mean;
-      core::Add(distance * distance, &m.deviations);
-    });
+  const double scale = ScaleFor(largest, a.problem.epsilon);
+  const auto sum = [&](const auto& term) {
+    double value = 0;
+    double error = 0;
+    for_each([&](double v) { core::AddCompensated(term(v * scale), &value, &error); });
+    return core::CompensatedValue(value, error);
+  };
+  const auto root = [&](double power) {
+    return core::StabilisedRoot(power, a.problem.epsilon, scale);
+  };
+
+  const double mean = sum([](double v) { return v; }) / n;
+  Rescaled result = {};
+  result.mean = mean / scale;
+  if (needs.squares) {
+    const double squares = sum([](double v) { return v * v; });
+    result.l2 = root(squares);
+    result.rms = root(squares / n);
   }
-  return m;
+  if (needs.central) {
+    result.std = root(sum([mean](double v) { return (v - mean) * (v - mean); }) / n);
+  }
+  return result;
+}
+
+// The value of a plane that is built on sums; false for the others.
+inline bool RescaledPlane(core::Plane plane, const Rescaled& rescaled, double* value) {
+  switch (plane) {
+    case core::Plane::kMean:
+      *value = rescaled.mean;
+      return true;
+    case core::Plane::kL2:
+      *value = rescaled.l2;
+      return true;
+    case core::Plane::kRms:
+      *value = rescaled.rms;
+      return true;
+    case core::Plane::kStd:
+      *value = rescaled.std;
+      return true;
+    case core::Plane::kMeanResidual:  // a double needs none
+      *value = 0;
+      return true;
+    default:
+      return false;
+  }
 }
 
 }  // namespace

@@ -1,15 +1,15 @@
 // Accumulators of up to kTileLanes columns, and the loops that feed them eight rows at a time.
 //
-// A column ("lane") is a channel; where a channel's steps are spread over several lanes, they are
-// joined at the end. Each lane sees the same operations in the same order whatever the vector
-// width is, so every instruction set gives the same bits.
+// A lane is a channel; where a channel's steps are spread over several lanes, cc/cpu/columns.h
+// joins them. Each lane sees the same operations in the same order whatever the vector width is, so
+// every instruction set gives the same bits.
 #ifndef STATPOOL_CPU_TILE_H_
 #define STATPOOL_CPU_TILE_H_
 
 #include <algorithm>
 #include <limits>
 
-#include "cc/core/moments.h"
+#include "cc/core/accumulators.h"
 #include "cc/cpu/simd.h"
 
 namespace statpool {
@@ -19,8 +19,8 @@ namespace {
 constexpr int kTileLanes = 512;
 constexpr int kChunkRows = 8;
 
-// As core::CompensatedSum, for a tile. Squares of narrower types are exact in double and 2^31 of
-// them lose less than the contract allows, so only double input carries the error terms.
+// Sums of a tile. Squares of narrower types are exact in double and 2^31 of them lose less than the
+// contract allows, so only double input carries the error terms (core::AddCompensated).
 template <typename Compute>
 struct TileSum {
   static constexpr bool kCompensated = std::is_same_v<Compute, double>;
@@ -43,8 +43,6 @@ struct TileSum {
     }
     StoreRaw(total, value + i);
   }
-
-  core::CompensatedSum Lane(int64_t i) const { return {value[i], kCompensated ? error[i] : 0.0}; }
 };
 
 template <typename Compute>
@@ -77,26 +75,6 @@ struct Tile {
       std::fill_n(min_count, lanes, 0);
     }
   }
-
-  core::Moments Lane(const core::Needs& needs, int64_t i, int64_t count) const {
-    core::Moments m = core::IdentityMoments();
-    m.count = count;
-    if (needs.sum) m.sum = sum.Lane(i);
-    if (needs.squares) m.squares = squares.Lane(i);
-    if (needs.central) {
-      m.mean = mean[i];
-      m.deviations = deviations.Lane(i);
-    }
-    if (needs.max) {
-      m.max = static_cast<double>(max[i]);
-      m.max_count = max_count[i];
-    }
-    if (needs.min) {
-      m.min = static_cast<double>(min[i]);
-      m.min_count = min_count[i];
-    }
-    return m;
-  }
 };
 
 // Joins kRows values a lane to the running extreme and its count. NaN wins and stays.
@@ -116,17 +94,6 @@ STATPOOL_INLINE void UpdateExtreme(const V (&v)[kRows], Compute* extreme, Count*
   for (int r = 0; r < kRows; ++r) count -= (v[r] == best);  // a true lane is -1
   StoreRaw(best, extreme);
   StoreRaw(count, counts);
-}
-
-// How a chunk of rows joins the running mean: weights of the distance between the two means.
-struct ChunkWeights {
-  double mean;
-  double deviations;
-};
-
-STATPOOL_INLINE ChunkWeights WeightsOf(int64_t rows, int64_t rows_before) {
-  const double share = static_cast<double>(rows) / static_cast<double>(rows + rows_before);
-  return {share, static_cast<double>(rows_before) * share};
 }
 
 // term(first) + ... + term(first + kTerms - 1), by pairs: an error of log2(kTerms) roundings.
@@ -177,7 +144,7 @@ STATPOOL_INLINE void PrefetchRows(const T* const* rows, int64_t i, int64_t dista
 // Adds N lanes of kRows rows to the sums, which fill whole registers of doubles.
 template <int N, int kRows, typename T, typename Compute>
 STATPOOL_INLINE void AccumulateSums(const T* const* rows, int64_t i, const core::Needs& needs,
-                                    const ChunkWeights& weights, Tile<Compute>* tile) {
+                                    const core::JoinWeights& weights, Tile<Compute>* tile) {
   using D = Vec<double, N>;
   const auto value = [&](int r)
                          __attribute__((always_inline)) { return Widen<N>(Load<N>(rows[r] + i)); };
@@ -216,7 +183,7 @@ STATPOOL_INLINE void AccumulateExtremes(const T* const* rows, int64_t i, const c
 // Adds N lanes of kRows rows: memory is read by the first use, the others find it in L1.
 template <int N, int kRows, typename T, typename Compute>
 STATPOOL_INLINE void AccumulateLanes(const T* const* rows, int64_t i, const core::Needs& needs,
-                                     const ChunkWeights& weights, int64_t next_chunk,
+                                     const core::JoinWeights& weights, int64_t next_chunk,
                                      Tile<Compute>* tile) {
   constexpr int kPart = std::min(N, kLanes<double>);
   if constexpr (kRows > 1) PrefetchRows<N, kRows>(rows, i, next_chunk);
@@ -231,7 +198,7 @@ STATPOOL_INLINE void AccumulateLanes(const T* const* rows, int64_t i, const core
 template <int kRows, typename T, typename Compute>
 STATPOOL_INLINE void AccumulateChunk(const T* const* rows, int64_t width, int64_t rows_before,
                                      const core::Needs& needs, Tile<Compute>* tile) {
-  const ChunkWeights weights = WeightsOf(kRows, rows_before);
+  const core::JoinWeights weights = core::JoinWeightsOf(kRows, rows_before);
   const int64_t next_chunk = ChunkDistance<kRows>(rows);
   ForLanes<kLanes<Compute>>(width, [&](auto lanes, int64_t i) __attribute__((always_inline)) {
     AccumulateLanes<decltype(lanes)::value, kRows>(rows, i, needs, weights, next_chunk, tile);

@@ -1,0 +1,136 @@
+// From columns to results: the saved planes and the output, rounded, a tile of channels at a time.
+#ifndef STATPOOL_CPU_RESULTS_H_
+#define STATPOOL_CPU_RESULTS_H_
+
+#include <algorithm>
+#include <cmath>
+
+#include "cc/cpu/columns.h"
+#include "cc/cpu/kernels.h"
+#include "cc/cpu/rescaled.h"
+
+namespace statpool {
+namespace cpu {
+namespace {
+
+// Rounds `width` doubles to To.
+template <typename To>
+void StoreColumns(const double* values, int64_t width, To* to) {
+  ForLanes<kLanes<double>>(width, [&](auto lanes, int64_t i) __attribute__((always_inline)) {
+    constexpr int N = decltype(lanes)::value;
+    const auto value = Narrow<core::ComputeType<To>, N>(LoadRaw<Vec<double, N>>(values + i));
+    StoreRaw(Round<To, N>(value), to + i);
+  });
+}
+
+// The values of one plane for each channel, unrounded.
+template <typename Saved>
+void PlaneColumns(core::Plane plane, const Columns& k, double epsilon, int64_t width,
+                  double* values) {
+  const double n = static_cast<double>(k.count);
+  const auto fill = [&](const auto& value) {
+    for (int64_t c = 0; c < width; ++c) values[c] = value(c);
+  };
+  const bool is_root =
+      plane == core::Plane::kL2 || plane == core::Plane::kRms || plane == core::Plane::kStd;
+  if (k.count == 0) {
+    std::fill_n(values, width, is_root ? std::sqrt(epsilon) : 0.0);
+    return;
+  }
+  switch (plane) {
+    case core::Plane::kMean:
+      return fill([&](int64_t c) { return k.sum[c] / n; });
+    case core::Plane::kMeanResidual:
+      return fill([&](int64_t c) {
+        const double mean = k.sum[c] / n;
+        return mean - static_cast<double>(static_cast<Saved>(mean));
+      });
+    case core::Plane::kMax:
+      return fill([&](int64_t c) { return k.max.value[c]; });
+    case core::Plane::kMaxCount:
+      return fill([&](int64_t c) { return k.max.count[c]; });
+    case core::Plane::kMin:
+      return fill([&](int64_t c) { return k.min.value[c]; });
+    case core::Plane::kMinCount:
+      return fill([&](int64_t c) { return k.min.count[c]; });
+    case core::Plane::kL2:
+      return fill([&](int64_t c) { return std::sqrt(k.squares[c] + epsilon); });
+    case core::Plane::kRms:
+      return fill([&](int64_t c) { return std::sqrt(k.squares[c] / n + epsilon); });
+    case core::Plane::kStd:
+      return fill([&](int64_t c) { return std::sqrt(k.deviations[c] / n + epsilon); });
+  }
+}
+
+// The channels that a tile owns, and where its results go.
+struct Destination {
+  int64_t b;
+  int64_t first_channel;
+  int64_t width;
+};
+
+// Writes channels [first, first + width) of a plane's statistic, if it was asked for.
+template <typename T>
+void StoreOutput(const ForwardArguments& a, core::Plane plane, int64_t b, int64_t first,
+                 int64_t width, const double* values) {
+  const core::StatisticList& statistics = a.problem.statistics;
+  for (int i = 0; i < statistics.size; ++i) {
+    if (core::PlaneOf(statistics.items[i]) != plane) continue;
+    const int64_t to = (b * statistics.size + i) * a.problem.shape.channels + first;
+    if constexpr (sizeof(T) == 2) {
+      if (a.out_dtype == core::DType::kFloat32) {
+        return StoreColumns(values, width, static_cast<float*>(a.y) + to);
+      }
+    }
+    return StoreColumns(values, width, static_cast<T*>(a.y) + to);
+  }
+}
+
+// Writes the results of whole examples.
+template <typename T>
+void StoreResults(const ForwardArguments& a, const core::Needs& needs, const Columns& columns,
+                  const Destination& to) {
+  using Saved = core::ComputeType<T>;
+  const int64_t channels = a.problem.shape.channels;
+  alignas(64) double values[kTileLanes];
+  const auto store = [&](int plane_index, int64_t first, int64_t width) {
+    const core::Plane plane = a.planes.items[plane_index];
+    const int64_t row = to.b * a.planes.size + plane_index;
+    StoreColumns(values, width, static_cast<Saved*>(a.saved) + row * channels + first);
+    StoreOutput<T>(a, plane, to.b, first, width, values);
+  };
+  for (int i = 0; i < a.planes.size; ++i) {
+    PlaneColumns<Saved>(a.planes.items[i], columns, a.problem.epsilon, to.width, values);
+    store(i, to.first_channel, to.width);
+  }
+  if constexpr (std::is_same_v<T, double>) {
+    for (int64_t c = 0; c < to.width; ++c) {
+      if (!NeedsRescaling(columns, needs, a.problem.epsilon, c)) continue;
+      const Rescaled rescaled = RescaledSums(a, needs, to.b, to.first_channel + c);
+      for (int i = 0; i < a.planes.size; ++i) {
+        if (RescaledPlane(a.planes.items[i], rescaled, values)) store(i, to.first_channel + c, 1);
+      }
+    }
+  }
+}
+
+// Writes the results of one split by itself, with epsilon 0, for JoinPlanes to read.
+template <typename T>
+void StorePartial(const ForwardArguments& a, const Columns& columns, int64_t split,
+                  const Destination& to) {
+  using Saved = core::ComputeType<T>;
+  alignas(64) double values[kTileLanes];
+  for (int i = 0; i < a.planes.size; ++i) {
+    PlaneColumns<Saved>(a.planes.items[i], columns, 0, to.width, values);
+    const int64_t row = (to.b * a.plan.splits + split) * a.planes.size + i;
+    StoreColumns(
+        values, to.width,
+        static_cast<Saved*>(a.partials) + row * a.problem.shape.channels + to.first_channel);
+  }
+}
+
+}  // namespace
+}  // namespace cpu
+}  // namespace statpool
+
+#endif  // STATPOOL_CPU_RESULTS_H_
