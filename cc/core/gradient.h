@@ -3,10 +3,13 @@
 //   dx = constant + slope * x + central_slope * (x - mean)
 //        + (x == max ? max_share : 0) + (x == min ? min_share : 0)
 //
-// and 0 for every other step. Internal linkage: see core/float16.h.
+// and 0 for every other step. The mean is subtracted before anything is multiplied, so that equal
+// steps give exactly 0. Internal linkage: see core/float16.h.
 #ifndef STATPOOL_CORE_GRADIENT_H_
 #define STATPOOL_CORE_GRADIENT_H_
 
+#include <algorithm>
+#include <cmath>
 #include <cstdint>
 
 #include "cc/core/problem.h"
@@ -36,63 +39,22 @@ static inline GradientTerms GradientTermsOf(const StatisticList& statistics) {
   return terms;
 }
 
-// Coefficients in double: a norm of 1e-30 under an upstream of 1 stays finite. The mean is
-// subtracted before anything is multiplied, so that equal steps give exactly 0.
-struct GradientCoefficients {
-  double constant;
-  double slope;
-  double central_slope;
-  double mean;
-  double max;
-  double max_share;
-  double min;
-  double min_share;
-};
-
-static inline double OverOrZero(double numerator, double denominator) {
-  return denominator == 0 ? 0 : numerator / denominator;
+// What each statistic adds to the formula, from its upstream g and its saved planes.
+static inline double MeanConstant(double g, double mean, double n) {
+  return mean == mean ? g / n : mean;  // a NaN mean makes the channel's gradient NaN
 }
 
-// `upstream(i)` is the gradient of statistic i, `saved(i)` plane i of the forward pass, `count` the
-// number of valid steps, at least 1.
-template <typename Upstream, typename Saved>
-static inline GradientCoefficients CoefficientsOf(const StatisticList& statistics,
-                                                  const PlaneList& planes, int64_t count,
-                                                  const Upstream& upstream, const Saved& saved) {
-  double plane[kPlaneCount] = {};
-  for (int i = 0; i < planes.size; ++i) plane[static_cast<int>(planes.items[i])] = saved(i);
-  const auto value = [&plane](Plane p) { return plane[static_cast<int>(p)]; };
-  const double n = static_cast<double>(count);
-  GradientCoefficients k = {};
-  for (int i = 0; i < statistics.size; ++i) {
-    const double g = upstream(i);
-    switch (statistics.items[i]) {
-      case Statistic::kMean: {
-        const double mean = value(Plane::kMean);
-        k.constant += mean == mean ? g / n : mean;
-        break;
-      }
-      case Statistic::kMax:
-        k.max = value(Plane::kMax);
-        k.max_share = OverOrZero(g, value(Plane::kMaxCount));
-        break;
-      case Statistic::kMin:
-        k.min = value(Plane::kMin);
-        k.min_share = OverOrZero(g, value(Plane::kMinCount));
-        break;
-      case Statistic::kL2:
-        k.slope += OverOrZero(g, value(Plane::kL2));
-        break;
-      case Statistic::kRms:
-        k.slope += OverOrZero(g, n * value(Plane::kRms));
-        break;
-      case Statistic::kStd:
-        k.central_slope = OverOrZero(g, n * value(Plane::kStd));
-        k.mean = value(Plane::kMean) + value(Plane::kMeanResidual);
-        break;
-    }
-  }
-  return k;
+static inline double ExtremeShare(double g, double count) { return count == 0 ? 0 : g / count; }
+
+// `root` is scaled as RootScale says, and x must be too.
+static inline double RootSlope(double g, double root) { return root == 0 ? 0 : g / root; }
+
+// The power of two that keeps g / (root * scale) and x * scale from overflowing and vanishing. Only
+// float64 has roots that need one other than 1: the others are computed on in double.
+static inline double RootScale(double root) {
+  const bool is_common = (root > 0x1p-500) & (root < 0x1p500);
+  if (is_common || root == 0 || !std::isfinite(root)) return 1;
+  return std::ldexp(1.0, std::clamp(-std::ilogb(root), -1000, 1000));
 }
 
 }  // namespace core

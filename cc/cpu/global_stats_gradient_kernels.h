@@ -5,10 +5,9 @@
 #ifndef STATPOOL_CPU_GLOBAL_STATS_GRADIENT_KERNELS_H_
 #define STATPOOL_CPU_GLOBAL_STATS_GRADIENT_KERNELS_H_
 
-#include "cc/core/gradient.h"
+#include "cc/cpu/gradient_tile.h"
 #include "cc/cpu/kernels.h"
 #include "cc/cpu/steps.h"
-#include "cc/cpu/tile.h"
 
 namespace statpool {
 namespace cpu {
@@ -18,60 +17,6 @@ namespace {
 // one after the other: rows side by side would leave each line half written for too long.
 constexpr int kGradientRows = 4;
 constexpr int kStreamingRows = 1;
-
-// ------------------------------------------------------------------------------------------------
-// Coefficients of a tile
-
-template <typename Compute>
-struct GradientTile {
-  alignas(64) double constant[kTileLanes];
-  alignas(64) double slope[kTileLanes];
-  alignas(64) double central_slope[kTileLanes];
-  alignas(64) double mean[kTileLanes];
-  alignas(64) Compute max[kTileLanes];
-  alignas(64) Compute max_share[kTileLanes];
-  alignas(64) Compute min[kTileLanes];
-  alignas(64) Compute min_share[kTileLanes];
-
-  void Set(int64_t lane, const core::GradientCoefficients& k) {
-    constant[lane] = k.constant;
-    slope[lane] = k.slope;
-    central_slope[lane] = k.central_slope;
-    mean[lane] = k.mean;
-    max[lane] = static_cast<Compute>(k.max);
-    max_share[lane] = static_cast<Compute>(k.max_share);
-    min[lane] = static_cast<Compute>(k.min);
-    min_share[lane] = static_cast<Compute>(k.min_share);
-  }
-};
-
-template <typename T>
-core::GradientCoefficients ChannelCoefficients(const GradientArguments& a, int64_t b, int64_t c,
-                                               int64_t count) {
-  const core::StatisticList& statistics = a.problem.statistics;
-  const int64_t channels = a.problem.shape.channels;
-  const auto upstream = [&](int i) -> double {
-    const int64_t from = (b * statistics.size + i) * channels + c;
-    if constexpr (sizeof(T) == 2) {
-      if (a.out_dtype == core::DType::kFloat32) return static_cast<const float*>(a.upstream)[from];
-    }
-    return core::ToCompute(static_cast<const T*>(a.upstream)[from]);
-  };
-  const auto saved = [&](int i) -> double {
-    return static_cast<const core::ComputeType<T>*>(
-        a.saved)[(b * a.planes.size + i) * channels + c];
-  };
-  return core::CoefficientsOf(statistics, a.planes, count, upstream, saved);
-}
-
-template <typename T>
-void FillTile(const GradientArguments& a, int64_t b, int64_t first_channel, int64_t channels,
-              int64_t fold, int64_t count, GradientTile<core::ComputeType<T>>* tile) {
-  for (int64_t c = 0; c < channels; ++c) {
-    const auto coefficients = ChannelCoefficients<T>(a, b, first_channel + c, count);
-    for (int64_t k = 0; k < fold; ++k) tile->Set(k * channels + c, coefficients);
-  }
-}
 
 // ------------------------------------------------------------------------------------------------
 // Rows
@@ -90,15 +35,19 @@ STATPOOL_INLINE void GradientLanes(T* const* dx, const T* const* x, int64_t i,
   const D constant = terms.constant ? LoadRaw<D>(tile.constant + i) : D{};
   D smooth[kRows];
   for (int r = 0; r < kRows; ++r) smooth[r] = constant;
-  if (terms.slope) {
-    const D slope = LoadRaw<D>(tile.slope + i);
-    for (int r = 0; r < kRows; ++r) smooth[r] += slope * Widen<N>(v[r]);
-  }
-  if (terms.central) {
-    const D slope = LoadRaw<D>(tile.central_slope + i);
-    const D mean = LoadRaw<D>(tile.mean + i);
-    for (int r = 0; r < kRows; ++r) smooth[r] += slope * (Widen<N>(v[r]) - mean);
-  }
+  const auto add_slope = [&](const Slope<Compute>& slope, const D& centre) {
+    const D factor = LoadRaw<D>(slope.value + i);
+    for (int r = 0; r < kRows; ++r) {
+      if constexpr (Slope<Compute>::kScaled) {
+        const D scale = LoadRaw<D>(slope.scale + i);
+        smooth[r] += factor * (v[r] * scale - centre * scale);
+      } else {
+        smooth[r] += factor * (Widen<N>(v[r]) - centre);
+      }
+    }
+  };
+  if (terms.slope) add_slope(tile.slope, D{});
+  if (terms.central) add_slope(tile.central, LoadRaw<D>(tile.mean + i));
   for (int r = 0; r < kRows; ++r) result[r] = Narrow<Compute, N>(smooth[r]);
   const auto add_share = [&](const Compute* extreme, const Compute* share) {
     const V target = LoadRaw<V>(extreme + i);
@@ -231,13 +180,13 @@ void GradientUnits(const GradientArguments& a, int64_t begin, int64_t end) {
     const int64_t count = a.counts == nullptr ? example_end : a.counts[unit.b];
     const int64_t example = unit.b * shape.time * shape.channels;
     if (a.problem.layout == core::Layout::kChannelsLast) {
-      FillTile<T>(a, unit.b, unit.first_channel, unit.channels, a.plan.fold, count, &tile);
+      FillTile<T>(a, terms, unit.b, unit.first_channel, unit.channels, a.plan.fold, count, &tile);
       GradientSlab<T>(a, unit, example + unit.first_channel, unit.channels, shape.channels,
                       example_end, terms, tile);
       continue;
     }
     for (int64_t c = unit.first_channel; c < unit.first_channel + unit.channels; ++c) {
-      FillTile<T>(a, unit.b, c, 1, a.plan.fold, count, &tile);
+      FillTile<T>(a, terms, unit.b, c, 1, a.plan.fold, count, &tile);
       GradientSlab<T>(a, unit, example + c * shape.time, 1, 1, example_end, terms, tile);
     }
   }

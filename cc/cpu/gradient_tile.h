@@ -1,0 +1,162 @@
+// The coefficients of the gradient formula for each lane of a tile, as core/gradient.h defines
+// them.
+#ifndef STATPOOL_CPU_GRADIENT_TILE_H_
+#define STATPOOL_CPU_GRADIENT_TILE_H_
+
+#include <algorithm>
+
+#include "cc/core/gradient.h"
+#include "cc/cpu/kernels.h"
+#include "cc/cpu/simd.h"
+#include "cc/cpu/tile.h"
+
+namespace statpool {
+namespace cpu {
+namespace {
+
+// A slope in double: a norm of 1e-30 under an upstream of 1 stays finite.
+template <typename Compute>
+struct Slope {
+  static constexpr bool kScaled = std::is_same_v<Compute, double>;
+  alignas(64) double value[kTileLanes];
+  alignas(64) double scale[kScaled ? kTileLanes : 1];  // what x is multiplied by first
+
+  bool is_empty;
+
+  void Clear(int64_t width) {
+    is_empty = true;
+    std::fill_n(value, width, 0.0);
+  }
+
+  // Adds the slope g / (n * root) of each channel. The scale that suits the first root serves a
+  // second one: l2 and rms differ by less than a factor of 2^32.
+  void Add(int64_t width, const double* g, double n, const double* root) {
+    const bool is_first = is_empty;
+    is_empty = false;
+    for (int64_t c = 0; c < width; ++c) {
+      if constexpr (kScaled) {
+        if (is_first) scale[c] = core::RootScale(root[c]);
+        value[c] += core::RootSlope(g[c] / n, root[c] * scale[c]);
+      } else {
+        value[c] += core::RootSlope(g[c], n * root[c]);
+      }
+    }
+  }
+};
+
+template <typename Compute>
+struct GradientTile {
+  alignas(64) double constant[kTileLanes];
+  Slope<Compute> slope;
+  Slope<Compute> central;
+  alignas(64) double mean[kTileLanes];
+  alignas(64) Compute max[kTileLanes];
+  alignas(64) Compute max_share[kTileLanes];
+  alignas(64) Compute min[kTileLanes];
+  alignas(64) Compute min_share[kTileLanes];
+};
+
+// Reads `width` values as doubles.
+template <typename From>
+void LoadColumns(const From* from, int64_t width, double* values) {
+  ForLanes<kLanes<double>>(width, [&](auto lanes, int64_t i) __attribute__((always_inline)) {
+    constexpr int N = decltype(lanes)::value;
+    StoreRaw(Widen<N>(Load<N>(from + i)), values + i);
+  });
+}
+
+template <typename T>
+void LoadUpstream(const GradientArguments& a, int64_t at, int64_t width, double* values) {
+  if constexpr (sizeof(T) == 2) {
+    if (a.out_dtype == core::DType::kFloat32) {
+      return LoadColumns(static_cast<const float*>(a.upstream) + at, width, values);
+    }
+  }
+  LoadColumns(static_cast<const T*>(a.upstream) + at, width, values);
+}
+
+// Lanes [width, fold * width) repeat the first `width` ones.
+template <typename E>
+void Repeat(int64_t width, int64_t fold, E* lanes) {
+  for (int64_t k = 1; k < fold; ++k) std::copy_n(lanes, width, lanes + k * width);
+}
+
+// Channels [first_channel, first_channel + width) of example b, which has `count` valid steps.
+template <typename T>
+void FillTile(const GradientArguments& a, const core::GradientTerms& terms, int64_t b,
+              int64_t first_channel, int64_t width, int64_t fold, int64_t count,
+              GradientTile<core::ComputeType<T>>* tile) {
+  using Compute = core::ComputeType<T>;
+  const core::StatisticList& statistics = a.problem.statistics;
+  const int64_t channels = a.problem.shape.channels;
+  const double n = static_cast<double>(count);
+  alignas(64) double g[kTileLanes];
+  alignas(64) double plane[kTileLanes];
+  const auto load = [&](core::Plane wanted) {
+    const int64_t i =
+        std::find(a.planes.items, a.planes.items + a.planes.size, wanted) - a.planes.items;
+    const int64_t at = (b * a.planes.size + i) * channels + first_channel;
+    LoadColumns(static_cast<const Compute*>(a.saved) + at, width, plane);
+  };
+  const auto load_extreme = [&](core::Plane value, core::Plane ties, Compute* extreme,
+                                Compute* share) {
+    load(value);
+    for (int64_t c = 0; c < width; ++c) extreme[c] = static_cast<Compute>(plane[c]);
+    load(ties);
+    for (int64_t c = 0; c < width; ++c) {
+      share[c] = static_cast<Compute>(core::ExtremeShare(g[c], plane[c]));
+    }
+    Repeat(width, fold, extreme);
+    Repeat(width, fold, share);
+  };
+
+  tile->slope.Clear(width);
+  tile->central.Clear(width);
+  for (int i = 0; i < statistics.size; ++i) {
+    LoadUpstream<T>(a, (b * statistics.size + i) * channels + first_channel, width, g);
+    switch (statistics.items[i]) {
+      case core::Statistic::kMean:
+        load(core::Plane::kMean);
+        for (int64_t c = 0; c < width; ++c) {
+          tile->constant[c] = core::MeanConstant(g[c], plane[c], n);
+        }
+        Repeat(width, fold, tile->constant);
+        break;
+      case core::Statistic::kMax:
+        load_extreme(core::Plane::kMax, core::Plane::kMaxCount, tile->max, tile->max_share);
+        break;
+      case core::Statistic::kMin:
+        load_extreme(core::Plane::kMin, core::Plane::kMinCount, tile->min, tile->min_share);
+        break;
+      case core::Statistic::kL2:
+        load(core::Plane::kL2);
+        tile->slope.Add(width, g, 1, plane);
+        break;
+      case core::Statistic::kRms:
+        load(core::Plane::kRms);
+        tile->slope.Add(width, g, n, plane);
+        break;
+      case core::Statistic::kStd:
+        load(core::Plane::kStd);
+        tile->central.Add(width, g, n, plane);
+        load(core::Plane::kMean);
+        std::copy_n(plane, width, tile->mean);
+        load(core::Plane::kMeanResidual);
+        for (int64_t c = 0; c < width; ++c) tile->mean[c] += plane[c];
+        Repeat(width, fold, tile->mean);
+        break;
+    }
+  }
+  const auto repeat_slope = [&](Slope<Compute>* slope) {
+    Repeat(width, fold, slope->value);
+    if (Slope<Compute>::kScaled) Repeat(width, fold, slope->scale);
+  };
+  if (terms.slope) repeat_slope(&tile->slope);
+  if (terms.central) repeat_slope(&tile->central);
+}
+
+}  // namespace
+}  // namespace cpu
+}  // namespace statpool
+
+#endif  // STATPOOL_CPU_GRADIENT_TILE_H_
