@@ -17,6 +17,7 @@ __version__ = _version("statpool")
 # `statpool.numpy` work in a process without TensorFlow.
 _HOMES = {
     "GlobalStatsPooling1D": "statpool.layers",
+    "GlobalStatsPooling2D": "statpool.layers",
     "build_info": "statpool.doctor",
     "global_stats": "statpool.ops",
 }

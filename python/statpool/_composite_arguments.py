@@ -52,7 +52,7 @@ def check(x, mask, lengths, statistics, epsilon, data_format, keepdims, output_d
             _arguments.check_lengths_dtype(lengths.dtype)
         shapes = [_known_shape(tensor) for tensor in (x, mask, lengths)]
         _arguments.check_shapes(*shapes, data_format)
-    x = tf.ensure_shape(x, [None, None, None])
+    x = _with_rank(x, 3, "x must have rank 3")
     batch, steps = (tf.shape(x, out_type=tf.int64)[axis] for axis in (0, options.time))
     if mask is not None:
         mask = _with_shape(mask, [batch, steps], "mask must have shape [B, T]")
@@ -96,12 +96,22 @@ def _known_shape(tensor):
 
 def _with_shape(tensor, expected, rule):
     """Asserts a shape; the sizes are tensors."""
-    tensor = tf.ensure_shape(tensor, [None] * len(expected))
+    tensor = _with_rank(tensor, len(expected), rule)
     expected = tf.stack([tf.cast(size, tf.int64) for size in expected])
     shape = tf.shape(tensor, out_type=tf.int64)
     message = f"{rule}; expected and received shape:"
     fits = tf.reduce_all(shape == expected)
     return _after(tf.debugging.Assert(fits, [message, expected, shape]), tensor)
+
+
+def _with_rank(tensor, rank, rule):
+    """Asserts the rank where tracing could not."""
+    if tensor.shape.rank is not None:
+        return tensor
+    shape = tf.shape(tensor, out_type=tf.int64)
+    message = f"{rule}; received shape:"
+    assertion = tf.debugging.Assert(tf.size(shape) == rank, [message, shape])
+    return tf.ensure_shape(_after(assertion, tensor), [None] * rank)
 
 
 def _within(lengths, steps):

@@ -41,6 +41,7 @@ def global_stats(
     @tf.custom_gradient
     def pool(x):
         def gradient(upstream):
+            upstream = check_upstream(x, upstream, options)
             return _gradient(x, upstream, mask, lengths, options)
 
         return _forward(x, mask, lengths, options), gradient
@@ -101,6 +102,7 @@ class _Columns:
     """The input as float64, and what the statistics share."""
 
     x: tf.Tensor  # [B, T, C] or [B, C, T], 0 where a step doesn't count
+    scaled: tf.Tensor  # x in units of `unit`: sums and squares of it stay in range
     valid: tf.Tensor | None  # bool [B, T, 1] or [B, 1, T]; None if all steps count
     count: tf.Tensor  # N as float64, [B, 1, 1], or [] if all steps count
     unit: tf.Tensor | None  # a power of two per column; None for 1
@@ -131,11 +133,6 @@ class _Columns:
         return tf.maximum(self.count, 1.0)
 
     @functools.cached_property
-    def scaled(self):
-        """X in units of `unit`: no sum of x or of its squares overflows or vanishes."""
-        return self.x if self.unit is None else self.x / self.unit
-
-    @functools.cached_property
     def scaled_mean(self):
         return self.sum(self.scaled) / self.divisor
 
@@ -164,10 +161,12 @@ def _columns(x, mask, lengths, options) -> _Columns:
         valid = tf.expand_dims(valid, options.channel)
         count = tf.reduce_sum(tf.cast(valid, tf.float64), time, keepdims=True)
         x = tf.where(valid, x, tf.zeros([], x.dtype))
-    unit, epsilon = None, options.epsilon
     if x.dtype == tf.float64:
-        unit, epsilon = _unit(x, time, epsilon)
-    return _Columns(tf.cast(x, tf.float64), valid, count, unit, epsilon, time)
+        scaled, unit, epsilon = _rescale(x, time, options.epsilon)
+    else:
+        x = scaled = tf.cast(x, tf.float64)
+        unit, epsilon = None, options.epsilon
+    return _Columns(x, scaled, valid, count, unit, epsilon, time)
 
 
 def _valid_steps(steps, mask, lengths):
@@ -178,13 +177,15 @@ def _valid_steps(steps, mask, lengths):
     return within if mask is None else tf.logical_and(within, mask)
 
 
-def _unit(x, time, epsilon):
-    """Chooses 2^600 for huge columns, 2^-600 for tiny ones, and 1 for all others.
+def _rescale(x, time, epsilon):
+    """Gives columns of huge values the unit 2^600, tiny ones 2^-600, all others 1.
 
     Returns:
-      The unit of each column, and epsilon in squares of that unit.
+      x in that unit, the unit, and epsilon in squares of it. They are chosen among
+      constants: XLA turns x / unit / root into x / (unit * root), which may overflow.
     """
     largest = tf.reduce_max(tf.abs(tf.stop_gradient(x)), time, keepdims=True)
+    largest = tf.maximum(largest, 0.0)  # the largest of nothing is -Inf
     huge = largest > 2.0**450
     # x may vanish beside a larger epsilon, which in tiny units would overflow.
     tiny = largest < (2.0**-450 if epsilon < 2.0**-900 else 0.0)
@@ -194,7 +195,8 @@ def _unit(x, time, epsilon):
         if_huge, if_tiny, otherwise = (tf.constant(c, tf.float64) for c in constants)
         return tf.where(huge, if_huge, tf.where(tiny, if_tiny, otherwise))
 
-    return choose(units), choose(epsilon / unit / unit for unit in units)
+    scaled = x * choose(1.0 / unit for unit in units)
+    return scaled, choose(units), choose(epsilon / unit / unit for unit in units)
 
 
 # ------------------------------------------------------------------------ statistics

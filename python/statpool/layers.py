@@ -1,14 +1,13 @@
-"""The Keras layer."""
+"""The Keras layers."""
 
 import keras
 import tensorflow as tf
 
-from statpool import _arguments
-from statpool.ops import global_stats
+from statpool._base_layer import BaseGlobalStatsPooling
 
 
 @keras.saving.register_keras_serializable(package="statpool")
-class GlobalStatsPooling1D(keras.layers.Layer):
+class GlobalStatsPooling1D(BaseGlobalStatsPooling):
     """Mean, max and L2 norm over time, or other statistics, in one read of the input.
 
     Replaces `Concatenate` of `GlobalAveragePooling1D`, `GlobalMaxPooling1D` and
@@ -47,70 +46,78 @@ class GlobalStatsPooling1D(keras.layers.Layer):
       ValueError: if an argument of the constructor breaks a rule.
     """
 
-    def __init__(
-        self,
-        statistics=_arguments.DEFAULT_STATISTICS,
-        epsilon=1e-12,
-        data_format=None,
-        keepdims=False,
-        output_dtype=None,
-        implementation="auto",
-        **kwargs,
-    ):
-        super().__init__(**kwargs)
-        self.statistics = _arguments.check_statistics(statistics)
-        self.epsilon = _arguments.check_epsilon(epsilon)
-        self.data_format = _arguments.check_data_format(
-            data_format or keras.config.image_data_format()
-        )
-        self.keepdims = _arguments.check_keepdims(keepdims)
-        _arguments.check_output_dtype(self.compute_dtype, output_dtype)
-        self.output_dtype = output_dtype
-        self.implementation = _arguments.check_implementation(implementation)
-        self.input_spec = keras.layers.InputSpec(ndim=3)
-        self.supports_masking = True
+    rank = 3
 
     def call(self, inputs, mask=None, lengths=None):
-        """Pools the inputs."""
-        return global_stats(
-            inputs,
-            mask,
-            lengths,
-            statistics=self.statistics,
-            epsilon=self.epsilon,
-            data_format=self.data_format,
-            keepdims=self.keepdims,
-            output_dtype=self.output_dtype,
-            implementation=self.implementation,
-            name=self.name,
-        )
+        """Pools the inputs over time."""
+        return self.pool(inputs, mask, lengths, self.keepdims)
 
-    def compute_mask(self, inputs, previous_mask=None):
-        """Returns None: the output has no steps left to mask."""
-        return
 
-    def compute_output_shape(self, inputs_shape):
-        """Returns the output's shape; unknown sizes stay None."""
+@keras.saving.register_keras_serializable(package="statpool")
+class GlobalStatsPooling2D(BaseGlobalStatsPooling):
+    """The statistics of `GlobalStatsPooling1D` over both axes of an image.
+
+    For images and spectrograms. A reshape makes one axis of the two, without a copy.
+
+    Args:
+      statistics: As `GlobalStatsPooling1D`, like all that follow.
+      epsilon: As `GlobalStatsPooling1D`.
+      data_format: As `GlobalStatsPooling1D`.
+      keepdims: Whether to keep height and width, with size 1.
+      output_dtype: As `GlobalStatsPooling1D`.
+      implementation: As `GlobalStatsPooling1D`.
+      **kwargs: As `GlobalStatsPooling1D`.
+
+    Call arguments:
+      inputs: The images.
+      mask: Optional bool, True = keep: `[B, H, W]` for every position, or `[B, H]`,
+        the form of an implicit Keras mask, for whole rows.
+
+    Input shape:
+      `[B, H, W, C]`, or `[B, C, H, W]` with channels_first.
+
+    Output shape:
+      `[B, S * C]`; with keepdims `[B, 1, 1, S * C]`, or `[B, S * C, 1, 1]`.
+
+    Example:
+      >>> layer = GlobalStatsPooling2D(statistics=("mean", "std"))
+      >>> layer(np.zeros((8, 128, 80, 16), "float32")).shape
+      TensorShape([8, 32])
+
+    Raises:
+      ValueError: if an argument of the constructor or the mask breaks a rule.
+    """
+
+    rank = 4
+
+    def call(self, inputs, mask=None):
+        """Pools the inputs over height and width."""
+        inputs = tf.convert_to_tensor(inputs)
+        sizes = tf.unstack(tf.shape(inputs, out_type=tf.int64), num=4)
         last = self.data_format == "channels_last"
-        batch, channels = inputs_shape[0], inputs_shape[2 if last else 1]
-        width = None if channels is None else len(self.statistics) * channels
+        height, width = (1, 2) if last else (2, 3)
+        steps = sizes[height] * sizes[width]
+        channel = 3 if last else 1
+        channels = inputs.shape[channel]  # stays known where it is
+        channels = sizes[channel] if channels is None else channels
+        batch = sizes[0]
+        flat = (batch, steps, channels) if last else (batch, channels, steps)
+        if mask is not None:
+            positions = [inputs.shape[axis] for axis in (0, height, width)]
+            mask = self._check_mask(tf.convert_to_tensor(mask), positions)
+            mask = tf.broadcast_to(mask, [batch, sizes[height], sizes[width]])
+            mask = tf.reshape(mask, (batch, steps))
+        y = self.pool(tf.reshape(inputs, flat), mask)
         if not self.keepdims:
-            return (batch, width)
-        return (batch, 1, width) if last else (batch, width, 1)
+            return y
+        return y[:, None, None, :] if last else y[:, :, None, None]
 
-    def compute_output_spec(self, inputs, mask=None, lengths=None):
-        """Returns the symbolic output: `output_dtype` may differ from the layer's."""
-        shape = self.compute_output_shape(inputs.shape)
-        return keras.KerasTensor(shape, self.output_dtype or self.compute_dtype)
-
-    def get_config(self):
-        """Returns the constructor's arguments."""
-        return {
-            **super().get_config(),
-            "statistics": list(self.statistics),
-            "epsilon": self.epsilon,
-            "data_format": self.data_format,
-            "keepdims": self.keepdims,
-            "output_dtype": self.output_dtype and tf.as_dtype(self.output_dtype).name,
-            "implementation": self.implementation,
-        }
+    def _check_mask(self, mask, positions):
+        """Returns the mask as `[B, H, W]` or `[B, H, 1]`."""
+        rank = mask.shape.rank
+        if rank not in (2, 3) or not mask.shape.is_compatible_with(positions[:rank]):
+            raise ValueError(
+                f"mask must have shape [B, H, W] or [B, H] of {positions}, got "
+                f"{mask.shape}; pass one bool for every position, or for every row"
+            )
+        return tf.expand_dims(mask, 2) if rank == 2 else mask

@@ -27,6 +27,7 @@ overflow.
 import dataclasses
 
 import numpy as np
+
 from statpool import _arguments
 
 _quiet = np.errstate(divide="ignore", invalid="ignore", over="ignore", under="ignore")
@@ -126,7 +127,7 @@ class _Columns:
 class _Mean:
     def value(self, columns):
         unit = _exponent(_largest(columns.x))
-        total = np.ldexp(columns.x, -unit).sum(axis=2, keepdims=True)
+        total = _sum(np.ldexp(columns.x, -unit))
         return np.ldexp(total / columns.count, unit)
 
     def gradient(self, columns, g):
@@ -173,7 +174,7 @@ class _Root:
         d = np.ldexp(columns.x, -unit)
         if self.centred:
             d = _centre(_centre(d, columns), columns)
-        squares = np.square(d).sum(axis=2, keepdims=True)
+        squares = _sum(np.square(d))
         epsilon = np.ldexp(columns.epsilon, -2 * unit)
         return d, np.sqrt(squares / self._divisor(columns) + epsilon), unit
 
@@ -193,8 +194,12 @@ _STATISTICS = {
 
 def _centre(d, columns):
     """D minus its mean; done twice it also removes the rounding of the first mean."""
-    mean = d.sum(axis=2, keepdims=True) / columns.count
-    return np.where(columns.valid, d - mean, 0.0)
+    return np.where(columns.valid, d - _sum(d) / columns.count, 0.0)
+
+
+def _sum(columns):
+    """The sum over time, with more bits on the way where the machine has them."""
+    return columns.sum(axis=2, keepdims=True, dtype=np.longdouble).astype(np.float64)
 
 
 def _largest(x):

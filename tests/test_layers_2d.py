@@ -1,0 +1,87 @@
+"""The 2D layer: that of sequences over both spatial axes."""
+
+import keras
+import numpy as np
+import pytest
+
+import statpool
+from statpool import reference
+
+H, W, C = 6, 5, 3
+
+
+@pytest.fixture
+def x():
+    return np.random.default_rng(0).normal(size=(4, H, W, C)).astype(np.float32)
+
+
+def expected(x, mask=None, **options):
+    """The reference on the images as sequences of H * W steps."""
+    mask = None if mask is None else mask.reshape(len(x), H * W)
+    return reference.global_stats(x.reshape(len(x), H * W, C), mask, **options)
+
+
+def in_format(x, data_format):
+    return x if data_format == "channels_last" else np.moveaxis(x, 3, 1)
+
+
+@pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
+@pytest.mark.parametrize("keepdims", [False, True])
+def test_pools_both_axes(x, data_format, keepdims):
+    layer = statpool.GlobalStatsPooling2D(
+        ("std", "mean"), data_format=data_format, keepdims=keepdims
+    )
+    images = in_format(x, data_format)
+    y = layer(images)
+    shape = {"channels_last": (4, 1, 1, 6), "channels_first": (4, 6, 1, 1)}
+    assert y.shape == (shape[data_format] if keepdims else (4, 6))
+    assert layer.compute_output_shape(images.shape) == y.shape
+    np.testing.assert_allclose(
+        np.reshape(y, (4, 6)), expected(x, statistics=("std", "mean")), rtol=1e-5
+    )
+
+
+@pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
+def test_mask_of_positions_and_of_rows(x, data_format):
+    rng = np.random.default_rng(1)
+    positions = rng.random((4, H, W)) < 0.5
+    rows = np.array([[1] * 6, [1, 1, 0, 0, 0, 0], [0, 1, 0, 1, 0, 1], [0] * 6]) > 0
+    layer = statpool.GlobalStatsPooling2D(data_format=data_format)
+    images = in_format(x, data_format)
+    options = {"rtol": 1e-5, "atol": 1e-7}
+    np.testing.assert_allclose(
+        layer(images, mask=positions), expected(x, positions), **options
+    )
+    whole = np.repeat(rows[..., None], W, axis=2)
+    np.testing.assert_allclose(layer(images, mask=rows), expected(x, whole), **options)
+    assert layer.compute_mask(images, rows) is None
+
+
+@pytest.mark.parametrize(
+    "shape", [(4,), (4, W), (4, H, W + 1), (3, H, W), (4, H, W, C)]
+)
+def test_wrong_mask_is_refused(x, shape):
+    with pytest.raises(
+        ValueError, match=r"mask must have shape \[B, H, W\] or \[B, H\]"
+    ):
+        statpool.GlobalStatsPooling2D()(x, mask=np.ones(shape, bool))
+
+
+def test_images_of_any_size_and_no_image(x):
+    layer = statpool.GlobalStatsPooling2D()
+    model = keras.Sequential([keras.Input((None, None, C)), layer])
+    np.testing.assert_allclose(model(x), expected(x), rtol=1e-5)
+    assert model.output_shape == (None, 3 * C)
+    assert layer(x[:0]).shape == (0, 3 * C)
+    assert np.array_equal(layer(x[:, :0])[:, : 2 * C], np.zeros((4, 2 * C)))
+
+
+def test_training_step_and_round_trip(x, tmp_path):
+    layers = [keras.Input((H, W, C)), statpool.GlobalStatsPooling2D()]
+    model = keras.Sequential([*layers, keras.layers.Dense(1)])
+    model.compile("adam", "mse")
+    losses = model.fit(x, np.ones((4, 1)), epochs=5, verbose=0).history["loss"]
+    assert losses[-1] < losses[0]
+    model.save(tmp_path / "model.keras")
+    copy = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(copy(x), model(x))
