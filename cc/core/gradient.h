@@ -26,11 +26,24 @@ struct GradientTerms {
   bool min;
 };
 
+// Those of the default statistics, known to the compiler. Otherwise as GradientTerms.
+struct DefaultGradientTerms {
+  static constexpr bool constant = true;
+  static constexpr bool slope = true;
+  static constexpr bool central = false;
+  static constexpr bool max = true;
+  static constexpr bool min = false;
+};
+
+static inline bool AreDefault(const GradientTerms& terms) {
+  return terms.constant && terms.slope && !terms.central && terms.max && !terms.min;
+}
+
 static inline GradientTerms GradientTermsOf(const StatisticList& statistics) {
   GradientTerms terms = {};
   for (int i = 0; i < statistics.size; ++i) {
     const Statistic s = statistics.items[i];
-    terms.constant |= s == Statistic::kMean;
+    terms.constant |= s == Statistic::kMean || s == Statistic::kMax || s == Statistic::kMin;
     terms.slope |= s == Statistic::kL2 || s == Statistic::kRms;
     terms.central |= s == Statistic::kStd;
     terms.max |= s == Statistic::kMax;
@@ -43,6 +56,9 @@ static inline GradientTerms GradientTermsOf(const StatisticList& statistics) {
 static inline double MeanConstant(double g, double mean, double n) {
   return mean == mean ? g / n : mean;  // a NaN mean makes the channel's gradient NaN
 }
+
+// A NaN extreme equals no step, and makes the channel's gradient NaN through the constant.
+static inline double ExtremeConstant(double extreme) { return extreme == extreme ? 0 : extreme; }
 
 static inline double ExtremeShare(double g, double count) { return count == 0 ? 0 : g / count; }
 

@@ -13,91 +13,62 @@ namespace statpool {
 namespace cpu {
 namespace {
 
-// Rows that share one load of their lanes' coefficients. Streaming stores want whole cache lines
-// one after the other: rows side by side would leave each line half written for too long.
-constexpr int kGradientRows = 4;
-constexpr int kStreamingRows = 1;
-
 // ------------------------------------------------------------------------------------------------
 // Rows
 
-template <int N, int kRows, bool kStreaming, typename T, typename Compute>
-STATPOOL_INLINE void GradientLanes(T* const* dx, const T* const* x, int64_t i,
-                                   const core::GradientTerms& terms,
-                                   const GradientTile<Compute>& tile) {
+// Rows are done one after the other: two side by side would share the loads of their coefficients,
+// which cost nothing, and leave cache lines half written for longer, which does.
+template <int N, bool kStreaming, typename Terms, typename T, typename Compute>
+STATPOOL_INLINE void GradientLanes(T* dx, const T* x, const Terms& terms,
+                                   const GradientTile<Compute>& tile, int64_t i) {
   using D = Vec<double, N>;
   using V = Vec<Compute, N>;
-  V v[kRows] = {};
-  V result[kRows];
-  if (terms.slope || terms.central || terms.max || terms.min) {
-    for (int r = 0; r < kRows; ++r) v[r] = Load<N>(x[r] + i);
-  }
-  const D constant = terms.constant ? LoadRaw<D>(tile.constant + i) : D{};
-  D smooth[kRows];
-  for (int r = 0; r < kRows; ++r) smooth[r] = constant;
+  const bool needs_x = terms.slope || terms.central || terms.max || terms.min;
+  const V v = needs_x ? Load<N>(x + i) : V{};
+  D smooth = terms.constant ? LoadRaw<D>(tile.constant + i) : D{};
   const auto add_slope = [&](const Slope<Compute>& slope, const D& centre) {
     const D factor = LoadRaw<D>(slope.value + i);
-    for (int r = 0; r < kRows; ++r) {
-      if constexpr (Slope<Compute>::kScaled) {
-        const D scale = LoadRaw<D>(slope.scale + i);
-        smooth[r] += factor * (v[r] * scale - centre * scale);
-      } else {
-        smooth[r] += factor * (Widen<N>(v[r]) - centre);
-      }
+    if constexpr (Slope<Compute>::kScaled) {
+      const D scale = LoadRaw<D>(slope.scale + i);
+      smooth += factor * (v * scale - centre * scale);
+    } else {
+      smooth += factor * (Widen<N>(v) - centre);
     }
   };
   if (terms.slope) add_slope(tile.slope, D{});
   if (terms.central) add_slope(tile.central, LoadRaw<D>(tile.mean + i));
-  for (int r = 0; r < kRows; ++r) result[r] = Narrow<Compute, N>(smooth[r]);
+  V result = Narrow<Compute, N>(smooth);
   const auto add_share = [&](const Compute* extreme, const Compute* share) {
-    const V target = LoadRaw<V>(extreme + i);
-    const V value = LoadRaw<V>(share + i);
-    const V otherwise = (target != target) ? target : V{};  // NaN equals nothing, yet passes on
-    for (int r = 0; r < kRows; ++r) {
-      result[r] += (v[r] == target) ? value : otherwise;
-    }
+    result += (v == LoadRaw<V>(extreme + i)) ? LoadRaw<V>(share + i) : V{};
   };
   if (terms.max) add_share(tile.max, tile.max_share);
   if (terms.min) add_share(tile.min, tile.min_share);
-  for (int r = 0; r < kRows; ++r) {
-    if constexpr (kStreaming && N == kLanes<double>) {
-      StoreStreaming(Round<T, N>(result[r]), dx[r] + i);
-    } else {
-      StoreRaw(Round<T, N>(result[r]), dx[r] + i);
-    }
+  if constexpr (kStreaming && N == kLanes<double>) {
+    StoreStreaming(Round<T, N>(result), dx + i);
+  } else {
+    StoreRaw(Round<T, N>(result), dx + i);
   }
-}
-
-template <int kRows, bool kStreaming, typename T, typename Compute>
-STATPOOL_INLINE void GradientChunk(T* const* dx, const T* const* x, int64_t width,
-                                   const core::GradientTerms& terms,
-                                   const GradientTile<Compute>& tile) {
-  const int64_t next_chunk = ChunkDistance<kRows>(x);
-  ForLanes<kLanes<double>>(width, [&](auto lanes, int64_t i) __attribute__((always_inline)) {
-    if constexpr (kRows > 1) PrefetchRows<decltype(lanes)::value, kRows>(x, i, next_chunk);
-    GradientLanes<decltype(lanes)::value, kRows, kStreaming>(dx, x, i, terms, tile);
-  });
 }
 
 // Rows [0, rows), `stride` elements apart.
+template <bool kStreaming, typename Terms, typename T, typename Compute>
+STATPOOL_INLINE void GradientRowsOf(T* dx, const T* x, int64_t rows, int64_t width, int64_t stride,
+                                    const Terms& terms, const GradientTile<Compute>& tile) {
+  for (int64_t row = 0; row < rows; ++row, dx += stride, x += stride) {
+    ForLanes<kLanes<double>>(width, [&](auto lanes, int64_t i) __attribute__((always_inline)) {
+      GradientLanes<decltype(lanes)::value, kStreaming>(dx, x, terms, tile, i);
+    });
+  }
+}
+
 template <bool kStreaming, typename T, typename Compute>
 void GradientRows(T* dx, const T* x, int64_t rows, int64_t width, int64_t stride,
                   const core::GradientTerms& terms, const GradientTile<Compute>& tile) {
-  constexpr int kRows = kStreaming ? kStreamingRows : kGradientRows;
-  int64_t row = 0;
-  for (; row + kRows <= rows; row += kRows) {
-    T* to[kRows];
-    const T* from[kRows];
-    for (int r = 0; r < kRows; ++r) {
-      to[r] = dx + (row + r) * stride;
-      from[r] = x + (row + r) * stride;
-    }
-    GradientChunk<kRows, kStreaming>(to, from, width, terms, tile);
-  }
-  for (; row < rows; ++row) {
-    T* to = dx + row * stride;
-    const T* from = x + row * stride;
-    GradientChunk<1, kStreaming>(&to, &from, width, terms, tile);
+  if (core::AreDefault(terms)) {
+    const core::DefaultGradientTerms known;
+    GradientRowsOf<kStreaming>(dx, x, rows, width, stride, known, tile);
+  } else {
+    GradientRowsOf<kStreaming>(dx, x, rows, width, stride, terms, tile);
   }
 }
 

@@ -101,7 +101,10 @@ void FillTile(const GradientArguments& a, const core::GradientTerms& terms, int6
   const auto load_extreme = [&](core::Plane value, core::Plane ties, Compute* extreme,
                                 Compute* share) {
     load(value);
-    for (int64_t c = 0; c < width; ++c) extreme[c] = static_cast<Compute>(plane[c]);
+    for (int64_t c = 0; c < width; ++c) {
+      extreme[c] = static_cast<Compute>(plane[c]);
+      tile->constant[c] += core::ExtremeConstant(plane[c]);
+    }
     load(ties);
     for (int64_t c = 0; c < width; ++c) {
       share[c] = static_cast<Compute>(core::ExtremeShare(g[c], plane[c]));
@@ -110,6 +113,7 @@ void FillTile(const GradientArguments& a, const core::GradientTerms& terms, int6
     Repeat(width, fold, share);
   };
 
+  std::fill_n(tile->constant, width, 0.0);
   tile->slope.Clear(width);
   tile->central.Clear(width);
   for (int i = 0; i < statistics.size; ++i) {
@@ -118,9 +122,8 @@ void FillTile(const GradientArguments& a, const core::GradientTerms& terms, int6
       case core::Statistic::kMean:
         load(core::Plane::kMean);
         for (int64_t c = 0; c < width; ++c) {
-          tile->constant[c] = core::MeanConstant(g[c], plane[c], n);
+          tile->constant[c] += core::MeanConstant(g[c], plane[c], n);
         }
-        Repeat(width, fold, tile->constant);
         break;
       case core::Statistic::kMax:
         load_extreme(core::Plane::kMax, core::Plane::kMaxCount, tile->max, tile->max_share);
@@ -151,6 +154,7 @@ void FillTile(const GradientArguments& a, const core::GradientTerms& terms, int6
     Repeat(width, fold, slope->value);
     if (Slope<Compute>::kScaled) Repeat(width, fold, slope->scale);
   };
+  if (terms.constant) Repeat(width, fold, tile->constant);
   if (terms.slope) repeat_slope(&tile->slope);
   if (terms.central) repeat_slope(&tile->central);
 }
