@@ -1,0 +1,23 @@
+"""What every test relies on: a quiet TensorFlow on the CPU, and reproducible runs."""
+
+import os
+
+import hypothesis
+
+hypothesis.settings.register_profile(
+    "reproducible", derandomize=True, deadline=None, database=None, print_blob=False
+)
+hypothesis.settings.load_profile("reproducible")
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--gpu", action="store_true", help="let the tests see the GPUs of this machine"
+    )
+
+
+def pytest_configure(config):
+    # Before anything imports TensorFlow, which reads both once.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    if not config.getoption("--gpu"):
+        os.environ["CUDA_VISIBLE_DEVICES"] = "-1"

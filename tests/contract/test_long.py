@@ -1,0 +1,35 @@
+"""Long series: the error doesn't grow with T, and counts don't run out of bits."""
+
+import numpy as np
+import pytest
+from cases import Case
+from checks import check_gradient, check_values
+
+
+@pytest.mark.parametrize("values", ["normal", "constant"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_million_steps(implementation, dtype, values):
+    check_values(implementation, Case(1, 10**6, 2, dtype, values))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_gradient_of_many_steps(implementation, dtype):
+    check_gradient(implementation, Case(1, 10**5, 2, dtype, padding="both"))
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_more_steps_than_16_bits_can_count(implementation, dtype):
+    case = Case(1, 70_001, 2, dtype, "ties")
+    check_values(implementation, case)
+    check_gradient(implementation, case)
+
+
+def test_sums_known_in_closed_form(implementation):
+    n = 1000
+    x = np.arange(1, n + 1, dtype=np.float64).reshape(1, n, 1)
+    values = implementation.forward(
+        x, statistics=("mean", "max", "min", "rms", "std"), epsilon=0.0
+    )
+    rms = np.sqrt((n + 1) * (2 * n + 1) / 6)
+    std = np.sqrt((n * n - 1) / 12)
+    np.testing.assert_allclose(values[0], [(n + 1) / 2, n, 1, rms, std], rtol=4e-15)

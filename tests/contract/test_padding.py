@@ -1,0 +1,60 @@
+"""What lies in steps that don't count never matters."""
+
+import numpy as np
+import pytest
+from cases import DTYPES, Case
+from exact import STATISTICS
+
+JUNK = (np.nan, np.inf, -np.inf, 6e4, -0.0)
+KINDS = [("float32", "mask"), ("float32", "lengths")]
+KINDS += [(dtype, "both") for dtype in DTYPES]
+
+
+@pytest.mark.parametrize(("dtype", "padding"), KINDS)
+def test_padding_content_never_matters(implementation, dtype, padding):
+    case = Case(3, 17, 9, dtype, padding=padding)
+    clean = np.where(case.valid()[:, :, None], case.x(), 0).astype(case.x().dtype)
+    expected = _both(implementation, case, clean)
+    for junk in JUNK:
+        x = clean.copy()
+        x[~case.valid()] = junk
+        for result, same in zip(_both(implementation, case, x), expected, strict=True):
+            assert result.tobytes() == same.tobytes(), f"padded with {junk}"
+
+
+@pytest.mark.parametrize("padding", ["mask", "lengths"])
+def test_gradient_of_padding_is_zero_whatever_the_upstream(any_shape, padding):
+    case = Case(3, 17, 9, padding=padding)
+    for upstream in (np.nan, np.inf, 1e38):
+        gradient = any_shape.gradient(
+            case.x(),
+            np.full(case.upstream().shape, upstream, np.float32),
+            case.mask(),
+            case.lengths(),
+            statistics=STATISTICS,
+        )
+        assert not gradient[~case.valid()].any()
+
+
+def test_lengths_of_either_dtype(implementation):
+    case = Case(3, 9, 5, padding="lengths")
+    expected = _both(implementation, case, case.x())
+    lengths = case.lengths().astype(np.int32)
+    values = implementation.forward(case.x(), None, lengths, **case.options())
+    assert np.array_equal(values, expected[0])
+
+
+def test_a_step_counts_if_mask_and_lengths_allow_it(implementation):
+    x = np.array([1, 2, 4, 8, 16, 32], np.float32).reshape(1, 6, 1)
+    mask = np.array([[True, False, True, True, False, True]])
+    values = implementation.forward(x, mask, np.array([4]), statistics=("mean", "max"))
+    assert np.array_equal(values, np.float32([[13 / 3, 8]]))
+
+
+def _both(implementation, case, x):
+    """Values and gradient of x, padded as the case says."""
+    padding = case.mask(), case.lengths()
+    values = implementation.forward(x, *padding, **case.options())
+    gradient = implementation.gradient(x, case.upstream(), *padding, **case.options())
+    assert not gradient[~case.valid()].astype(float).any()
+    return values, gradient
