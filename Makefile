@@ -1,4 +1,4 @@
-# make build | demo | test | bench | bench-quick | lint | format | clean
+# make build | demo | test | bench | bench-quick | bench-peers | mutation | lint | format | clean
 #
 # Each target makes .venv/, installs what constraints.txt pins, and builds against the TensorFlow
 # there; nothing is done twice. CMAKE_ARGS is passed on to CMake.
@@ -18,7 +18,7 @@ CXX_FILES := $(shell find cc -name '*.h' -o -name '*.cc')
 CMAKE_FILES := $(shell find . -name CMakeLists.txt -not -path './$(VENV)/*' -not -path './build/*') \
   $(wildcard cmake/*.cmake)
 
-.PHONY: build demo test bench bench-quick lint format clean
+.PHONY: build demo test bench bench-quick bench-peers mutation lint format clean
 build: $(LIBRARY)
 
 $(ENVIRONMENT): constraints.txt pyproject.toml
@@ -47,6 +47,15 @@ bench: $(LIBRARY)
 
 bench-quick: $(LIBRARY)
 	$(BIN)/python -m benchmarks.run --quick
+
+# JAX and PyTorch beside TensorFlow.
+bench-peers: $(LIBRARY)
+	$(PIP) install --quiet --constraint constraints.txt --group peers
+	$(BIN)/python -m benchmarks.run --peers
+
+# Breaks the rules of the contract one by one: the contract suite must notice each.
+mutation: $(LIBRARY)
+	$(BIN)/python tests/mutations.py
 
 lint: $(ENVIRONMENT)
 	$(BIN)/ruff check --quiet
