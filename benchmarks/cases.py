@@ -1,0 +1,168 @@
+"""What is measured: shapes, dtypes, layouts, masks and cache states.
+
+A `Case` is one input, a `Cell` one thing to do with it. The lists below are the grid.
+"""
+
+import dataclasses
+import itertools
+
+FORWARD = "forward"
+BACKWARD = "backward"
+FORWARD_BACKWARD = "forward+backward"
+TRAIN_AUDIO = "train audio classifier"
+TRAIN_POOLING = "train pooling-heavy model"
+
+DTYPES = ("float32", "float16", "bfloat16", "float64")
+ITEM_SIZE = {"float16": 2, "bfloat16": 2, "float32": 4, "float64": 8}
+STATISTICS = ("mean", "max", "l2")
+EPSILON = 1e-12
+
+AFTER_POOLING = (32, 80, 20)  # The question's shape where it pools over time
+BEFORE_POOLING = (16, 2580, 128)  # and its spectrogram.
+LARGE = (64, 1500, 512)
+LONG = (1, 10**6, 64)
+SHAPES = (
+    AFTER_POOLING,
+    BEFORE_POOLING,
+    (64, 35, 512),
+    LARGE,
+    LONG,
+    (256, 16, 2048),
+    (7, 333, 33),
+    (1, 1, 1),
+)
+LAYOUT_SHAPES = (AFTER_POOLING, (7, 333, 33), BEFORE_POOLING, LARGE)
+COLD_SHAPES = (AFTER_POOLING, (7, 333, 33), (64, 35, 512))
+TIME_SWEEP = tuple((16, time, 128) for time in (1, 10, 100, 1_000, 10_000))
+CHANNEL_SWEEP = tuple((16, 300, channels) for channels in (1, 8, 64, 512, 2048))
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """One input.
+
+    Attributes:
+        batch: B.
+        time: T.
+        channels: C.
+        dtype: Name of the dtype of x.
+        layout: "channels_last" or "channels_first".
+        masked: Share of the time steps that a mask leaves out; 0 means no mask.
+        cache: "warm", or "cold" for an input that the caches have lost.
+    """
+
+    batch: int
+    time: int
+    channels: int
+    dtype: str = "float32"
+    layout: str = "channels_last"
+    masked: float = 0.0
+    cache: str = "warm"
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Shape of x."""
+        if self.layout == "channels_first":
+            return (self.batch, self.channels, self.time)
+        return (self.batch, self.time, self.channels)
+
+    @property
+    def time_axis(self) -> int:
+        """Axis of x that is pooled."""
+        return 2 if self.layout == "channels_first" else 1
+
+    @property
+    def kept_steps(self) -> int:
+        """Steps per example that the mask keeps."""
+        return self.time - round(self.masked * self.time)
+
+    @property
+    def label(self) -> str:
+        """Short name, e.g. "32x80x20 float32"."""
+        parts = [f"{self.batch}x{self.time}x{self.channels}", self.dtype]
+        if self.layout != "channels_last":
+            parts.append(self.layout)
+        if self.masked:
+            parts.append(f"{self.masked:.0%} masked")
+        if self.cache != "warm":
+            parts.append(self.cache)
+        return " ".join(parts)
+
+
+@dataclasses.dataclass(frozen=True)
+class Cell:
+    """One thing to measure.
+
+    Attributes:
+        mode: One of the modes above.
+        dispatch: "graph" for many calls inside one graph, "call" for one call per
+            dispatch from Python, "core" for the C++ core without TensorFlow, "step" for
+            a training step.
+        case: The input.
+    """
+
+    mode: str
+    dispatch: str
+    case: Case
+
+    @property
+    def label(self) -> str:
+        """Name of the cell, what `--filter` searches."""
+        return f"{self.mode} {self.dispatch} {self.case.label}"
+
+
+def _cells(modes, dispatch, cases) -> list[Cell]:
+    return [
+        Cell(mode, dispatch, case) for case, mode in itertools.product(cases, modes)
+    ]
+
+
+def full_cells() -> list[Cell]:
+    """The cells of `make bench`."""
+    modes = (FORWARD, FORWARD_BACKWARD)
+    grid = [Case(*shape, dtype) for dtype in DTYPES for shape in SHAPES]
+    first = [Case(*shape, layout="channels_first") for shape in LAYOUT_SHAPES]
+    masked = [Case(*shape, masked=0.3) for shape in LAYOUT_SHAPES]
+    core = [Case(*LARGE, dtype) for dtype in DTYPES] + [Case(*LONG)]
+    return _without_repeats(
+        [
+            *_cells(modes, "graph", grid),
+            *_cells(modes, "graph", first + masked),
+            *_cells((FORWARD, BACKWARD), "core", core),
+            *_cells((FORWARD_BACKWARD,), "graph", map(_case, TIME_SWEEP)),
+            *_cells((FORWARD_BACKWARD,), "graph", map(_case, CHANNEL_SWEEP)),
+            *_cells(modes, "call", map(_case, SHAPES)),
+            *_cells(modes, "call", [Case(*s, cache="cold") for s in COLD_SHAPES]),
+            *training_cells(),
+        ]
+    )
+
+
+def quick_cells() -> list[Cell]:
+    """The cells of `make bench-quick`."""
+    modes = (FORWARD, FORWARD_BACKWARD)
+    shapes = (AFTER_POOLING, BEFORE_POOLING, (64, 35, 512), (7, 333, 33), LARGE)
+    return [
+        *_cells(modes, "graph", map(_case, shapes)),
+        *_cells((FORWARD_BACKWARD,), "graph", [Case(64, 35, 512, "bfloat16")]),
+        *_cells((FORWARD_BACKWARD,), "graph", [Case(64, 35, 512, masked=0.3)]),
+        *_cells((FORWARD, BACKWARD), "core", [Case(*LARGE)]),
+        *_cells((FORWARD_BACKWARD,), "call", [Case(*AFTER_POOLING)]),
+        *training_cells()[:1],
+    ]
+
+
+def training_cells() -> list[Cell]:
+    """Training steps; the case is the input of the pooling inside the model."""
+    return [
+        Cell(TRAIN_AUDIO, "step", Case(*AFTER_POOLING)),
+        Cell(TRAIN_POOLING, "step", Case(16, 1500, 256)),
+    ]
+
+
+def _case(shape) -> Case:
+    return Case(*shape)
+
+
+def _without_repeats(cells) -> list[Cell]:
+    return list(dict.fromkeys(cells))
