@@ -13,15 +13,15 @@ from matplotlib import pyplot as plt
 
 _COLOURS = {
     "Lambda": "#d62728",
-    "Lambda, XLA": "#ff9896",
+    "Lambda XLA": "#ff9896",
     "repaired Lambda": "#8c564b",
-    "repaired Lambda, XLA": "#c49c94",
+    "repaired Lambda XLA": "#c49c94",
     "Keras layers": "#e377c2",
     "tf.nn.moments": "#7f7f7f",
     "statpool composite": "#9edae5",
-    "statpool composite, XLA": "#17becf",
+    "statpool composite XLA": "#17becf",
     "statpool": "#1f3fd0",
-    "statpool, XLA": "#6a3fd0",
+    "statpool XLA": "#6a3fd0",
     "JAX jit": "#2ca02c",
     "torch.compile": "#ff7f0e",
 }

@@ -93,13 +93,14 @@ class TensorFlow(Implementation):
     In a graph every size is unknown while tracing, and the graphs are kept.
     """
 
-    flushes_denormals = True  # TensorFlow tells the CPU to, for all of its threads
     takes_views = False
 
     def __init__(self, implementation, mode):
         self.name = f"{implementation}-{mode}"
         self.implementation = implementation
         self.mode = mode
+        # TensorFlow has its threads flush; kernels of ours don't let it.
+        self.flushes_denormals = implementation != "native"
         self.compiles_each_shape = mode == "xla"
         self.checks_values = mode != "xla"
         self._compiled = {}

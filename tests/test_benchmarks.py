@@ -176,7 +176,7 @@ def test_xla_keeps_the_call_in_the_loop():
     case = cases.Case(2, 8, 3)
     placed = create_engine("tensorflow", "cpu").place(make_inputs(case))
     operation = tensorflow_engine.make_operation(
-        PROVIDERS["repaired Lambda, XLA"], cases.FORWARD_BACKWARD, case
+        PROVIDERS["repaired Lambda XLA"], cases.FORWARD_BACKWARD, case
     )
     loop = tensorflow_loops.compiled_loop(operation, cases.FORWARD_BACKWARD)
     call = (placed.x, placed.upstream, placed.mask)
@@ -195,7 +195,7 @@ def test_xla_keeps_the_call_in_the_loop():
 def test_xla_runs_even_the_tiniest_call():
     case, turns = cases.Case(1, 1, 1), 2_000_000
     for mode in (cases.FORWARD, cases.FORWARD_BACKWARD):
-        provider = PROVIDERS["repaired Lambda, XLA"]
+        provider = PROVIDERS["repaired Lambda XLA"]
         operation = tensorflow_engine.make_operation(provider, mode, case)
         placed = create_engine("tensorflow", "cpu").place(make_inputs(case))
         runner = tensorflow_loops.compiled_runner(operation, mode, placed)

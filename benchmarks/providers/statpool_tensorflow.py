@@ -34,7 +34,7 @@ def _provider(name: str, implementation: str, compiled: bool) -> Provider:
 
 PROVIDERS = (
     _provider("statpool composite", "composite", compiled=False),
-    _provider("statpool composite, XLA", "composite", compiled=True),
+    _provider("statpool composite XLA", "composite", compiled=True),
     _provider("statpool", "native", compiled=False),
-    _provider("statpool, XLA", "native", compiled=True),
+    _provider("statpool XLA", "native", compiled=True),
 )

@@ -77,10 +77,10 @@ def _pool_keras(x, mask, axis):
 PROVIDERS = (
     Provider(BASELINE, _pool_lambda, epsilon=0, audio_pooling="lambda"),
     Provider(
-        "Lambda, XLA", _pool_lambda, compiled=True, epsilon=0, audio_pooling="lambda"
+        "Lambda XLA", _pool_lambda, compiled=True, epsilon=0, audio_pooling="lambda"
     ),
     Provider("repaired Lambda", _pool_repaired),
-    Provider("repaired Lambda, XLA", _pool_repaired, compiled=True),
+    Provider("repaired Lambda XLA", _pool_repaired, compiled=True),
     Provider("Keras layers", _pool_keras, everywhere=False),
     Provider("tf.nn.moments", _pool_moments, everywhere=False),
 )

@@ -138,14 +138,8 @@ class _Columns:
 
     @functools.cached_property
     def centred(self):
-        """The scaled x minus its mean; 0 where a step doesn't count.
-
-        The second mean is what rounding left over of the first one, so it has no
-        derivative.
-        """
-        d = self.where_valid(self.scaled - self.scaled_mean, 0.0)
-        left_over = self.sum(tf.stop_gradient(d)) / self.divisor
-        return self.where_valid(d - left_over, 0.0)
+        """The scaled x minus its mean; 0 where a step doesn't count."""
+        return self.where_valid(self.scaled - self.scaled_mean, 0.0)
 
     def unscale(self, value):
         return value if self.unit is None else value * self.unit

@@ -1,0 +1,271 @@
+"""The rules of the contract, each broken once in every implementation that has it.
+
+A mutation replaces a text that occurs exactly once in its file. `tests/mutations.py`
+runs the contract suite on each and expects it to fail.
+"""
+
+import dataclasses
+
+
+@dataclasses.dataclass(frozen=True)
+class Mutation:
+    """One rule, and the replacement that breaks it."""
+
+    rule: str
+    file: str
+    old: str
+    new: str
+
+
+def _in_file(file, *rows):
+    return [Mutation(rule, file, old, new) for rule, old, new in rows]
+
+
+TIES = "ties share the gradient"
+MASK_BACKWARD = "mask in the backward"
+MASK = "mask"
+LENGTHS = "lengths"
+MEAN = "mean divides by N, not T"
+MEAN_GRADIENT = "gradient of the mean divides by N, not T"
+EPSILON_UNDER_ROOT = "epsilon under the root"
+EPSILON = "epsilon is added"
+NAN_VALUE = "NaN wins in max"
+NAN_GRADIENT = "NaN makes the gradient NaN"
+PADDING = "gradient of padding is 0"
+ROOT_OF_ZERO = "gradient at root 0 is 0"
+ORDER = "order of statistics"
+ORDER_BACKWARD = "order of statistics in the backward"
+POPULATION = "population variance"
+MAX_IDENTITY = "identity of max is -Inf"
+NO_STEP = "no step that counts gives 0"
+NO_OVERFLOW = "huge values don't overflow"
+LONG_SUMS = "error doesn't grow with T"
+CANCELLATION = "small deviations on a large mean"
+SECOND_ORDER = "finite second order at root 0"
+
+REFERENCE = _in_file(
+    "python/statpool/reference.py",
+    (TIES, "np.where(ties, g / ties.sum(axis=2, keepdims=True), 0.0)", "ties * g"),
+    (
+        MASK_BACKWARD,
+        "_columns(x, mask, lengths, epsilon, data_format)\n    keepdims",
+        "_columns(x, None, lengths, epsilon, data_format)\n    keepdims",
+    ),
+    (MASK, "valid &= mask", "pass"),
+    (LENGTHS, "valid &= np.arange(time) < lengths[:, np.newaxis]", "pass"),
+    (MEAN, "total / columns.count", "total / max(columns.x.shape[2], 1)"),
+    (MEAN_GRADIENT, "return g / columns.count", "return g / columns.x.shape[2]"),
+    (
+        EPSILON_UNDER_ROOT,
+        "np.sqrt(squares / self._divisor(columns) + epsilon)",
+        "np.sqrt(squares / self._divisor(columns)) + epsilon",
+    ),
+    (EPSILON, "self._divisor(columns) + epsilon)", "self._divisor(columns))"),
+    (NAN_VALUE, "_Extreme(np.maximum", "_Extreme(np.fmax"),
+    (
+        NAN_GRADIENT,
+        "np.where(spoilt, np.nan, statistic.gradient(columns, g))",
+        "statistic.gradient(columns, g)",
+    ),
+    (PADDING, "gradient = np.where(columns.valid, gradient, 0.0)", "pass"),
+    (ROOT_OF_ZERO, "np.where(root == 0, 0.0, d / root)", "d / root"),
+    (
+        ORDER,
+        "(columns) for name in statistics",
+        "(columns) for name in _STATISTICS if name in statistics",
+    ),
+    (
+        ORDER_BACKWARD,
+        "zip(statistics, upstream",
+        "zip([s for s in _STATISTICS if s in statistics], upstream",
+    ),
+    (
+        POPULATION,
+        "columns.count if self.averaged",
+        "np.maximum(columns.count - self.centred, 1.0) if self.averaged",
+    ),
+    (MAX_IDENTITY, "identity=-np.inf", "identity=0.0"),
+    (NO_STEP, "np.where(nothing, 0.0, extreme)", "extreme"),
+    (NO_OVERFLOW, "unit = _exponent(_largest(columns.x))", "unit = 0"),
+)
+
+COMPOSITE = _in_file(
+    "python/statpool/composite.py",
+    (TIES, "g / ways)", "g)"),
+    (
+        MASK_BACKWARD,
+        "_columns(x, mask, lengths, options)\n    upstream",
+        "_columns(x, None, lengths, options)\n    upstream",
+    ),
+    (MASK, "tf.logical_and(within, mask)", "within"),
+    (LENGTHS, "    if lengths is None:\n        return mask\n", "    return mask\n"),
+    (
+        MEAN,
+        "columns.unscale(columns.scaled_mean)",
+        "columns.unscale(columns.sum(columns.scaled) / "
+        "max(columns.x.shape[columns.time], 1))",
+    ),
+    (
+        MEAN_GRADIENT,
+        "tf.broadcast_to(g / columns.divisor,",
+        "tf.broadcast_to(g / max(columns.x.shape[columns.time], 1),",
+    ),
+    (
+        EPSILON_UNDER_ROOT,
+        "square = squares / self._n(columns) + columns.epsilon",
+        "square = tf.square(tf.sqrt(squares / self._n(columns)) + columns.epsilon)",
+    ),
+    (EPSILON, "self._n(columns) + columns.epsilon", "self._n(columns)"),
+    (
+        NAN_VALUE,
+        '_where(nan, float("nan"), self.sign * extreme)',
+        '_where(nan, float("-inf"), self.sign * extreme)',
+    ),
+    (NAN_GRADIENT, "_nan_where_nan(columns.scaled_mean, share)", "share"),
+    (
+        PADDING,
+        "columns.where_valid(tf.add_n(contributions), 0.0)",
+        "tf.add_n(contributions)",
+    ),
+    (
+        ROOT_OF_ZERO,
+        "_where(zero, 0.0, self._d(columns) / _where(zero, 1.0, root))",
+        "self._d(columns) / root",
+    ),
+    (
+        ORDER,
+        "for name in options.statistics]",
+        "for name in _STATISTICS if name in options.statistics]",
+    ),
+    (
+        ORDER_BACKWARD,
+        "zip(options.statistics,",
+        "zip([s for s in _STATISTICS if s in options.statistics],",
+    ),
+    (
+        POPULATION,
+        "columns.divisor if self.averaged",
+        "tf.maximum(columns.divisor - self.centred, 1.0) if self.averaged",
+    ),
+    (MAX_IDENTITY, 'identity = float("-inf")', "identity = 0.0"),
+    (NO_STEP, "_where(columns.count == 0.0, 0.0, extreme)", "extreme"),
+    (NO_OVERFLOW, "huge = largest > 2.0**450", 'huge = largest > float("inf")'),
+    (
+        LONG_SUMS,
+        "return accurate_sum(values, self.time)",
+        "return tf.reduce_sum(values, self.time, keepdims=True)",
+    ),
+    (SECOND_ORDER, "tf.sqrt(_where(zero, 1.0, square))", "tf.sqrt(square)"),
+)
+
+_OUTPUT_AT = "(b * statistics.size + i) * a.problem.shape.channels + first;"
+_UPSTREAM_AT = "(b * statistics.size + i) * channels + first_channel"
+# How many of the statistics asked for come before this one in the enumeration.
+_RANK = (
+    "std::count_if(statistics.items, statistics.items + statistics.size, "
+    "[&](auto s) { return s < statistics.items[i]; })"
+)
+
+CORE = [
+    *_in_file(
+        "cc/core/gradient.h",
+        (TIES, "count == 0 ? 0 : g / count", "count == 0 ? 0 : g"),
+        (ROOT_OF_ZERO, "root == 0 ? 0 : g / root", "g / root"),
+        (NAN_GRADIENT, "mean == mean ? g / n : mean", "g / n + 0 * (mean == mean)"),
+    ),
+    *_in_file(
+        "cc/cpu/global_stats_gradient_kernels.h",
+        (
+            MASK_BACKWARD,
+            "a.mask == nullptr ? nullptr : a.mask + unit.b * a.problem.shape.time",
+            "nullptr",
+        ),
+        (PADDING, "std::memset(dx, 0, steps", "std::memset(dx, 1, steps"),
+    ),
+    *_in_file(
+        "cc/cpu/global_stats_kernels.h",
+        (MASK, "if (!mask[t]) continue;\n      rows", "rows"),
+    ),
+    *_in_file(
+        "cc/cpu/steps.h",
+        (LENGTHS, "lengths == nullptr ? shape.time : lengths[b]", "shape.time"),
+    ),
+    *_in_file(
+        "cc/cpu/results.h",
+        (
+            MEAN,
+            "columns, a.problem.epsilon, to.width, values);",
+            "columns, a.problem.epsilon, to.width, values);\n"
+            "    if (a.planes.items[i] == core::Plane::kMean && columns.count > 0)\n"
+            "      for (int64_t c = 0; c < to.width; ++c)\n"
+            "        values[c] *= 1.0 * columns.count / a.problem.shape.time;",
+        ),
+        (
+            EPSILON_UNDER_ROOT,
+            "std::sqrt(k.squares[c] + epsilon)",
+            "std::sqrt(k.squares[c]) + epsilon",
+        ),
+        (
+            EPSILON,
+            "std::sqrt(k.squares[c] / n + epsilon)",
+            "std::sqrt(k.squares[c] / n)",
+        ),
+        (ORDER, _OUTPUT_AT, _OUTPUT_AT.replace("i)", f"{_RANK})", 1)),
+        (
+            POPULATION,
+            "std::sqrt(k.deviations[c] / n + epsilon)",
+            "std::sqrt(k.deviations[c] / std::max(n - 1, 1.0) + epsilon)",
+        ),
+        (NO_STEP, "if (k.count == 0) {", "if (k.count == 0 && is_root) {"),
+    ),
+    *_in_file(
+        "cc/cpu/gradient_tile.h",
+        (
+            MEAN_GRADIENT,
+            "core::MeanConstant(g[c], plane[c], n)",
+            "core::MeanConstant(g[c], plane[c], double(a.problem.shape.time))",
+        ),
+        (ORDER_BACKWARD, _UPSTREAM_AT, _UPSTREAM_AT.replace("i)", f"{_RANK})", 1)),
+        (CANCELLATION, "tile->mean[c] += plane[c];", "tile->mean[c] += 0;"),
+    ),
+    *_in_file(
+        "cc/cpu/tile.h",
+        (NAN_VALUE, "best = is_nan ?", "best = (is_nan & C{}) ?"),
+        (
+            MAX_IDENTITY,
+            "std::fill_n(max, lanes, -kInfinity)",
+            "std::fill_n(max, lanes, 0)",
+        ),
+        (LONG_SUMS, "std::is_same_v<Compute, double>;\n  alignas", "false;\n  alignas"),
+    ),
+    *_in_file(
+        "cc/cpu/rescaled.h",
+        (NO_OVERFLOW, "return k.count > 0 &&", "return false &&"),
+    ),
+]
+
+MUTATIONS = {"reference": REFERENCE, "composite": COMPOSITE, "core": CORE}
+
+# In the copy that the core's mutations are made in: one instruction set, as all of them
+# share the sources, and less optimisation, so that a mutation compiles in seconds.
+QUICK_BUILD = [
+    Mutation("", "cc/cpu/CMakeLists.txt", "-O3", "-O1"),
+    Mutation(
+        "",
+        "cc/cpu/CMakeLists.txt",
+        'if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")',
+        "if(FALSE)",
+    ),
+    Mutation(
+        "",
+        "cc/cpu/instruction_set.cc",
+        "\n#if defined(__x86_64__)\n      {",
+        "\n#if 0\n      {",
+    ),
+    Mutation(
+        "",
+        "cc/cpu/instruction_set.cc",
+        "#if defined(__x86_64__)\nconst Kernels& KernelsAvx2",
+        "#if 0\nconst Kernels& KernelsAvx2",
+    ),
+]

@@ -1,0 +1,50 @@
+"""The examples of the documentation run, and the tests that it names exist."""
+
+import ast
+import doctest
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+CONTRACT = ROOT / "docs" / "contract.md"
+NAMED_TEST = re.compile(r"(tests/[\w/]+\.py)::([\w:]+)")
+
+
+def _tests_of(file):
+    """Names of the tests in a file, those of a class as `Class::test`."""
+    for node in ast.parse(file.read_text()).body:
+        if isinstance(node, ast.ClassDef):
+            yield from (f"{node.name}::{f.name}" for f in node.body if _is_test(f))
+        elif _is_test(node):
+            yield node.name
+
+
+def _is_test(node):
+    return isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
+
+
+def test_examples_of_the_contract():
+    # A fence is no output of the example above it.
+    text = re.sub(r"^```.*$", "", CONTRACT.read_text(), flags=re.MULTILINE)
+    examples = doctest.DocTestParser().get_doctest(text, {}, "contract", CONTRACT, 0)
+    assert len(examples.examples) > 20
+    report = []
+    doctest.DocTestRunner(verbose=False).run(examples, out=report.append)
+    assert not report, "".join(report)
+
+
+def _named_tests():
+    return sorted(set(NAMED_TEST.findall(CONTRACT.read_text())))
+
+
+@pytest.mark.parametrize(("file", "test"), _named_tests())
+def test_named_tests_exist(file, test):
+    assert test in _tests_of(ROOT / file)
+
+
+def test_each_section_of_the_contract_names_tests():
+    sections = re.split(r"^## ", CONTRACT.read_text(), flags=re.MULTILINE)[1:]
+    without = [s.splitlines()[0] for s in sections if not NAMED_TEST.search(s)]
+    assert without == ["Notation"]
