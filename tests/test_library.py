@@ -1,5 +1,6 @@
 """Loading: lazy, checked before the loader runs, and a fallback that says why."""
 
+import functools
 import re
 import subprocess
 import sys
@@ -14,7 +15,19 @@ from statpool import _library, ops
 
 
 @pytest.fixture
-def other_tensorflow(monkeypatch):
+def nothing_loaded(monkeypatch):
+    """The state of a new process, for one test: TensorFlow can't unload a library."""
+    for module, name in [
+        (_library, "ops"),
+        (_library, "why_unavailable"),
+        (ops, "_warn_once"),
+    ]:
+        uncached = getattr(module, name).__wrapped__
+        monkeypatch.setattr(module, name, functools.cache(uncached))
+
+
+@pytest.fixture
+def other_tensorflow(monkeypatch, nothing_loaded):
     """The library as if built for TensorFlow 2.99, and nothing loaded yet."""
     info = {**_library.core().build_info(), "tensorflow": "2.99.0"}
 
@@ -24,16 +37,8 @@ def other_tensorflow(monkeypatch):
     def load(path):
         raise AssertionError("the loader must not run")
 
-    _library.ops.cache_clear()
-    _library.why_unavailable.cache_clear()
-    ops._warn_once.cache_clear()
     monkeypatch.setattr(_library, "core", lambda: Core)
     monkeypatch.setattr(tf, "load_op_library", load)
-    yield
-    monkeypatch.undo()
-    _library.ops.cache_clear()
-    _library.why_unavailable.cache_clear()
-    ops._warn_once.cache_clear()
 
 
 def run_python(code):
@@ -72,13 +77,11 @@ def test_stamp_compares_version_and_abi():
             _library.check_stamp(info, version, abi)
 
 
+@pytest.mark.usefixtures("nothing_loaded")
 def test_missing_library_names_the_cure(monkeypatch, tmp_path):
     monkeypatch.setattr(_library, "OP_LIBRARY", tmp_path / "libstatpool.so")
-    _library.ops.cache_clear()
     with pytest.raises(statpool.NativeLibraryError, match="make clean build"):
         _library.ops()
-    monkeypatch.undo()
-    _library.ops.cache_clear()
 
 
 def test_import_loads_neither_tensorflow_nor_the_library():
