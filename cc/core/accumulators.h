@@ -33,6 +33,14 @@ static inline Needs NeedsOf(const StatisticList& statistics) {
   return needs;
 }
 
+// Values a channel that a part of the steps leaves to be joined: each sum, with its error if it is
+// compensated, the running mean, and each extreme with its count.
+static inline int64_t PartialRowCount(const Needs& needs, bool is_compensated) {
+  const int64_t sum_rows = is_compensated ? 2 : 1;
+  return sum_rows * (needs.sum + needs.squares + needs.central) + needs.central +
+         2 * (needs.max + needs.min);
+}
+
 // The plane that holds a statistic unrounded.
 static inline Plane PlaneOf(Statistic statistic) {
   switch (statistic) {

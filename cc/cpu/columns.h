@@ -28,11 +28,11 @@ struct ColumnSum {
     for (int64_t c = 0; c < width; ++c) core::AddCompensated(term(c), &value[c], &error[c]);
   }
 
-  template <typename Compute>
-  void Add(int64_t width, const TileSum<Compute>& sum, int64_t first_lane) {
-    Add(width, [&](int64_t c) { return sum.value[first_lane + c]; });
-    if (!TileSum<Compute>::kCompensated) return;
-    for (int64_t c = 0; c < width; ++c) error[c] += sum.error[first_lane + c];
+  // Adds the sums of a part; their errors are null where they are known to be 0.
+  void Add(int64_t width, const double* part, const double* part_error) {
+    Add(width, [part](int64_t c) { return part[c]; });
+    if (part_error == nullptr) return;
+    for (int64_t c = 0; c < width; ++c) error[c] += part_error[c];
   }
 
   double operator[](int64_t c) const { return core::CompensatedValue(value[c], error[c]); }
@@ -61,6 +61,47 @@ struct ColumnExtreme {
   }
 };
 
+// What lanes of a tile, or a split of time, saw in each channel. Not all of it is needed.
+template <typename Extreme, typename Count>
+struct Part {
+  int64_t steps;
+  const double* sum;
+  const double* sum_error;
+  const double* squares;
+  const double* squares_error;
+  const double* mean;
+  const double* deviations;
+  const double* deviations_error;
+  const Extreme* max;
+  const Count* max_count;
+  const Extreme* min;
+  const Count* min_count;
+};
+
+template <typename Compute>
+using LanePart = Part<Compute, typename Tile<Compute>::Count>;
+using SplitPart = Part<double, double>;
+
+// Lanes from first_lane on, which saw `steps` steps.
+template <typename Compute>
+LanePart<Compute> LanesOf(const Tile<Compute>& tile, int64_t first_lane, int64_t steps) {
+  const auto error = [first_lane](const TileSum<Compute>& sum) {
+    return TileSum<Compute>::kCompensated ? sum.error + first_lane : nullptr;
+  };
+  return {steps,
+          tile.sum.value + first_lane,
+          error(tile.sum),
+          tile.squares.value + first_lane,
+          error(tile.squares),
+          tile.mean + first_lane,
+          tile.deviations.value + first_lane,
+          error(tile.deviations),
+          tile.max + first_lane,
+          tile.max_count + first_lane,
+          tile.min + first_lane,
+          tile.min_count + first_lane};
+}
+
 struct Columns {
   int64_t count = 0;  // steps joined so far, the same for every channel
   ColumnSum sum;
@@ -83,78 +124,30 @@ struct Columns {
     if (needs.min) min.Clear(width, kInfinity);
   }
 
-  // Joins lanes [first_lane, first_lane + width), which saw `steps` steps.
-  template <typename Compute>
-  void JoinLanes(const Tile<Compute>& tile, const core::Needs& needs, int64_t first_lane,
-                 int64_t width, int64_t steps) {
-    if (steps == 0) return;
-    if (needs.sum) sum.Add(width, tile.sum, first_lane);
-    if (needs.squares) squares.Add(width, tile.squares, first_lane);
-    if (needs.central) {
-      const double* part_mean = tile.mean + first_lane;
-      JoinDistances(width, steps, [part_mean](int64_t c) { return part_mean[c]; });
-      deviations.Add(width, tile.deviations, first_lane);
+  template <typename Extreme, typename Count>
+  void Join(const Part<Extreme, Count>& part, const core::Needs& needs, int64_t width) {
+    if (part.steps == 0) return;
+    if (needs.sum) sum.Add(width, part.sum, part.sum_error);
+    if (needs.squares) squares.Add(width, part.squares, part.squares_error);
+    if (needs.central) JoinCentral(width, part.steps, part.mean);
+    if (needs.central) deviations.Add(width, part.deviations, part.deviations_error);
+    if (needs.max) {
+      max.Join(width, part.max, part.max_count, [](double a, double b) { return a > b; });
     }
-    JoinExtremes(needs, width, tile.max + first_lane, tile.max_count + first_lane,
-                 tile.min + first_lane, tile.min_count + first_lane);
-    count += steps;
-  }
-
-  // Joins a split of `steps` steps from its saved planes, whose rows are `stride` apart.
-  template <typename Saved>
-  void JoinPlanes(const Saved* planes, const core::PlaneList& list, const core::Needs& needs,
-                  int64_t stride, int64_t width, int64_t steps) {
-    if (steps == 0) return;
-    const Saved* plane[core::kPlaneCount] = {};
-    for (int i = 0; i < list.size; ++i) {
-      plane[static_cast<int>(list.items[i])] = planes + i * stride;
+    if (needs.min) {
+      min.Join(width, part.min, part.min_count, [](double a, double b) { return a < b; });
     }
-    const auto of = [&plane](core::Plane p) { return plane[static_cast<int>(p)]; };
-    const double n = static_cast<double>(steps);
-    const Saved* part_mean = of(core::Plane::kMean);
-    const Saved* residual = of(core::Plane::kMeanResidual);
-    const Saved* l2 = of(core::Plane::kL2);
-    const Saved* rms = of(core::Plane::kRms);
-    const Saved* std = of(core::Plane::kStd);
-    const auto whole_mean = [=](int64_t c) -> double {
-      return residual == nullptr ? part_mean[c] : static_cast<double>(part_mean[c]) + residual[c];
-    };
-    if (needs.sum) sum.Add(width, [=](int64_t c) { return n * whole_mean(c); });
-    if (needs.squares) {
-      const Saved* root = l2 != nullptr ? l2 : rms;
-      const double weight = l2 != nullptr ? 1 : n;
-      squares.Add(width, [=](int64_t c) { return weight * Square(root[c]); });
-    }
-    if (needs.central) {
-      JoinDistances(width, steps, whole_mean);
-      deviations.Add(width, [=](int64_t c) { return n * Square(std[c]); });
-    }
-    JoinExtremes(needs, width, of(core::Plane::kMax), of(core::Plane::kMaxCount),
-                 of(core::Plane::kMin), of(core::Plane::kMinCount));
-    count += steps;
+    count += part.steps;
   }
 
  private:
-  static double Square(double value) { return value * value; }
-
   // Moves the means, and adds what the distance between the means adds to the deviations.
-  template <typename Mean>
-  void JoinDistances(int64_t width, int64_t steps, const Mean& part_mean) {
+  void JoinCentral(int64_t width, int64_t steps, const double* part_mean) {
     const core::JoinWeights weights = core::JoinWeightsOf(steps, count);
+    const auto distance = [&](int64_t c) { return part_mean[c] - mean[c]; };
     deviations.Add(width,
-                   [&](int64_t c) { return Square(part_mean(c) - mean[c]) * weights.deviations; });
-    for (int64_t c = 0; c < width; ++c) mean[c] += (part_mean(c) - mean[c]) * weights.mean;
-  }
-
-  template <typename V, typename K>
-  void JoinExtremes(const core::Needs& needs, int64_t width, const V* part_max,
-                    const K* part_max_count, const V* part_min, const K* part_min_count) {
-    if (needs.max) {
-      max.Join(width, part_max, part_max_count, [](double a, double b) { return a > b; });
-    }
-    if (needs.min) {
-      min.Join(width, part_min, part_min_count, [](double a, double b) { return a < b; });
-    }
+                   [&](int64_t c) { return distance(c) * distance(c) * weights.deviations; });
+    for (int64_t c = 0; c < width; ++c) mean[c] += distance(c) * weights.mean;
   }
 };
 

@@ -17,10 +17,17 @@ void GlobalStats(void* y, void* saved, const void* x, const bool* mask, const in
                  void* workspace, const InstructionSet& instruction_set,
                  const ParallelFor& parallel_for) {
   const Plan plan = MakePlan(problem);
-  const ForwardArguments arguments = {y,     saved,     x,
-                                      mask,  lengths,   problem,
-                                      dtype, out_dtype, core::SavedPlanes(problem.statistics),
-                                      plan,  workspace};
+  const ForwardArguments arguments = {y,
+                                      saved,
+                                      x,
+                                      mask,
+                                      lengths,
+                                      problem,
+                                      dtype,
+                                      out_dtype,
+                                      core::SavedPlanes(problem.statistics),
+                                      plan,
+                                      static_cast<double*>(workspace)};
   const Kernels& kernels = instruction_set.kernels(dtype);
   parallel_for(plan.units, ForwardUnitCost(plan, dtype), [&](int64_t begin, int64_t end) {
     const ScopedFullPrecision full_precision;

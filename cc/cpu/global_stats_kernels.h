@@ -7,6 +7,7 @@
 
 #include "cc/cpu/columns.h"
 #include "cc/cpu/kernels.h"
+#include "cc/cpu/partials.h"
 #include "cc/cpu/results.h"
 #include "cc/cpu/steps.h"
 #include "cc/cpu/tile.h"
@@ -66,7 +67,7 @@ struct StepAccumulator {
   void JoinInto(Columns* columns) const {
     for (int64_t k = 0; k < fold; ++k) {
       const int64_t steps = full_rows + (k * width < last_lanes);
-      columns->JoinLanes(*tile, needs, k * width, width, steps);
+      columns->Join(LanesOf(*tile, k * width, steps), needs, width);
     }
   }
 
@@ -91,11 +92,10 @@ struct Scratch {
 template <typename T>
 void Store(const ForwardArguments& a, const core::Needs& needs, const Unit& unit,
            const Columns& columns, int64_t first_channel, int64_t width) {
-  const Destination to = {unit.b, first_channel, width};
   if (a.plan.splits == 1) {
-    StoreResults<T>(a, needs, columns, to);
+    StoreResults<T>(a, needs, columns, {unit.b, first_channel, width});
   } else {
-    StorePartial<T>(a, columns, unit.split, to);
+    StorePartial<core::ComputeType<T>>(a, needs, columns, unit.b, unit.split, first_channel, width);
   }
 }
 
@@ -185,19 +185,16 @@ inline int64_t CountOf(const ForwardArguments& a, const Unit& unit) {
 // Joins the splits of each tile in the order of time.
 template <typename T>
 void JoinSplits(const ForwardArguments& a, int64_t begin, int64_t end) {
-  using Saved = core::ComputeType<T>;
   const core::Needs needs = core::NeedsOf(a.problem.statistics);
-  const int64_t channels = a.problem.shape.channels;
   Columns columns;
   for (int64_t tile = begin; tile < end; ++tile) {
     Unit unit = UnitOf(a.plan, a.problem.shape, tile * a.plan.splits);
     columns.Clear(needs, unit.channels);
     for (int64_t split = 0; split < a.plan.splits; ++split) {
       unit = UnitOf(a.plan, a.problem.shape, tile * a.plan.splits + split);
-      const int64_t row = (unit.b * a.plan.splits + split) * a.planes.size;
-      const Saved* planes =
-          static_cast<const Saved*>(a.partials) + row * channels + unit.first_channel;
-      columns.JoinPlanes(planes, a.planes, needs, channels, unit.channels, CountOf(a, unit));
+      columns.Join(LoadPartial<core::ComputeType<T>>(a, needs, CountOf(a, unit), unit.b, split,
+                                                     unit.first_channel),
+                   needs, unit.channels);
     }
     StoreResults<T>(a, needs, columns, {unit.b, unit.first_channel, unit.channels});
   }

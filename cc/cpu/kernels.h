@@ -21,7 +21,7 @@ struct ForwardArguments {
   core::DType out_dtype;  // dtype, or kFloat32 for 16-bit dtypes
   core::PlaneList planes;
   Plan plan;
-  void* partials;  // [B, splits, planes, C], as saved; null for a plan of one split
+  double* partials;  // [B, splits, rows, C], cc/cpu/partials.h; null for a plan of one split
 };
 
 struct GradientArguments {
@@ -41,7 +41,7 @@ struct GradientArguments {
 };
 
 struct Kernels {
-  // Units [begin, end) of the plan: finished results, or those of each split by itself.
+  // Units [begin, end) of the plan: finished results, or the partial ones of each split.
   void (*forward)(const ForwardArguments&, int64_t begin, int64_t end);
   // Joins the splits of tiles [begin, end), of which there are batch * plan.tiles.
   void (*join)(const ForwardArguments&, int64_t begin, int64_t end);

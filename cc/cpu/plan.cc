@@ -3,8 +3,7 @@
 #include <algorithm>
 #include <numeric>
 
-#include "cc/core/statistics.h"
-#include "cc/cpu/cost.h"
+#include "cc/core/accumulators.h"
 
 namespace statpool {
 namespace cpu {
@@ -59,9 +58,10 @@ Plan MakePlan(const core::Problem& problem) {
 int64_t WorkspaceBytes(const core::Problem& problem, core::DType dtype) {
   const Plan plan = MakePlan(problem);
   if (plan.splits <= 1) return 0;
-  const int64_t planes = core::SavedPlanes(problem.statistics).size;
-  const int64_t saved_bytes = std::max<int64_t>(BytesOf(dtype), sizeof(float));
-  return plan.splits * problem.shape.batch * planes * problem.shape.channels * saved_bytes;
+  const bool is_compensated = dtype == core::DType::kFloat64;
+  const int64_t rows = core::PartialRowCount(core::NeedsOf(problem.statistics), is_compensated);
+  return plan.splits * problem.shape.batch * rows * problem.shape.channels *
+         static_cast<int64_t>(sizeof(double));
 }
 
 }  // namespace cpu

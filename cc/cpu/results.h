@@ -114,21 +114,6 @@ void StoreResults(const ForwardArguments& a, const core::Needs& needs, const Col
   }
 }
 
-// Writes the results of one split by itself, with epsilon 0, for JoinPlanes to read.
-template <typename T>
-void StorePartial(const ForwardArguments& a, const Columns& columns, int64_t split,
-                  const Destination& to) {
-  using Saved = core::ComputeType<T>;
-  alignas(64) double values[kTileLanes];
-  for (int i = 0; i < a.planes.size; ++i) {
-    PlaneColumns<Saved>(a.planes.items[i], columns, 0, to.width, values);
-    const int64_t row = (to.b * a.plan.splits + split) * a.planes.size + i;
-    StoreColumns(
-        values, to.width,
-        static_cast<Saved*>(a.partials) + row * a.problem.shape.channels + to.first_channel);
-  }
-}
-
 }  // namespace
 }  // namespace cpu
 }  // namespace statpool

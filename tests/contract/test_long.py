@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from cases import Case
 from checks import check_gradient, check_values
+from exact import STATISTICS
 
 
 @pytest.mark.parametrize("values", ["normal", "constant"])
@@ -22,6 +23,23 @@ def test_more_steps_than_16_bits_can_count(implementation, dtype):
     case = Case(1, 70_001, 2, dtype, "ties")
     check_values(implementation, case)
     check_gradient(implementation, case)
+
+
+@pytest.mark.parametrize("values", ["largest", "denormal"])
+@pytest.mark.parametrize("dtype", ["bfloat16", "float32", "float64"])
+def test_extreme_values_in_a_single_long_example(implementation, dtype, values):
+    """Where time is split, partial results have the range of whole ones."""
+    check_values(implementation, Case(1, 200_000, 2, dtype, values, epsilon=0.0))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_selection_from_a_single_long_example(implementation, dtype):
+    """What is asked for beside a statistic doesn't change its bits."""
+    case = Case(1, 200_000, 2, dtype)
+    together = implementation.forward(case.x(), statistics=STATISTICS)
+    for i, statistic in enumerate(STATISTICS):
+        alone = implementation.forward(case.x(), statistics=(statistic,))
+        np.testing.assert_array_equal(alone, together[:, 2 * i : 2 * i + 2])
 
 
 def test_sums_known_in_closed_form(implementation):
