@@ -66,7 +66,9 @@ def _draw_speedup(rows: pd.DataFrame):
     for axis in figure.axes:
         axis.set_xscale("log")
         axis.axvline(1, color=_COLOURS["Lambda"], linewidth=1.2)
-        axis.xaxis.set_major_locator(mpl.ticker.LogLocator(subs=(1, 2, 5)))
+        low, high = axis.get_xlim()
+        steps = (1, 2, 5) if high < 1000 * low else (1,)  # more would overlap
+        axis.xaxis.set_major_locator(mpl.ticker.LogLocator(subs=steps))
         axis.xaxis.set_major_formatter(mpl.ticker.FormatStrFormatter("%gx"))
         axis.xaxis.set_minor_formatter(mpl.ticker.NullFormatter())
     return figure
