@@ -195,6 +195,32 @@ class TestCorrectness:
         y = model.predict([x, counts], verbose=0)
         np.testing.assert_allclose(y, expected, rtol=1e-5, atol=1e-7)
 
+    def test_mask_of_an_embedding_arrives(self):
+        tokens = np.array([[3, 1, 0, 0], [2, 0, 0, 0], [0, 0, 0, 0]])
+        embedding = keras.layers.Embedding(4, 5, mask_zero=True)
+        model = keras.Sequential([embedding, statpool.GlobalStatsPooling1D()])
+        y = model.predict(tokens, verbose=0)
+        vectors = embedding(tokens).numpy()
+        expected = reference.global_stats(vectors, tokens != 0)
+        np.testing.assert_allclose(y, expected, rtol=1e-5, atol=1e-7)
+
+    def test_fit_with_lengths_ignores_the_padding(self, x):
+        inputs, lengths = keras.Input((None, 6)), keras.Input((), dtype="int64")
+        pooled = statpool.GlobalStatsPooling1D()(inputs, lengths=lengths)
+        outputs = keras.layers.Dense(1, kernel_initializer="ones")(pooled)
+        counts = np.array([10, 3, 1, 0])
+        losses = []
+        for padding in (0, np.nan):
+            model = keras.Model([inputs, lengths], outputs)
+            model.set_weights([np.ones((18, 1)), np.zeros(1)])
+            model.compile("sgd", "mse")
+            valid = np.arange(10)[:, None] < counts[:, None, None]
+            padded = np.where(valid, x, padding).astype(np.float32)
+            history = model.fit([padded, counts], np.ones((4, 1)), epochs=3, verbose=0)
+            losses.append(history.history["loss"])
+        assert np.isfinite(losses).all()
+        np.testing.assert_array_equal(*losses)
+
     def test_fit_with_an_implicit_mask_leaks_none(self, x):
         model = small_model(statpool.GlobalStatsPooling1D(), masked=True)
         history = model.fit(x, np.ones((4, 2)), epochs=2, verbose=0).history
