@@ -38,6 +38,7 @@ ORDER_BACKWARD = "order of statistics in the backward"
 POPULATION = "population variance"
 MAX_IDENTITY = "identity of max is -Inf"
 NO_STEP = "no step that counts gives 0"
+NO_VANISHING = "tiny values don't vanish"
 NO_OVERFLOW = "huge values don't overflow"
 LONG_SUMS = "error doesn't grow with T"
 CANCELLATION = "small deviations on a large mean"
@@ -194,29 +195,29 @@ CORE = [
         "cc/cpu/results.h",
         (
             MEAN,
-            "columns, a.problem.epsilon, to.width, values);",
-            "columns, a.problem.epsilon, to.width, values);\n"
-            "    if (a.planes.items[i] == core::Plane::kMean && columns.count > 0)\n"
+            "count, a.problem.epsilon, to.width, values);",
+            "count, a.problem.epsilon, to.width, values);\n"
+            "    if (a.planes.items[i] == core::Plane::kMean && count > 0)\n"
             "      for (int64_t c = 0; c < to.width; ++c)\n"
-            "        values[c] *= 1.0 * columns.count / a.problem.shape.time;",
+            "        values[c] *= 1.0 * count / a.problem.shape.time;",
         ),
         (
             EPSILON_UNDER_ROOT,
-            "std::sqrt(k.squares[c] + epsilon)",
-            "std::sqrt(k.squares[c]) + epsilon",
+            "std::sqrt(tile.squares[c] + epsilon)",
+            "std::sqrt(tile.squares[c]) + epsilon",
         ),
         (
             EPSILON,
-            "std::sqrt(k.squares[c] / n + epsilon)",
-            "std::sqrt(k.squares[c] / n)",
+            "std::sqrt(tile.squares[c] / n + epsilon)",
+            "std::sqrt(tile.squares[c] / n)",
         ),
         (ORDER, _OUTPUT_AT, _OUTPUT_AT.replace("i)", f"{_RANK})", 1)),
         (
             POPULATION,
-            "std::sqrt(k.deviations[c] / n + epsilon)",
-            "std::sqrt(k.deviations[c] / std::max(n - 1, 1.0) + epsilon)",
+            "std::sqrt(tile.deviations[c] / n + epsilon)",
+            "std::sqrt(tile.deviations[c] / std::max(n - 1, 1.0) + epsilon)",
         ),
-        (NO_STEP, "if (k.count == 0) {", "if (k.count == 0 && is_root) {"),
+        (NO_STEP, "if (count == 0) {", "if (count == 0 && is_root) {"),
     ),
     *_in_file(
         "cc/cpu/gradient_tile.h",
@@ -229,8 +230,13 @@ CORE = [
         (CANCELLATION, "tile->mean[c] += plane[c];", "tile->mean[c] += 0;"),
     ),
     *_in_file(
+        "cc/cpu/accumulate.h",
+        (NAN_VALUE, "best = is_nan ?", "best = (is_nan & K{}) ?"),
+        (NO_OVERFLOW, " & (powers < kMostPower);", ";"),
+        (NO_VANISHING, "kLeastPower = 0x1p-110f", "kLeastPower = 0"),
+    ),
+    *_in_file(
         "cc/cpu/tile.h",
-        (NAN_VALUE, "best = is_nan ?", "best = (is_nan & C{}) ?"),
         (
             MAX_IDENTITY,
             "std::fill_n(max, lanes, -kInfinity)",
@@ -239,8 +245,12 @@ CORE = [
         (LONG_SUMS, "std::is_same_v<Compute, double>;\n  alignas", "false;\n  alignas"),
     ),
     *_in_file(
+        "cc/cpu/gradient_tile.h",
+        (NO_VANISHING, "(magnitude < 0x1p-100)", "(magnitude < 0)"),
+    ),
+    *_in_file(
         "cc/cpu/rescaled.h",
-        (NO_OVERFLOW, "return k.count > 0 &&", "return false &&"),
+        (NO_OVERFLOW, "return (needs.sum &&", "return false && (needs.sum &&"),
     ),
 ]
 

@@ -20,6 +20,19 @@ struct Needs {
   bool min;
 };
 
+// Those of the default statistics, known to the compiler. Otherwise as Needs.
+struct DefaultNeeds {
+  static constexpr bool sum = true;
+  static constexpr bool squares = true;
+  static constexpr bool central = false;
+  static constexpr bool max = true;
+  static constexpr bool min = false;
+};
+
+static inline bool AreDefault(const Needs& needs) {
+  return needs.sum && needs.squares && !needs.central && needs.max && !needs.min;
+}
+
 static inline Needs NeedsOf(const StatisticList& statistics) {
   Needs needs = {};
   for (int i = 0; i < statistics.size; ++i) {
@@ -31,14 +44,6 @@ static inline Needs NeedsOf(const StatisticList& statistics) {
     needs.min |= s == Statistic::kMin;
   }
   return needs;
-}
-
-// Values a channel that a part of the steps leaves to be joined: each sum, with its error if it is
-// compensated, the running mean, and each extreme with its count.
-static inline int64_t PartialRowCount(const Needs& needs, bool is_compensated) {
-  const int64_t sum_rows = is_compensated ? 2 : 1;
-  return sum_rows * (needs.sum + needs.squares + needs.central) + needs.central +
-         2 * (needs.max + needs.min);
 }
 
 // The plane that holds a statistic unrounded.
@@ -74,17 +79,12 @@ static inline double CompensatedValue(double sum, double error) {
   return std::isfinite(sum) ? sum + error : sum;
 }
 
-// How a part of `part` values joins a running mean of `before` values (Chan, Golub, LeVeque:
-// Updating formulae, 1979): mean += weights.mean * distance between the two means, and
-// squared deviations += those of the part + weights.deviations * distance^2.
-struct JoinWeights {
-  double mean;
-  double deviations;
-};
-
-static inline JoinWeights JoinWeightsOf(int64_t part, int64_t before) {
-  const double share = static_cast<double>(part) / static_cast<double>(part + before);
-  return {share, static_cast<double>(before) * share};
+// What the squared distance between the means of `part` and of `before` values adds to the squared
+// deviations of all of them, as a factor (Chan, Golub, LeVeque: Updating formulae, 1979).
+static inline double DistanceWeight(int64_t part, int64_t before) {
+  const double p = static_cast<double>(part);
+  const double b = static_cast<double>(before);
+  return b * (p / (p + b));
 }
 
 // sqrt(power + epsilon), where power is that of values multiplied by `scale`.

@@ -15,8 +15,8 @@ struct BFloat16 {
   uint16_t bits;
 };
 
-// 16-bit and float32 values are compared in float and accumulated in double: their squares are
-// exact there, and neither overflow nor vanish. float64 has no wider type and is compensated.
+// 16-bit and float32 values are compared in float, summed a few at a time in it, and these sums
+// accumulated in double. float64 has no wider type and is compensated.
 template <typename T>
 struct ComputeTypeOf {
   using type = float;
@@ -51,7 +51,7 @@ struct StatisticList {
 // tensor `saved`, [B, planes, C] in the compute type.
 enum class Plane : int32_t {
   kMean,
-  kMeanResidual,  // mean - round(mean): keeps x - mean exact where the mean is large
+  kMeanResidual,  // exact mean - kMean: keeps x - mean exact where the mean is large
   kMax,
   kMaxCount,
   kMin,

@@ -27,7 +27,7 @@ void GlobalStats(void* y, void* saved, const void* x, const bool* mask, const in
                                       out_dtype,
                                       core::SavedPlanes(problem.statistics),
                                       plan,
-                                      static_cast<double*>(workspace)};
+                                      static_cast<char*>(workspace)};
   const Kernels& kernels = instruction_set.kernels(dtype);
   parallel_for(plan.units, ForwardUnitCost(plan, dtype), [&](int64_t begin, int64_t end) {
     const ScopedFullPrecision full_precision;

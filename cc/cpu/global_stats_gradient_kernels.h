@@ -1,7 +1,7 @@
 // Gradient: one more read of x, one write of dx.
 //
 // One unit owns a tile of channels of one example over one split of time, as in the forward pass.
-// The coefficients of each lane are computed once; where rows are folded they are repeated.
+// The coefficients of each channel are computed once; where rows are folded they are repeated.
 #ifndef STATPOOL_CPU_GLOBAL_STATS_GRADIENT_KERNELS_H_
 #define STATPOOL_CPU_GLOBAL_STATS_GRADIENT_KERNELS_H_
 
@@ -16,15 +16,11 @@ namespace {
 // ------------------------------------------------------------------------------------------------
 // Rows
 
-// Rows are done one after the other: two side by side would share the loads of their coefficients,
-// which cost nothing, and leave cache lines half written for longer, which does.
-template <int N, bool kStreaming, typename Terms, typename T, typename Compute>
-STATPOOL_INLINE void GradientLanes(T* dx, const T* x, const Terms& terms,
-                                   const GradientTile<Compute>& tile, int64_t i) {
+// constant + slope * x + central_slope * (x - mean), in double.
+template <int N, typename Terms, typename Compute>
+STATPOOL_INLINE Vec<Compute, N> SmoothLanes(const Vec<Compute, N>& v, const Terms& terms,
+                                            const GradientTile<Compute>& tile, int64_t i) {
   using D = Vec<double, N>;
-  using V = Vec<Compute, N>;
-  const bool needs_x = terms.slope || terms.central || terms.max || terms.min;
-  const V v = needs_x ? Load<N>(x + i) : V{};
   D smooth = terms.constant ? LoadRaw<D>(tile.constant + i) : D{};
   const auto add_slope = [&](const Slope<Compute>& slope, const D& centre) {
     const D factor = LoadRaw<D>(slope.value + i);
@@ -37,13 +33,48 @@ STATPOOL_INLINE void GradientLanes(T* dx, const T* x, const Terms& terms,
   };
   if (terms.slope) add_slope(tile.slope, D{});
   if (terms.central) add_slope(tile.central, LoadRaw<D>(tile.mean + i));
-  V result = Narrow<Compute, N>(smooth);
+  return Narrow<Compute, N>(smooth);
+}
+
+// constant + slope * x, in float.
+template <int N, typename Terms>
+STATPOOL_INLINE Vec<float, N> NarrowSmoothLanes(const Vec<float, N>& v, const Terms& terms,
+                                                const GradientTile<float>& tile, int64_t i) {
+  using V = Vec<float, N>;
+  V smooth = terms.constant ? LoadRaw<V>(tile.constant_narrow + i) : V{};
+  if (terms.slope) smooth += LoadRaw<V>(tile.slope_narrow + i) * v;
+  return smooth;
+}
+
+// What a row loop computes with, and whether it writes around the caches.
+template <bool kIsNarrow, bool kIsStreaming>
+struct RowMode {
+  static constexpr bool kNarrow = kIsNarrow;
+  static constexpr bool kStreaming = kIsStreaming;
+  template <typename Compute>
+  static constexpr int kRowLanes = kNarrow ? kLanes<Compute> : kLanes<double>;
+};
+
+// Rows are done one after the other: two side by side would share the loads of their coefficients,
+// which cost nothing, and leave cache lines half written for longer, which does.
+template <int N, typename Mode, typename Terms, typename T, typename Compute>
+STATPOOL_INLINE void GradientLanes(T* dx, const T* x, const Terms& terms,
+                                   const GradientTile<Compute>& tile, int64_t i) {
+  using V = Vec<Compute, N>;
+  const bool needs_x = terms.slope || terms.central || terms.max || terms.min;
+  const V v = needs_x ? Load<N>(x + i) : V{};
+  V result;
+  if constexpr (Mode::kNarrow) {
+    result = NarrowSmoothLanes<N>(v, terms, tile, i);
+  } else {
+    result = SmoothLanes<N>(v, terms, tile, i);
+  }
   const auto add_share = [&](const Compute* extreme, const Compute* share) {
     result += (v == LoadRaw<V>(extreme + i)) ? LoadRaw<V>(share + i) : V{};
   };
   if (terms.max) add_share(tile.max, tile.max_share);
   if (terms.min) add_share(tile.min, tile.min_share);
-  if constexpr (kStreaming && N == kLanes<double>) {
+  if constexpr (Mode::kStreaming && N == Mode::template kRowLanes<Compute>) {
     StoreStreaming(Round<T, N>(result), dx + i);
   } else {
     StoreRaw(Round<T, N>(result), dx + i);
@@ -51,33 +82,49 @@ STATPOOL_INLINE void GradientLanes(T* dx, const T* x, const Terms& terms,
 }
 
 // Rows [0, rows), `stride` elements apart.
-template <bool kStreaming, typename Terms, typename T, typename Compute>
+template <typename Mode, typename Terms, typename T, typename Compute>
 STATPOOL_INLINE void GradientRowsOf(T* dx, const T* x, int64_t rows, int64_t width, int64_t stride,
                                     const Terms& terms, const GradientTile<Compute>& tile) {
+  constexpr int kRowLanes = Mode::template kRowLanes<Compute>;
   for (int64_t row = 0; row < rows; ++row, dx += stride, x += stride) {
-    ForLanes<kLanes<double>>(width, [&](auto lanes, int64_t i) __attribute__((always_inline)) {
-      GradientLanes<decltype(lanes)::value, kStreaming>(dx, x, terms, tile, i);
+    ForLanes<kRowLanes>(width, [&](auto lanes, int64_t i) __attribute__((always_inline)) {
+      GradientLanes<decltype(lanes)::value, Mode>(dx, x, terms, tile, i);
     });
   }
 }
 
-template <bool kStreaming, typename T, typename Compute>
-void GradientRows(T* dx, const T* x, int64_t rows, int64_t width, int64_t stride,
-                  const core::GradientTerms& terms, const GradientTile<Compute>& tile) {
-  if (core::AreDefault(terms)) {
-    const core::DefaultGradientTerms known;
-    GradientRowsOf<kStreaming>(dx, x, rows, width, stride, known, tile);
+// Streaming stores need every whole vector aligned: rows, their distance and the tile's start.
+template <int kRowLanes, typename T>
+bool StoresAreAligned(const T* dx, int64_t stride) {
+  constexpr int64_t kStoreBytes = kRowLanes * sizeof(T);
+  return reinterpret_cast<uintptr_t>(dx) % kStoreBytes == 0 &&
+         stride * sizeof(T) % kStoreBytes == 0;
+}
+
+template <bool kNarrow, typename Terms, typename T, typename Compute>
+void GradientRowsBy(T* dx, const T* x, int64_t rows, int64_t width, int64_t stride, bool streaming,
+                    const Terms& terms, const GradientTile<Compute>& tile) {
+  using Streaming = RowMode<kNarrow, true>;
+  if (streaming && StoresAreAligned<Streaming::template kRowLanes<Compute>>(dx, stride)) {
+    GradientRowsOf<Streaming>(dx, x, rows, width, stride, terms, tile);
+    StreamingFence();
   } else {
-    GradientRowsOf<kStreaming>(dx, x, rows, width, stride, terms, tile);
+    GradientRowsOf<RowMode<kNarrow, false>>(dx, x, rows, width, stride, terms, tile);
   }
 }
 
-// Streaming stores need every whole vector aligned: rows, their distance and the tile's start.
-template <typename T>
-bool StoresAreAligned(const T* dx, int64_t stride) {
-  constexpr int64_t kStoreBytes = kLanes<double> * sizeof(T);
-  return reinterpret_cast<uintptr_t>(dx) % kStoreBytes == 0 &&
-         stride * sizeof(T) % kStoreBytes == 0;
+template <typename T, typename Compute>
+void GradientRows(T* dx, const T* x, int64_t rows, int64_t width, int64_t stride, bool streaming,
+                  const core::GradientTerms& terms, const GradientTile<Compute>& tile) {
+  constexpr bool can_be_narrow = std::is_same_v<Compute, float>;
+  if (can_be_narrow != tile.is_narrow) {
+    GradientRowsBy<false>(dx, x, rows, width, stride, streaming, terms, tile);
+  } else if (core::AreDefault(terms)) {
+    const core::DefaultGradientTerms known;
+    GradientRowsBy<can_be_narrow>(dx, x, rows, width, stride, streaming, known, tile);
+  } else {
+    GradientRowsBy<can_be_narrow>(dx, x, rows, width, stride, streaming, terms, tile);
+  }
 }
 
 // `steps` valid steps that follow one another.
@@ -87,15 +134,10 @@ void GradientSteps(const GradientArguments& a, T* dx, const T* x, int64_t steps,
                    const GradientTile<core::ComputeType<T>>& tile) {
   const int64_t rows = steps / fold;
   const int64_t row_stride = stride * fold;
-  if (a.streaming && StoresAreAligned(dx, row_stride)) {
-    GradientRows<true>(dx, x, rows, width * fold, row_stride, terms, tile);
-    StreamingFence();
-  } else {
-    GradientRows<false>(dx, x, rows, width * fold, row_stride, terms, tile);
-  }
+  GradientRows(dx, x, rows, width * fold, row_stride, a.streaming, terms, tile);
   const int64_t done = rows * row_stride;
   const int64_t rest = steps % fold * width;
-  if (rest > 0) GradientRows<false>(dx + done, x + done, 1, rest, row_stride, terms, tile);
+  if (rest > 0) GradientRows(dx + done, x + done, 1, rest, row_stride, false, terms, tile);
 }
 
 template <typename T>
@@ -144,21 +186,27 @@ template <typename T>
 void GradientUnits(const GradientArguments& a, int64_t begin, int64_t end) {
   const core::Shape& shape = a.problem.shape;
   const core::GradientTerms terms = core::GradientTermsOf(a.problem.statistics);
-  GradientTile<core::ComputeType<T>> tile;
+  GradientTile<core::ComputeType<T>> channels;
+  GradientTile<core::ComputeType<T>> lanes;
   for (int64_t index = begin; index < end; ++index) {
     const Unit unit = UnitOf(a.plan, shape, index);
     const int64_t example_end = EndOfExample(a.lengths, unit.b, shape);
     const int64_t count = a.counts == nullptr ? example_end : a.counts[unit.b];
     const int64_t example = unit.b * shape.time * shape.channels;
+    FillTile<T>(a, terms, unit.b, unit.first_channel, unit.channels, count, &channels);
+    // Steps of `width` channels from the unit's channel `first` on, `stride` apart.
+    const auto slab = [&](int64_t first, int64_t width, int64_t offset, int64_t stride) {
+      const bool is_folded = a.plan.fold > 1 || first > 0;
+      if (is_folded) RepeatChannels(terms, channels, first, width, a.plan.fold, &lanes);
+      GradientSlab<T>(a, unit, offset, width, stride, example_end, terms,
+                      is_folded ? lanes : channels);
+    };
     if (a.problem.layout == core::Layout::kChannelsLast) {
-      FillTile<T>(a, terms, unit.b, unit.first_channel, unit.channels, a.plan.fold, count, &tile);
-      GradientSlab<T>(a, unit, example + unit.first_channel, unit.channels, shape.channels,
-                      example_end, terms, tile);
-      continue;
-    }
-    for (int64_t c = unit.first_channel; c < unit.first_channel + unit.channels; ++c) {
-      FillTile<T>(a, terms, unit.b, c, 1, a.plan.fold, count, &tile);
-      GradientSlab<T>(a, unit, example + c * shape.time, 1, 1, example_end, terms, tile);
+      slab(0, unit.channels, example + unit.first_channel, shape.channels);
+    } else {
+      for (int64_t c = 0; c < unit.channels; ++c) {
+        slab(c, 1, example + (unit.first_channel + c) * shape.time, 1);
+      }
     }
   }
 }

@@ -5,7 +5,8 @@
 #ifndef STATPOOL_CPU_GLOBAL_STATS_KERNELS_H_
 #define STATPOOL_CPU_GLOBAL_STATS_KERNELS_H_
 
-#include "cc/cpu/columns.h"
+#include "cc/cpu/accumulate.h"
+#include "cc/cpu/join.h"
 #include "cc/cpu/kernels.h"
 #include "cc/cpu/partials.h"
 #include "cc/cpu/results.h"
@@ -63,12 +64,12 @@ struct StepAccumulator {
     full_rows += count;
   }
 
-  // Joins each channel's lanes, in the order of time.
-  void JoinInto(Columns* columns) const {
-    for (int64_t k = 0; k < fold; ++k) {
-      const int64_t steps = full_rows + (k * width < last_lanes);
-      columns->Join(LanesOf(*tile, k * width, steps), needs, width);
-    }
+  // Joins each channel's lanes into its first one; returns the steps of a channel.
+  int64_t JoinLanesOfChannels() const {
+    int64_t steps[kMaxFold];
+    for (int64_t k = 0; k < fold; ++k) steps[k] = full_rows + (k * width < last_lanes);
+    JoinFold(needs, tile, width, fold, steps);
+    return steps[0];
   }
 
   const core::Needs needs;
@@ -82,20 +83,14 @@ struct StepAccumulator {
 // ------------------------------------------------------------------------------------------------
 // Units
 
-// Memory that a thread works in.
-template <typename T>
-struct Scratch {
-  Tile<core::ComputeType<T>> tile;
-  Columns columns;
-};
-
-template <typename T>
-void Store(const ForwardArguments& a, const core::Needs& needs, const Unit& unit,
-           const Columns& columns, int64_t first_channel, int64_t width) {
+// Writes what the lanes of a tile, a channel each, saw in a unit.
+template <typename T, typename TileOf>
+void Store(const ForwardArguments& a, const core::Needs& needs, const Unit& unit, int64_t steps,
+           const TileOf& tile) {
   if (a.plan.splits == 1) {
-    StoreResults<T>(a, needs, columns, {unit.b, first_channel, width});
+    StoreResults<T>(a, needs, tile, steps, {unit.b, unit.first_channel, unit.channels});
   } else {
-    StorePartial<core::ComputeType<T>>(a, needs, columns, unit.b, unit.split, first_channel, width);
+    StorePartial(a, needs, tile, unit.b, unit.split, unit.first_channel, unit.channels);
   }
 }
 
@@ -107,20 +102,18 @@ inline int64_t StepsOf(const ForwardArguments& a, const Unit& unit) {
 
 template <typename T>
 void ForwardChannelsLast(const ForwardArguments& a, const core::Needs& needs, const Unit& unit,
-                         Scratch<T>* scratch) {
+                         Tile<core::ComputeType<T>>* tile) {
   const core::Shape& shape = a.problem.shape;
   const int64_t first = unit.b * shape.time + unit.first_step;
   const T* x = static_cast<const T*>(a.x) + first * shape.channels + unit.first_channel;
   const int64_t fold = a.mask == nullptr ? a.plan.fold : 1;
-  StepAccumulator<T> accumulator(needs, unit.channels, fold, &scratch->tile);
+  StepAccumulator<T> accumulator(needs, unit.channels, fold, tile);
   if (a.mask == nullptr) {
     accumulator.AddDense(x, StepsOf(a, unit), shape.channels);
   } else {
     accumulator.AddMasked(x, a.mask + first, StepsOf(a, unit), shape.channels);
   }
-  scratch->columns.Clear(needs, unit.channels);
-  accumulator.JoinInto(&scratch->columns);
-  Store<T>(a, needs, unit, scratch->columns, unit.first_channel, unit.channels);
+  Store<T>(a, needs, unit, accumulator.JoinLanesOfChannels(), *tile);
 }
 
 // Packs the steps that the mask keeps, a buffer at a time, so that they fill the lanes.
@@ -140,36 +133,39 @@ void AddPacked(const T* x, const bool* mask, int64_t steps, StepAccumulator<T>* 
   accumulator->AddDense(packed, count, 1);
 }
 
+// One channel after the other; lane 0 of each goes to its lane among the channels of the unit.
 template <typename T>
 void ForwardChannelsFirst(const ForwardArguments& a, const core::Needs& needs, const Unit& unit,
-                          Scratch<T>* scratch) {
+                          Tile<core::ComputeType<T>>* tile) {
   const core::Shape& shape = a.problem.shape;
-  for (int64_t c = unit.first_channel; c < unit.first_channel + unit.channels; ++c) {
-    const T* x =
-        static_cast<const T*>(a.x) + (unit.b * shape.channels + c) * shape.time + unit.first_step;
-    StepAccumulator<T> accumulator(needs, 1, a.plan.fold, &scratch->tile);
+  Tile<core::ComputeType<T>> channels;
+  int64_t steps = 0;
+  for (int64_t c = 0; c < unit.channels; ++c) {
+    const int64_t row = unit.b * shape.channels + unit.first_channel + c;
+    const T* x = static_cast<const T*>(a.x) + row * shape.time + unit.first_step;
+    StepAccumulator<T> accumulator(needs, 1, a.plan.fold, tile);
     if (a.mask == nullptr) {
       accumulator.AddDense(x, StepsOf(a, unit), 1);
     } else {
       const bool* mask = a.mask + unit.b * shape.time + unit.first_step;
       AddPacked(x, mask, StepsOf(a, unit), &accumulator);
     }
-    scratch->columns.Clear(needs, 1);
-    accumulator.JoinInto(&scratch->columns);
-    Store<T>(a, needs, unit, scratch->columns, c, 1);
+    steps = accumulator.JoinLanesOfChannels();
+    ForEachRow(needs, [c](auto* to, const auto* from) { to[c] = from[0]; }, &channels, tile);
   }
+  Store<T>(a, needs, unit, steps, channels);
 }
 
 template <typename T>
 void ForwardUnits(const ForwardArguments& a, int64_t begin, int64_t end) {
   const core::Needs needs = core::NeedsOf(a.problem.statistics);
-  Scratch<T> scratch;
+  Tile<core::ComputeType<T>> tile;
   for (int64_t index = begin; index < end; ++index) {
     const Unit unit = UnitOf(a.plan, a.problem.shape, index);
     if (a.problem.layout == core::Layout::kChannelsLast) {
-      ForwardChannelsLast<T>(a, needs, unit, &scratch);
+      ForwardChannelsLast<T>(a, needs, unit, &tile);
     } else {
-      ForwardChannelsFirst<T>(a, needs, unit, &scratch);
+      ForwardChannelsFirst<T>(a, needs, unit, &tile);
     }
   }
 }
@@ -185,18 +181,23 @@ inline int64_t CountOf(const ForwardArguments& a, const Unit& unit) {
 // Joins the splits of each tile in the order of time.
 template <typename T>
 void JoinSplits(const ForwardArguments& a, int64_t begin, int64_t end) {
+  using Compute = core::ComputeType<T>;
   const core::Needs needs = core::NeedsOf(a.problem.statistics);
-  Columns columns;
+  Tile<Compute> part;
+  Tile<Compute, int64_t> whole;
   for (int64_t tile = begin; tile < end; ++tile) {
     Unit unit = UnitOf(a.plan, a.problem.shape, tile * a.plan.splits);
-    columns.Clear(needs, unit.channels);
+    whole.Clear(needs, unit.channels);
+    int64_t steps = 0;
     for (int64_t split = 0; split < a.plan.splits; ++split) {
       unit = UnitOf(a.plan, a.problem.shape, tile * a.plan.splits + split);
-      columns.Join(LoadPartial<core::ComputeType<T>>(a, needs, CountOf(a, unit), unit.b, split,
-                                                     unit.first_channel),
-                   needs, unit.channels);
+      const int64_t part_steps = CountOf(a, unit);
+      LoadPartial(a, needs, unit.b, split, unit.first_channel, unit.channels, &part);
+      JoinLanes(needs, &whole, 0, part, 0, unit.channels);
+      if (needs.central) JoinCentral(&whole, 0, steps, part, 0, part_steps, unit.channels);
+      steps += part_steps;
     }
-    StoreResults<T>(a, needs, columns, {unit.b, unit.first_channel, unit.channels});
+    StoreResults<T>(a, needs, whole, steps, {unit.b, unit.first_channel, unit.channels});
   }
 }
 

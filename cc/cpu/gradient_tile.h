@@ -1,12 +1,14 @@
-// The coefficients of the gradient formula for each lane of a tile, as core/gradient.h defines
-// them.
+// The coefficients of the gradient formula for each channel of a tile, as core/gradient.h defines
+// them, and for each lane.
 #ifndef STATPOOL_CPU_GRADIENT_TILE_H_
 #define STATPOOL_CPU_GRADIENT_TILE_H_
 
 #include <algorithm>
+#include <cmath>
 
 #include "cc/core/gradient.h"
 #include "cc/cpu/kernels.h"
+#include "cc/cpu/lanes.h"
 #include "cc/cpu/simd.h"
 #include "cc/cpu/tile.h"
 
@@ -46,6 +48,10 @@ struct Slope {
 
 template <typename Compute>
 struct GradientTile {
+  // Whether constant and slope may be computed with in float: constant_narrow and slope_narrow.
+  bool is_narrow;
+  alignas(64) float constant_narrow[kTileLanes];
+  alignas(64) float slope_narrow[kTileLanes];
   alignas(64) double constant[kTileLanes];
   Slope<Compute> slope;
   Slope<Compute> central;
@@ -55,15 +61,6 @@ struct GradientTile {
   alignas(64) Compute min[kTileLanes];
   alignas(64) Compute min_share[kTileLanes];
 };
-
-// Reads `width` values as doubles.
-template <typename From>
-void LoadColumns(const From* from, int64_t width, double* values) {
-  ForLanes<kLanes<double>>(width, [&](auto lanes, int64_t i) __attribute__((always_inline)) {
-    constexpr int N = decltype(lanes)::value;
-    StoreRaw(Widen<N>(Load<N>(from + i)), values + i);
-  });
-}
 
 template <typename T>
 void LoadUpstream(const GradientArguments& a, int64_t at, int64_t width, double* values) {
@@ -75,16 +72,24 @@ void LoadUpstream(const GradientArguments& a, int64_t at, int64_t width, double*
   LoadColumns(static_cast<const T*>(a.upstream) + at, width, values);
 }
 
-// Lanes [width, fold * width) repeat the first `width` ones.
-template <typename E>
-void Repeat(int64_t width, int64_t fold, E* lanes) {
-  for (int64_t k = 1; k < fold; ++k) std::copy_n(lanes, width, lanes + k * width);
+// Whether values and their products with any x lose no more than a rounding each in float. NaN may
+// pass: it stays NaN.
+inline bool AreModerate(const double* values, int64_t width) {
+  bool are_moderate = true;
+  ForLanes<kLanes<double>>(width, [&](auto lanes, int64_t i) __attribute__((always_inline)) {
+    constexpr int N = decltype(lanes)::value;
+    const auto value = LoadRaw<Vec<double, N>>(values + i);
+    const auto magnitude = value < 0.0 ? -value : value;
+    const auto is_tiny = (magnitude < 0x1p-100) & (magnitude != 0.0);
+    are_moderate &= AllTrue<N>(~(is_tiny | (magnitude > 0x1p100)));
+  });
+  return are_moderate;
 }
 
 // Channels [first_channel, first_channel + width) of example b, which has `count` valid steps.
 template <typename T>
 void FillTile(const GradientArguments& a, const core::GradientTerms& terms, int64_t b,
-              int64_t first_channel, int64_t width, int64_t fold, int64_t count,
+              int64_t first_channel, int64_t width, int64_t count,
               GradientTile<core::ComputeType<T>>* tile) {
   using Compute = core::ComputeType<T>;
   const core::StatisticList& statistics = a.problem.statistics;
@@ -109,8 +114,6 @@ void FillTile(const GradientArguments& a, const core::GradientTerms& terms, int6
     for (int64_t c = 0; c < width; ++c) {
       share[c] = static_cast<Compute>(core::ExtremeShare(g[c], plane[c]));
     }
-    Repeat(width, fold, extreme);
-    Repeat(width, fold, share);
   };
 
   std::fill_n(tile->constant, width, 0.0);
@@ -146,17 +149,46 @@ void FillTile(const GradientArguments& a, const core::GradientTerms& terms, int6
         std::copy_n(plane, width, tile->mean);
         load(core::Plane::kMeanResidual);
         for (int64_t c = 0; c < width; ++c) tile->mean[c] += plane[c];
-        Repeat(width, fold, tile->mean);
         break;
     }
   }
-  const auto repeat_slope = [&](Slope<Compute>* slope) {
-    Repeat(width, fold, slope->value);
-    if (Slope<Compute>::kScaled) Repeat(width, fold, slope->scale);
+  tile->is_narrow = std::is_same_v<Compute, float> && !terms.central &&
+                    AreModerate(tile->constant, width) && AreModerate(tile->slope.value, width);
+  if (tile->is_narrow) {
+    StoreColumns(tile->constant, width, tile->constant_narrow);
+    StoreColumns(tile->slope.value, width, tile->slope_narrow);
+  }
+}
+
+// Lanes [0, fold * width) of `lanes` repeat channels [first, first + width) of another tile.
+template <typename Compute>
+void RepeatChannels(const core::GradientTerms& terms, const GradientTile<Compute>& channels,
+                    int64_t first, int64_t width, int64_t fold, GradientTile<Compute>* lanes) {
+  const auto repeat = [&](const auto* from, auto* to) {
+    if (width == 1) {
+      std::fill_n(to, fold, from[first]);
+      return;
+    }
+    for (int64_t k = 0; k < fold; ++k) std::copy_n(from + first, width, to + k * width);
   };
-  if (terms.constant) Repeat(width, fold, tile->constant);
-  if (terms.slope) repeat_slope(&tile->slope);
-  if (terms.central) repeat_slope(&tile->central);
+  const auto repeat_slope = [&](const Slope<Compute>& from, Slope<Compute>* to) {
+    repeat(from.value, to->value);
+    if (Slope<Compute>::kScaled) repeat(from.scale, to->scale);
+  };
+  lanes->is_narrow = channels.is_narrow;
+  if (channels.is_narrow) {
+    repeat(channels.constant_narrow, lanes->constant_narrow);
+    repeat(channels.slope_narrow, lanes->slope_narrow);
+  } else {
+    if (terms.constant) repeat(channels.constant, lanes->constant);
+    if (terms.slope) repeat_slope(channels.slope, &lanes->slope);
+    if (terms.central) repeat_slope(channels.central, &lanes->central);
+    if (terms.central) repeat(channels.mean, lanes->mean);
+  }
+  if (terms.max) repeat(channels.max, lanes->max);
+  if (terms.max) repeat(channels.max_share, lanes->max_share);
+  if (terms.min) repeat(channels.min, lanes->min);
+  if (terms.min) repeat(channels.min_share, lanes->min_share);
 }
 
 }  // namespace

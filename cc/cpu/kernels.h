@@ -21,7 +21,7 @@ struct ForwardArguments {
   core::DType out_dtype;  // dtype, or kFloat32 for 16-bit dtypes
   core::PlaneList planes;
   Plan plan;
-  double* partials;  // [B, splits, rows, C], cc/cpu/partials.h; null for a plan of one split
+  char* partials;  // of [B, splits], cc/cpu/partials.h; null for a plan of one split
 };
 
 struct GradientArguments {

@@ -3,14 +3,10 @@
 #include <algorithm>
 #include <numeric>
 
-#include "cc/core/accumulators.h"
-
 namespace statpool {
 namespace cpu {
 namespace {
 
-constexpr int64_t kTileLanes = 512;         // as cc/cpu/tile.h
-constexpr int64_t kRowLanes = 16;           // lanes that fill every instruction set's vectors
 constexpr int64_t kMinRows = 8;             // fewer rows than a chunk make folding a loss
 constexpr int64_t kEnoughUnits = 32;        // keeps many cores busy; more splits only cost joins
 constexpr int64_t kUnitElements = 1 << 15;  // below this a unit is not worth a thread
@@ -19,10 +15,10 @@ constexpr int64_t kMaxSteps = 1 << 30;      // lane counters are 32 bits wide
 int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 // Narrow rows waste vector lanes. A dense [T, C] slab is also a dense [T / k, k * C] one: k is the
-// smallest factor that makes its rows a multiple of kRowLanes, as long as enough rows remain.
+// smallest factor that makes its rows a multiple of kMaxFold, as long as enough rows remain.
 int64_t Fold(const core::Shape& shape, int64_t row_channels) {
-  if (row_channels >= 2 * kRowLanes) return 1;
-  int64_t fold = kRowLanes / std::gcd(row_channels, kRowLanes);
+  if (row_channels >= 2 * kMaxFold) return 1;
+  int64_t fold = kMaxFold / std::gcd(row_channels, kMaxFold);
   while (fold > 1 && shape.time < fold * kMinRows) fold /= 2;
   return fold;
 }
@@ -55,13 +51,19 @@ Plan MakePlan(const core::Problem& problem) {
   return plan;
 }
 
+int64_t PartialBytes(const core::Needs& needs, core::DType dtype) {
+  const bool is_double = dtype == core::DType::kFloat64;
+  const int64_t sum = is_double ? 16 : 8;      // with its error
+  const int64_t extreme = is_double ? 16 : 8;  // with its count
+  return sum * (needs.sum + needs.squares + needs.central) + 8 * needs.central +
+         extreme * (needs.max + needs.min);
+}
+
 int64_t WorkspaceBytes(const core::Problem& problem, core::DType dtype) {
   const Plan plan = MakePlan(problem);
   if (plan.splits <= 1) return 0;
-  const bool is_compensated = dtype == core::DType::kFloat64;
-  const int64_t rows = core::PartialRowCount(core::NeedsOf(problem.statistics), is_compensated);
-  return plan.splits * problem.shape.batch * rows * problem.shape.channels *
-         static_cast<int64_t>(sizeof(double));
+  return plan.splits * problem.shape.batch * problem.shape.channels *
+         PartialBytes(core::NeedsOf(problem.statistics), dtype);
 }
 
 }  // namespace cpu

@@ -5,10 +5,14 @@
 
 #include <cstdint>
 
+#include "cc/core/accumulators.h"
 #include "cc/core/problem.h"
 
 namespace statpool {
 namespace cpu {
+
+constexpr int64_t kTileLanes = 512;  // what the kernels keep accumulators for
+constexpr int64_t kMaxFold = 16;     // lanes that fill every instruction set's vectors
 
 struct Plan {
   int64_t fold;               // consecutive steps that share a row of the tile, each in its lanes
@@ -20,6 +24,9 @@ struct Plan {
 };
 
 Plan MakePlan(const core::Problem& problem);
+
+// Bytes that a split leaves for each channel.
+int64_t PartialBytes(const core::Needs& needs, core::DType dtype);
 
 // Doubles as the two-call protocol's first call: bytes of workspace that a forward pass needs.
 int64_t WorkspaceBytes(const core::Problem& problem, core::DType dtype);

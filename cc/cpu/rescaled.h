@@ -6,9 +6,9 @@
 #include <algorithm>
 #include <cmath>
 
-#include "cc/cpu/columns.h"
 #include "cc/cpu/kernels.h"
 #include "cc/cpu/steps.h"
+#include "cc/cpu/tile.h"
 
 namespace statpool {
 namespace cpu {
@@ -17,13 +17,14 @@ namespace {
 // Below this a sum of squares may have lost bits to subnormals.
 constexpr double kTinyPower = 0x1p-900;
 
-inline bool NeedsRescaling(const Columns& k, const core::Needs& needs, double epsilon, int64_t c) {
+template <typename TileOf>
+bool NeedsRescaling(const TileOf& tile, const core::Needs& needs, double epsilon, int64_t c) {
   const auto is_off = [epsilon](double power) {
     return !std::isfinite(power) || power + epsilon < kTinyPower;
   };
-  return k.count > 0 && ((needs.sum && !std::isfinite(k.sum.value[c])) ||
-                         (needs.squares && is_off(k.squares.value[c])) ||
-                         (needs.central && is_off(k.deviations.value[c])));
+  return (needs.sum && !std::isfinite(tile.sum.value[c])) ||
+         (needs.squares && is_off(tile.squares.value[c])) ||
+         (needs.central && is_off(tile.deviations.value[c]));
 }
 
 // The power of two that brings the larger of max |x| and sqrt(epsilon) near 1.

@@ -1,64 +1,56 @@
-// From columns to results: the saved planes and the output, rounded, a tile of channels at a time.
+// From a tile whose lanes are channels to results: the saved planes and the output, rounded.
 #ifndef STATPOOL_CPU_RESULTS_H_
 #define STATPOOL_CPU_RESULTS_H_
 
 #include <algorithm>
 #include <cmath>
 
-#include "cc/cpu/columns.h"
 #include "cc/cpu/kernels.h"
+#include "cc/cpu/lanes.h"
 #include "cc/cpu/rescaled.h"
+#include "cc/cpu/tile.h"
 
 namespace statpool {
 namespace cpu {
 namespace {
 
-// Rounds `width` doubles to To.
-template <typename To>
-void StoreColumns(const double* values, int64_t width, To* to) {
-  ForLanes<kLanes<double>>(width, [&](auto lanes, int64_t i) __attribute__((always_inline)) {
-    constexpr int N = decltype(lanes)::value;
-    const auto value = Narrow<core::ComputeType<To>, N>(LoadRaw<Vec<double, N>>(values + i));
-    StoreRaw(Round<To, N>(value), to + i);
-  });
-}
-
 // The values of one plane for each channel, unrounded.
-template <typename Saved>
-void PlaneColumns(core::Plane plane, const Columns& k, double epsilon, int64_t width,
-                  double* values) {
-  const double n = static_cast<double>(k.count);
+template <typename TileOf>
+void PlaneColumns(core::Plane plane, const TileOf& tile, int64_t count, double epsilon,
+                  int64_t width, double* values) {
+  using Saved = typename TileOf::Compute;
+  const double n = static_cast<double>(count);
   const auto fill = [&](const auto& value) {
     for (int64_t c = 0; c < width; ++c) values[c] = value(c);
   };
   const bool is_root =
       plane == core::Plane::kL2 || plane == core::Plane::kRms || plane == core::Plane::kStd;
-  if (k.count == 0) {
+  if (count == 0) {
     std::fill_n(values, width, is_root ? std::sqrt(epsilon) : 0.0);
     return;
   }
   switch (plane) {
     case core::Plane::kMean:
-      return fill([&](int64_t c) { return k.sum[c] / n; });
+      return fill([&](int64_t c) { return tile.sum[c] / n; });
     case core::Plane::kMeanResidual:
       return fill([&](int64_t c) {
-        const double mean = k.sum[c] / n;
-        return mean - static_cast<double>(static_cast<Saved>(mean));
+        if constexpr (std::is_same_v<Saved, double>) return 0.0;
+        return tile.total[c] / n - static_cast<double>(static_cast<Saved>(tile.sum[c] / n));
       });
     case core::Plane::kMax:
-      return fill([&](int64_t c) { return k.max.value[c]; });
+      return fill([&](int64_t c) { return tile.max[c]; });
     case core::Plane::kMaxCount:
-      return fill([&](int64_t c) { return k.max.count[c]; });
+      return fill([&](int64_t c) { return static_cast<double>(tile.max_count[c]); });
     case core::Plane::kMin:
-      return fill([&](int64_t c) { return k.min.value[c]; });
+      return fill([&](int64_t c) { return tile.min[c]; });
     case core::Plane::kMinCount:
-      return fill([&](int64_t c) { return k.min.count[c]; });
+      return fill([&](int64_t c) { return static_cast<double>(tile.min_count[c]); });
     case core::Plane::kL2:
-      return fill([&](int64_t c) { return std::sqrt(k.squares[c] + epsilon); });
+      return fill([&](int64_t c) { return std::sqrt(tile.squares[c] + epsilon); });
     case core::Plane::kRms:
-      return fill([&](int64_t c) { return std::sqrt(k.squares[c] / n + epsilon); });
+      return fill([&](int64_t c) { return std::sqrt(tile.squares[c] / n + epsilon); });
     case core::Plane::kStd:
-      return fill([&](int64_t c) { return std::sqrt(k.deviations[c] / n + epsilon); });
+      return fill([&](int64_t c) { return std::sqrt(tile.deviations[c] / n + epsilon); });
   }
 }
 
@@ -86,10 +78,10 @@ void StoreOutput(const ForwardArguments& a, core::Plane plane, int64_t b, int64_
   }
 }
 
-// Writes the results of whole examples.
-template <typename T>
-void StoreResults(const ForwardArguments& a, const core::Needs& needs, const Columns& columns,
-                  const Destination& to) {
+// Writes the results of whole examples, of `count` steps each.
+template <typename T, typename TileOf>
+void StoreResults(const ForwardArguments& a, const core::Needs& needs, const TileOf& tile,
+                  int64_t count, const Destination& to) {
   using Saved = core::ComputeType<T>;
   const int64_t channels = a.problem.shape.channels;
   alignas(64) double values[kTileLanes];
@@ -100,12 +92,13 @@ void StoreResults(const ForwardArguments& a, const core::Needs& needs, const Col
     StoreOutput<T>(a, plane, to.b, first, width, values);
   };
   for (int i = 0; i < a.planes.size; ++i) {
-    PlaneColumns<Saved>(a.planes.items[i], columns, a.problem.epsilon, to.width, values);
+    PlaneColumns(a.planes.items[i], tile, count, a.problem.epsilon, to.width, values);
     store(i, to.first_channel, to.width);
   }
   if constexpr (std::is_same_v<T, double>) {
+    if (count == 0) return;
     for (int64_t c = 0; c < to.width; ++c) {
-      if (!NeedsRescaling(columns, needs, a.problem.epsilon, c)) continue;
+      if (!NeedsRescaling(tile, needs, a.problem.epsilon, c)) continue;
       const Rescaled rescaled = RescaledSums(a, needs, to.b, to.first_channel + c);
       for (int i = 0; i < a.planes.size; ++i) {
         if (RescaledPlane(a.planes.items[i], rescaled, values)) store(i, to.first_channel + c, 1);

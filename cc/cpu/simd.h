@@ -7,6 +7,7 @@
 #include <immintrin.h>
 #endif
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <type_traits>
@@ -138,6 +139,35 @@ STATPOOL_INLINE Vec<double, N> Widen(const Vec<double, N>& value) {
   return value;
 }
 
+// Lanes [kIndex * P, (kIndex + 1) * P) of a vector, in double. P is what a register of doubles
+// holds, or N if that is less.
+template <int N, int kIndex>
+STATPOOL_INLINE auto WidenPart(const Vec<float, N>& value) {
+  constexpr int P = std::min(N, kLanes<double>);
+  if constexpr (N == P) {
+    return Widen<P>(value);
+  } else {
+#if defined(__AVX512F__)
+    if constexpr (N == 16) {
+      const __m512d bits = (__m512d)value;
+      return Widen<P>((Vec<float, P>)_mm512_extractf64x4_pd(bits, kIndex));
+    }
+#elif defined(__AVX__)
+    if constexpr (N == 8) {
+      return Widen<P>((Vec<float, P>)_mm256_extractf128_ps((__m256)value, kIndex));
+    }
+#endif
+    Vec<float, P> part;
+    std::memcpy(&part, reinterpret_cast<const char*>(&value) + kIndex * sizeof part, sizeof part);
+    return Widen<P>(part);
+  }
+}
+
+template <int N, int kIndex>
+STATPOOL_INLINE Vec<double, N> WidenPart(const Vec<double, N>& value) {
+  return value;
+}
+
 template <typename Compute, int N>
 STATPOOL_INLINE Vec<Compute, N> Narrow(const Vec<double, N>& value) {
   if constexpr (std::is_same_v<Compute, double>) {
@@ -158,6 +188,25 @@ STATPOOL_INLINE Vec<Compute, N> Narrow(const Vec<double, N>& value) {
   }
 }
 
+// The low halves of 32-bit lanes of less than 2^16, by name for the same reason as Widen.
+template <int N>
+STATPOOL_INLINE Vec<uint16_t, N> NarrowBits(const Vec<uint32_t, N>& bits) {
+#if defined(__AVX512F__)
+  if constexpr (N == 16) return (Vec<uint16_t, N>)_mm512_cvtepi32_epi16((__m512i)bits);
+#endif
+#if defined(__AVX2__)
+  if constexpr (N == 8) {
+    return (Vec<uint16_t, N>)_mm_packus_epi32(_mm256_castsi256_si128((__m256i)bits),
+                                              _mm256_extracti128_si256((__m256i)bits, 1));
+  }
+  if constexpr (N == 4) {
+    const __m128i both = _mm_packus_epi32((__m128i)bits, (__m128i)bits);
+    return BitCast<Vec<uint16_t, N>>(_mm_cvtsi128_si64(both));
+  }
+#endif
+  return Convert<uint16_t, N>(bits);
+}
+
 // Rounds a compute vector to N stored values.
 template <typename T, int N>
 STATPOOL_INLINE auto Round(const Vec<core::ComputeType<T>, N>& value) {
@@ -165,7 +214,7 @@ STATPOOL_INLINE auto Round(const Vec<core::ComputeType<T>, N>& value) {
     const auto bits = BitCast<Vec<uint32_t, N>>(value);
     const auto rounded = (bits + 0x7fffu + (bits >> 16 & 1u)) >> 16;
     const auto quiet = bits >> 16 | 0x40u;
-    return Convert<uint16_t, N>((value != value) ? quiet : rounded);
+    return NarrowBits<N>((value != value) ? quiet : rounded);
   } else if constexpr (std::is_same_v<T, core::Float16>) {
 #if defined(__AVX512F__)
     if constexpr (N == 16) {
@@ -191,6 +240,29 @@ STATPOOL_INLINE auto Round(const Vec<core::ComputeType<T>, N>& value) {
   } else {
     return value;
   }
+}
+
+// a > b ? a : b: what the x86 instruction does with NaN and signed zeros too.
+template <int N, typename V>
+STATPOOL_INLINE V Larger(const V& a, const V& b) {
+#if defined(__AVX512F__)
+  if constexpr (std::is_same_v<V, Vec<float, 16>>) return (V)_mm512_max_ps((__m512)a, (__m512)b);
+  if constexpr (std::is_same_v<V, Vec<double, 8>>) return (V)_mm512_max_pd((__m512d)a, (__m512d)b);
+#endif
+#if defined(__AVX__)
+  if constexpr (std::is_same_v<V, Vec<float, 8>>) return (V)_mm256_max_ps((__m256)a, (__m256)b);
+  if constexpr (std::is_same_v<V, Vec<double, 4>>) return (V)_mm256_max_pd((__m256d)a, (__m256d)b);
+#endif
+#if defined(__x86_64__)
+  if constexpr (std::is_same_v<V, Vec<float, 4>>) return (V)_mm_max_ps((__m128)a, (__m128)b);
+  if constexpr (std::is_same_v<V, Vec<double, 2>>) return (V)_mm_max_pd((__m128d)a, (__m128d)b);
+#endif
+  return a > b ? a : b;
+}
+
+template <int N, typename V>
+STATPOOL_INLINE V Smaller(const V& a, const V& b) {
+  return -Larger<N>(V(-a), V(-b));
 }
 
 // A store that bypasses the caches where the vector is a whole register and `to` is aligned.
@@ -222,6 +294,40 @@ STATPOOL_INLINE void StreamingFence() {
 #if defined(__x86_64__)
   _mm_sfence();
 #endif
+}
+
+// Whether every lane of a mask is true.
+template <int N, typename Mask>
+STATPOOL_INLINE bool AllTrue(const Mask& mask) {
+#if defined(__AVX512F__)
+  if constexpr (sizeof(Mask) == 64) return _mm512_movepi8_mask((__m512i)mask) == ~0ull;
+#endif
+#if defined(__AVX2__)
+  if constexpr (sizeof(Mask) == 32) return _mm256_movemask_epi8((__m256i)mask) == -1;
+#endif
+#if defined(__x86_64__)
+  if constexpr (sizeof(Mask) == 16) return _mm_movemask_epi8((__m128i)mask) == 0xffff;
+#endif
+  bool all = true;
+  for (int i = 0; i < N; ++i) all &= mask[i] != 0;
+  return all;
+}
+
+// Whether every lane of every vector is 0 or -0.
+template <int N, int kCount>
+STATPOOL_INLINE bool AllZero(const Vec<float, N> (&v)[kCount]) {
+  Vec<uint32_t, N> bits = {};
+  for (int i = 0; i < kCount; ++i) bits |= BitCast<Vec<uint32_t, N>>(v[i]);
+  return AllTrue<N>(bits << 1 == 0u);
+}
+
+// Calls body(std::integral_constant<int, 0>) ... body(std::integral_constant<int, kCount - 1>).
+template <int kCount, typename Body, int kIndex = 0>
+STATPOOL_INLINE void ForParts(const Body& body) {
+  if constexpr (kIndex < kCount) {
+    body(std::integral_constant<int, kIndex>());
+    ForParts<kCount, Body, kIndex + 1>(body);
+  }
 }
 
 // Calls body(lanes, i) over [0, width): whole vectors first, then halves of halves.

@@ -1,8 +1,5 @@
-// Accumulators of up to kTileLanes columns, and the loops that feed them eight rows at a time.
-//
-// A lane is a channel; where a channel's steps are spread over several lanes, cc/cpu/columns.h
-// joins them. Each lane sees the same operations in the same order whatever the vector width is, so
-// every instruction set gives the same bits.
+// Accumulators of up to kTileLanes lanes. A lane is a channel, or one of several that share the
+// steps of a channel until cc/cpu/join.h joins them.
 #ifndef STATPOOL_CPU_TILE_H_
 #define STATPOOL_CPU_TILE_H_
 
@@ -10,17 +7,15 @@
 #include <limits>
 
 #include "cc/core/accumulators.h"
+#include "cc/cpu/plan.h"
 #include "cc/cpu/simd.h"
 
 namespace statpool {
 namespace cpu {
 namespace {
 
-constexpr int kTileLanes = 512;
-constexpr int kChunkRows = 8;
-
-// Sums of a tile. Squares of narrower types are exact in double and 2^31 of them lose less than the
-// contract allows, so only double input carries the error terms (core::AddCompensated).
+// Sums in double. 2^31 float or 16-bit values lose less there than the contract allows, so only
+// double input carries the error terms (core::AddCompensated).
 template <typename Compute>
 struct TileSum {
   static constexpr bool kCompensated = std::is_same_v<Compute, double>;
@@ -43,16 +38,27 @@ struct TileSum {
     }
     StoreRaw(total, value + i);
   }
+
+  // The sum as well as a double can tell.
+  double operator[](int64_t i) const {
+    if constexpr (kCompensated) return core::CompensatedValue(value[i], error[i]);
+    return value[i];
+  }
 };
 
+// How many steps equal an extreme. Lanes of float see at most 2^30 steps (cc/cpu/plan.cc).
 template <typename Compute>
+using LaneCount = std::conditional_t<std::is_same_v<Compute, double>, int64_t, int32_t>;
+
+template <typename C, typename K = LaneCount<C>>
 struct Tile {
-  using Count = std::conditional_t<std::is_same_v<Compute, double>, int64_t, int32_t>;
+  using Compute = C;
+  using Count = K;
 
   TileSum<Compute> sum;
   TileSum<Compute> squares;
   TileSum<Compute> deviations;
-  alignas(64) double mean[kTileLanes];
+  alignas(64) double total[kTileLanes];  // sum for the deviations: a large mean must not be rounded
   alignas(64) Compute max[kTileLanes];
   alignas(64) Compute min[kTileLanes];
   alignas(64) Count max_count[kTileLanes];
@@ -64,7 +70,7 @@ struct Tile {
     if (needs.squares) squares.Clear(lanes);
     if (needs.central) {
       deviations.Clear(lanes);
-      std::fill_n(mean, lanes, 0.0);
+      std::fill_n(total, lanes, 0.0);
     }
     if (needs.max) {
       std::fill_n(max, lanes, -kInfinity);
@@ -77,143 +83,29 @@ struct Tile {
   }
 };
 
-// Joins kRows values a lane to the running extreme and its count. NaN wins and stays.
-template <int N, int kRows, typename V, typename Compute, typename Count, typename Beats>
-STATPOOL_INLINE void UpdateExtreme(const V (&v)[kRows], Compute* extreme, Count* counts,
-                                   const Beats& beats) {
-  using C = Vec<Count, N>;
-  const V old = LoadRaw<V>(extreme);
-  V best = old;
-  C is_nan = {};
-  for (int r = 0; r < kRows; ++r) {
-    best = beats(v[r], best) ? v[r] : best;
-    is_nan |= v[r] != v[r];
+// Calls visit(row...) with the same row of each tile, for every row that the statistics asked for
+// need.
+template <typename Visit, typename... Tiles>
+void ForEachRow(const core::Needs& needs, const Visit& visit, Tiles*... tiles) {
+  constexpr bool is_compensated =
+      (TileSum<typename std::remove_const_t<Tiles>::Compute>::kCompensated || ...);
+  const auto visit_sum = [&visit](auto&... sum) {
+    visit(sum.value...);
+    if constexpr (is_compensated) visit(sum.error...);
+  };
+  if (needs.sum) visit_sum(tiles->sum...);
+  if (needs.squares) visit_sum(tiles->squares...);
+  if (needs.central) {
+    visit(tiles->total...);
+    visit_sum(tiles->deviations...);
   }
-  best = is_nan ? V{} + std::numeric_limits<Compute>::quiet_NaN() : best;
-  C count = (old == best) ? LoadRaw<C>(counts) : C{};
-  for (int r = 0; r < kRows; ++r) count -= (v[r] == best);  // a true lane is -1
-  StoreRaw(best, extreme);
-  StoreRaw(count, counts);
-}
-
-// term(first) + ... + term(first + kTerms - 1), by pairs: an error of log2(kTerms) roundings.
-template <int kTerms, typename D, typename Term>
-STATPOOL_INLINE D PairwiseSum(const Term& term, int first = 0) {
-  if constexpr (kTerms == 1) {
-    return term(first);
-  } else {
-    return PairwiseSum<kTerms / 2, D>(term, first) +
-           PairwiseSum<kTerms / 2, D>(term, first + kTerms / 2);
-  }
-}
-
-// The sums of kRows rows and of their squares, which share the conversion to double. Where double
-// is wider than the values, the order makes no difference that matters, and one row after the
-// other needs the fewest registers.
-template <typename Compute, int kRows, typename D, typename Value>
-STATPOOL_INLINE void SumRows(const Value& value, D* sum, D* squares) {
-  if constexpr (std::is_same_v<Compute, double>) {
-    *sum = PairwiseSum<kRows, D>(value);
-    *squares = PairwiseSum<kRows, D>([&](int r) { return D(value(r) * value(r)); });
-  } else {
-    *sum = value(0);
-    *squares = *sum * *sum;
-    for (int r = 1; r < kRows; ++r) {
-      const D d = value(r);
-      *sum += d;
-      *squares += d * d;
-    }
-  }
-}
-
-// Elements from a chunk of evenly spaced rows to the next one; a guess where a mask skips rows.
-template <int kRows, typename T>
-STATPOOL_INLINE int64_t ChunkDistance(const T* const* rows) {
-  return kRows > 1 ? rows[kRows - 1] - rows[0] + (rows[kRows > 1] - rows[0]) : 0;
-}
-
-// Asks for the same lanes of the rows `distance` elements on. A chunk is read by columns, an order
-// that the hardware's own prefetchers don't foresee.
-template <int N, int kRows, typename T>
-STATPOOL_INLINE void PrefetchRows(const T* const* rows, int64_t i, int64_t distance) {
-  constexpr int64_t kLine = 64 / sizeof(T);
-  if (i % kLine >= N) return;  // an earlier vector of this line has asked
-  for (int r = 0; r < kRows; ++r) __builtin_prefetch(rows[r] + i + distance);
-}
-
-// Adds N lanes of kRows rows to the sums, which fill whole registers of doubles.
-template <int N, int kRows, typename T, typename Compute>
-STATPOOL_INLINE void AccumulateSums(const T* const* rows, int64_t i, const core::Needs& needs,
-                                    const core::JoinWeights& weights, Tile<Compute>* tile) {
-  using D = Vec<double, N>;
-  const auto value = [&](int r)
-                         __attribute__((always_inline)) { return Widen<N>(Load<N>(rows[r] + i)); };
-  D sum, squares;
-  SumRows<Compute, kRows>(value, &sum, &squares);
-  if (needs.sum) tile->sum.template Add<N>(sum, i);
-  if (needs.squares) tile->squares.template Add<N>(squares, i);
-  if (!needs.central) return;
-  const D chunk_mean = sum * (1.0 / kRows);
-  const D mean = LoadRaw<D>(tile->mean + i);
-  const D distance = chunk_mean - mean;
-  StoreRaw(D(mean + distance * weights.mean), tile->mean + i);
-  D deviations;
-  SumRows<Compute, kRows>([&](int r)
-                              __attribute__((always_inline)) { return D(value(r) - chunk_mean); },
-                          &sum, &deviations);
-  tile->deviations.template Add<N>(deviations + distance * distance * weights.deviations, i);
-}
-
-// Adds N lanes of kRows rows to the extremes, which fill whole registers of the compute type.
-template <int N, int kRows, typename T, typename Compute>
-STATPOOL_INLINE void AccumulateExtremes(const T* const* rows, int64_t i, const core::Needs& needs,
-                                        Tile<Compute>* tile) {
-  Vec<Compute, N> v[kRows];
-  for (int r = 0; r < kRows; ++r) v[r] = Load<N>(rows[r] + i);
   if (needs.max) {
-    UpdateExtreme<N>(v, tile->max + i, tile->max_count + i,
-                     [](const auto& a, const auto& b) { return a > b; });
+    visit(tiles->max...);
+    visit(tiles->max_count...);
   }
   if (needs.min) {
-    UpdateExtreme<N>(v, tile->min + i, tile->min_count + i,
-                     [](const auto& a, const auto& b) { return a < b; });
-  }
-}
-
-// Adds N lanes of kRows rows: memory is read by the first use, the others find it in L1.
-template <int N, int kRows, typename T, typename Compute>
-STATPOOL_INLINE void AccumulateLanes(const T* const* rows, int64_t i, const core::Needs& needs,
-                                     const core::JoinWeights& weights, int64_t next_chunk,
-                                     Tile<Compute>* tile) {
-  constexpr int kPart = std::min(N, kLanes<double>);
-  if constexpr (kRows > 1) PrefetchRows<N, kRows>(rows, i, next_chunk);
-  if (needs.sum || needs.squares || needs.central) {
-    for (int part = 0; part < N; part += kPart) {
-      AccumulateSums<kPart, kRows>(rows, i + part, needs, weights, tile);
-    }
-  }
-  if (needs.max || needs.min) AccumulateExtremes<N, kRows>(rows, i, needs, tile);
-}
-
-template <int kRows, typename T, typename Compute>
-STATPOOL_INLINE void AccumulateChunk(const T* const* rows, int64_t width, int64_t rows_before,
-                                     const core::Needs& needs, Tile<Compute>* tile) {
-  const core::JoinWeights weights = core::JoinWeightsOf(kRows, rows_before);
-  const int64_t next_chunk = ChunkDistance<kRows>(rows);
-  ForLanes<kLanes<Compute>>(width, [&](auto lanes, int64_t i) __attribute__((always_inline)) {
-    AccumulateLanes<decltype(lanes)::value, kRows>(rows, i, needs, weights, next_chunk, tile);
-  });
-}
-
-// Adds `count` <= kChunkRows rows: all eight at once, or one by one.
-template <typename T, typename Compute>
-void AccumulateRows(const T* const* rows, int64_t count, int64_t width, int64_t rows_before,
-                    const core::Needs& needs, Tile<Compute>* tile) {
-  if (count == kChunkRows) {
-    return AccumulateChunk<kChunkRows>(rows, width, rows_before, needs, tile);
-  }
-  for (int64_t r = 0; r < count; ++r) {
-    AccumulateChunk<1>(rows + r, width, rows_before + r, needs, tile);
+    visit(tiles->min...);
+    visit(tiles->min_count...);
   }
 }
 
