@@ -6,14 +6,16 @@
 #include "cc/core/statistics.h"
 #include "cc/cpu/cost.h"
 #include "cc/cpu/full_precision.h"
+#include "cc/cpu/huge_pages.h"
 #include "cc/cpu/plan.h"
 
 namespace statpool {
 namespace cpu {
 namespace {
 
-// A gradient of this size will not be in any cache when its reader comes.
-constexpr int64_t kStreamingBytes = int64_t{32} << 20;
+// A gradient of this size will not be in any cache when its reader comes, and allocators get its
+// memory anew from the system (glibc's largest M_MMAP_THRESHOLD).
+constexpr int64_t kLargeBytes = int64_t{32} << 20;
 
 // Valid steps of each example.
 std::vector<int64_t> CountSteps(const bool* mask, const int64_t* lengths,
@@ -38,6 +40,8 @@ void GlobalStatsGradient(void* dx, const void* upstream, const void* x, const vo
   if (mask != nullptr) counts = CountSteps(mask, lengths, shape);
   const Plan plan = MakePlan(problem);
   const int64_t bytes = shape.batch * shape.time * shape.channels * BytesOf(dtype);
+  const bool is_large = bytes >= kLargeBytes;
+  if (is_large) AdviseHugePages(dx, bytes);
   const GradientArguments arguments = {dx,
                                        upstream,
                                        x,
@@ -50,7 +54,7 @@ void GlobalStatsGradient(void* dx, const void* upstream, const void* x, const vo
                                        out_dtype,
                                        core::SavedPlanes(problem.statistics),
                                        plan,
-                                       bytes >= kStreamingBytes};
+                                       is_large};
   const Kernels& kernels = instruction_set.kernels(dtype);
   parallel_for(plan.units, GradientUnitCost(plan, dtype), [&](int64_t begin, int64_t end) {
     const ScopedFullPrecision full_precision;
