@@ -191,9 +191,8 @@ void GradientUnits(const GradientArguments& a, int64_t begin, int64_t end) {
   for (int64_t index = begin; index < end; ++index) {
     const Unit unit = UnitOf(a.plan, shape, index);
     const int64_t example_end = EndOfExample(a.lengths, unit.b, shape);
-    const int64_t count = a.counts == nullptr ? example_end : a.counts[unit.b];
     const int64_t example = unit.b * shape.time * shape.channels;
-    FillTile<T>(a, terms, unit.b, unit.first_channel, unit.channels, count, &channels);
+    FillTile<T>(a, terms, unit.b, unit.first_channel, unit.channels, &channels);
     // Steps of `width` channels from the unit's channel `first` on, `stride` apart.
     const auto slab = [&](int64_t first, int64_t width, int64_t offset, int64_t stride) {
       const bool is_folded = a.plan.fold > 1 || first > 0;
