@@ -156,7 +156,7 @@ def test_binding_checks_what_python_passes_on():
     x = np.ones((2, 5, 3), np.float32)
     arguments = binding.PoolingArguments(x, None, None, ["mean"], 0.0, "channels_last")
     good = np.empty((2, 3), np.float32)
-    saved = np.empty((2, 1, 3), np.float32)
+    saved = np.empty((2, 2, 3), np.float32)
     binding.global_stats(good, saved, arguments, None, 1)
     for y in (good[:1], good.astype(np.float64), np.empty((3, 2), np.float32).T):
         with pytest.raises(ValueError, match="y must"):

@@ -50,6 +50,7 @@ struct StatisticList {
 // What the gradient needs of the forward pass, per (b, c). One plane is a [B, C] slice of the
 // tensor `saved`, [B, planes, C] in the compute type.
 enum class Plane : int32_t {
+  kSteps,  // N, how many steps count: the same for every channel
   kMean,
   kMeanResidual,  // exact mean - kMean: keeps x - mean exact where the mean is large
   kMax,
@@ -60,7 +61,7 @@ enum class Plane : int32_t {
   kRms,
   kStd,
 };
-constexpr int kPlaneCount = 9;
+constexpr int kPlaneCount = 10;
 
 struct PlaneList {
   Plane items[kPlaneCount];

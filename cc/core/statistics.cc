@@ -88,6 +88,7 @@ PlaneList SavedPlanes(const StatisticList& statistics) {
   for (int i = 0; i < statistics.size; ++i) {
     switch (statistics.items[i]) {
       case Statistic::kMean:
+        need(Plane::kSteps);
         need(Plane::kMean);
         break;
       case Statistic::kMax:
@@ -102,9 +103,11 @@ PlaneList SavedPlanes(const StatisticList& statistics) {
         need(Plane::kL2);
         break;
       case Statistic::kRms:
+        need(Plane::kSteps);
         need(Plane::kRms);
         break;
       case Statistic::kStd:
+        need(Plane::kSteps);
         need(Plane::kMean);
         need(Plane::kMeanResidual);
         need(Plane::kStd);

@@ -1,8 +1,5 @@
 #include "cc/cpu/global_stats_gradient_cpu.h"
 
-#include <algorithm>
-#include <vector>
-
 #include "cc/core/statistics.h"
 #include "cc/cpu/cost.h"
 #include "cc/cpu/full_precision.h"
@@ -17,17 +14,6 @@ namespace {
 // memory anew from the system (glibc's largest M_MMAP_THRESHOLD).
 constexpr int64_t kLargeBytes = int64_t{32} << 20;
 
-// Valid steps of each example.
-std::vector<int64_t> CountSteps(const bool* mask, const int64_t* lengths,
-                                const core::Shape& shape) {
-  std::vector<int64_t> counts(shape.batch);
-  for (int64_t b = 0; b < shape.batch; ++b) {
-    const bool* row = mask + b * shape.time;
-    counts[b] = std::count(row, row + (lengths == nullptr ? shape.time : lengths[b]), true);
-  }
-  return counts;
-}
-
 }  // namespace
 
 void GlobalStatsGradient(void* dx, const void* upstream, const void* x, const void* saved,
@@ -36,25 +22,14 @@ void GlobalStatsGradient(void* dx, const void* upstream, const void* x, const vo
                          const InstructionSet& instruction_set, const ParallelFor& parallel_for) {
   const core::Shape& shape = problem.shape;
   if (shape.time == 0) return;  // dx is empty
-  std::vector<int64_t> counts;
-  if (mask != nullptr) counts = CountSteps(mask, lengths, shape);
   const Plan plan = MakePlan(problem);
   const int64_t bytes = shape.batch * shape.time * shape.channels * BytesOf(dtype);
   const bool is_large = bytes >= kLargeBytes;
   if (is_large) AdviseHugePages(dx, bytes);
-  const GradientArguments arguments = {dx,
-                                       upstream,
-                                       x,
-                                       saved,
-                                       mask,
-                                       lengths,
-                                       mask == nullptr ? nullptr : counts.data(),
-                                       problem,
-                                       dtype,
-                                       out_dtype,
-                                       core::SavedPlanes(problem.statistics),
-                                       plan,
-                                       is_large};
+  const GradientArguments arguments = {
+      dx,      upstream, x,     saved,     mask,
+      lengths, problem,  dtype, out_dtype, core::SavedPlanes(problem.statistics),
+      plan,    is_large};
   const Kernels& kernels = instruction_set.kernels(dtype);
   parallel_for(plan.units, GradientUnitCost(plan, dtype), [&](int64_t begin, int64_t end) {
     const ScopedFullPrecision full_precision;

@@ -86,15 +86,13 @@ inline bool AreModerate(const double* values, int64_t width) {
   return are_moderate;
 }
 
-// Channels [first_channel, first_channel + width) of example b, which has `count` valid steps.
+// Channels [first_channel, first_channel + width) of example b.
 template <typename T>
 void FillTile(const GradientArguments& a, const core::GradientTerms& terms, int64_t b,
-              int64_t first_channel, int64_t width, int64_t count,
-              GradientTile<core::ComputeType<T>>* tile) {
+              int64_t first_channel, int64_t width, GradientTile<core::ComputeType<T>>* tile) {
   using Compute = core::ComputeType<T>;
   const core::StatisticList& statistics = a.problem.statistics;
   const int64_t channels = a.problem.shape.channels;
-  const double n = static_cast<double>(count);
   alignas(64) double g[kTileLanes];
   alignas(64) double plane[kTileLanes];
   const auto load = [&](core::Plane wanted) {
@@ -102,6 +100,11 @@ void FillTile(const GradientArguments& a, const core::GradientTerms& terms, int6
         std::find(a.planes.items, a.planes.items + a.planes.size, wanted) - a.planes.items;
     const int64_t at = (b * a.planes.size + i) * channels + first_channel;
     LoadColumns(static_cast<const Compute*>(a.saved) + at, width, plane);
+  };
+  double n = 0;
+  const auto load_steps = [&] {
+    load(core::Plane::kSteps);
+    n = plane[0];
   };
   const auto load_extreme = [&](core::Plane value, core::Plane ties, Compute* extreme,
                                 Compute* share) {
@@ -123,6 +126,7 @@ void FillTile(const GradientArguments& a, const core::GradientTerms& terms, int6
     LoadUpstream<T>(a, (b * statistics.size + i) * channels + first_channel, width, g);
     switch (statistics.items[i]) {
       case core::Statistic::kMean:
+        load_steps();
         load(core::Plane::kMean);
         for (int64_t c = 0; c < width; ++c) {
           tile->constant[c] += core::MeanConstant(g[c], plane[c], n);
@@ -139,10 +143,12 @@ void FillTile(const GradientArguments& a, const core::GradientTerms& terms, int6
         tile->slope.Add(width, g, 1, plane);
         break;
       case core::Statistic::kRms:
+        load_steps();
         load(core::Plane::kRms);
         tile->slope.Add(width, g, n, plane);
         break;
       case core::Statistic::kStd:
+        load_steps();
         load(core::Plane::kStd);
         tile->central.Add(width, g, n, plane);
         load(core::Plane::kMean);

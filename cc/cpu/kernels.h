@@ -31,7 +31,6 @@ struct GradientArguments {
   const void* saved;
   const bool* mask;
   const int64_t* lengths;
-  const int64_t* counts;  // [B], valid steps; null unless there is a mask
   core::Problem problem;
   core::DType dtype;
   core::DType out_dtype;

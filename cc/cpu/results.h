@@ -30,6 +30,8 @@ void PlaneColumns(core::Plane plane, const TileOf& tile, int64_t count, double e
     return;
   }
   switch (plane) {
+    case core::Plane::kSteps:
+      return fill([&](int64_t) { return n; });
     case core::Plane::kMean:
       return fill([&](int64_t c) { return tile.sum[c] / n; });
     case core::Plane::kMeanResidual:
