@@ -46,11 +46,12 @@ STATPOOL_INLINE Vec<float, N> NarrowSmoothLanes(const Vec<float, N>& v, const Te
   return smooth;
 }
 
-// What a row loop computes with, and whether it writes around the caches.
-template <bool kIsNarrow, bool kIsStreaming>
+// What a row loop computes with, and how it writes: around the caches in pieces of
+// kStreamingBytes, to which every row is aligned, or through them where that is 0.
+template <bool kIsNarrow, int kBytes>
 struct RowMode {
   static constexpr bool kNarrow = kIsNarrow;
-  static constexpr bool kStreaming = kIsStreaming;
+  static constexpr int kStreamingBytes = kBytes;
   template <typename Compute>
   static constexpr int kRowLanes = kNarrow ? kLanes<Compute> : kLanes<double>;
 };
@@ -74,8 +75,8 @@ STATPOOL_INLINE void GradientLanes(T* dx, const T* x, const Terms& terms,
   };
   if (terms.max) add_share(tile.max, tile.max_share);
   if (terms.min) add_share(tile.min, tile.min_share);
-  if constexpr (Mode::kStreaming && N == Mode::template kRowLanes<Compute>) {
-    StoreStreaming(Round<T, N>(result), dx + i);
+  if constexpr (Mode::kStreamingBytes > 0 && N == Mode::template kRowLanes<Compute>) {
+    StoreStreaming<Mode::kStreamingBytes>(Round<T, N>(result), dx + i);
   } else {
     StoreRaw(Round<T, N>(result), dx + i);
   }
@@ -93,24 +94,23 @@ STATPOOL_INLINE void GradientRowsOf(T* dx, const T* x, int64_t rows, int64_t wid
   }
 }
 
-// Streaming stores need every whole vector aligned: rows, their distance and the tile's start.
-template <int kRowLanes, typename T>
-bool StoresAreAligned(const T* dx, int64_t stride) {
-  constexpr int64_t kStoreBytes = kRowLanes * sizeof(T);
-  return reinterpret_cast<uintptr_t>(dx) % kStoreBytes == 0 &&
-         stride * sizeof(T) % kStoreBytes == 0;
-}
-
 template <bool kNarrow, typename Terms, typename T, typename Compute>
 void GradientRowsBy(T* dx, const T* x, int64_t rows, int64_t width, int64_t stride, bool streaming,
                     const Terms& terms, const GradientTile<Compute>& tile) {
-  using Streaming = RowMode<kNarrow, true>;
-  if (streaming && StoresAreAligned<Streaming::template kRowLanes<Compute>>(dx, stride)) {
-    GradientRowsOf<Streaming>(dx, x, rows, width, stride, terms, tile);
-    StreamingFence();
+  constexpr int kStoreBytes = RowMode<kNarrow, 0>::template kRowLanes<Compute> * sizeof(T);
+  const auto is_aligned = [&](int bytes) {
+    return reinterpret_cast<uintptr_t>(dx) % bytes == 0 && stride * sizeof(T) % bytes == 0;
+  };
+  if (streaming && is_aligned(kStoreBytes)) {
+    GradientRowsOf<RowMode<kNarrow, kStoreBytes>>(dx, x, rows, width, stride, terms, tile);
+  } else if (streaming && is_aligned(kLeastStreamingBytes)) {
+    // As allocators place large arrays: 16 bytes of their own after the start of a page.
+    constexpr int kPiece = std::min(kStoreBytes, kLeastStreamingBytes);
+    GradientRowsOf<RowMode<kNarrow, kPiece>>(dx, x, rows, width, stride, terms, tile);
   } else {
-    GradientRowsOf<RowMode<kNarrow, false>>(dx, x, rows, width, stride, terms, tile);
+    GradientRowsOf<RowMode<kNarrow, 0>>(dx, x, rows, width, stride, terms, tile);
   }
+  if (streaming) StreamingFence();
 }
 
 template <typename T, typename Compute>

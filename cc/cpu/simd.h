@@ -8,6 +8,7 @@
 #endif
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <cstring>
 #include <type_traits>
@@ -265,9 +266,18 @@ STATPOOL_INLINE V Smaller(const V& a, const V& b) {
   return -Larger<N>(V(-a), V(-b));
 }
 
-// A store that bypasses the caches where the vector is a whole register and `to` is aligned.
-template <typename V, typename P>
+constexpr int kLeastStreamingBytes = 16;
+
+// Stores a vector around the caches, in pieces of kBytes that `to` is aligned to.
+template <int kBytes, typename V, typename P>
 STATPOOL_INLINE void StoreStreaming(const V& value, P* to) {
+  if constexpr (kBytes < static_cast<int>(sizeof(V))) {
+    using Half = Vec<uint64_t, sizeof(V) / 16>;
+    const auto halves = BitCast<std::array<Half, 2>>(value);
+    StoreStreaming<kBytes>(halves[0], to);
+    StoreStreaming<kBytes>(halves[1], reinterpret_cast<char*>(to) + sizeof(Half));
+    return;
+  }
 #if defined(__x86_64__)
   if constexpr (sizeof(V) == 8) {
     return _mm_stream_si64(reinterpret_cast<long long*>(to), BitCast<long long>(value));

@@ -52,10 +52,8 @@ void StreamingCopy(void* to, const void* from, int64_t bytes,
     char* target = static_cast<char*>(to) + first;
     int64_t i = 0;
     for (; i + 64 <= count; i += 64) {
-      for (int part = 0; part < 64; part += 16) {
-        cpu::StoreStreaming(cpu::LoadRaw<cpu::Vec<uint64_t, 2>>(source + i + part),
-                            target + i + part);
-      }
+      const auto line = cpu::LoadRaw<cpu::Vec<uint64_t, 8>>(source + i);
+      cpu::StoreStreaming<cpu::kLeastStreamingBytes>(line, target + i);
     }
     std::memcpy(target + i, source + i, count - i);
     cpu::StreamingFence();

@@ -2,7 +2,9 @@
 #ifndef STATPOOL_TF_PARALLEL_FOR_H_
 #define STATPOOL_TF_PARALLEL_FOR_H_
 
-#include "cc/cpu/parallel.h"
+#include <utility>
+
+#include "cc/cpu/shared_work.h"
 #include "tensorflow/core/framework/device_base.h"
 #include "tensorflow/core/framework/op_kernel.h"
 #include "tensorflow/core/platform/threadpool.h"
@@ -11,11 +13,11 @@ namespace statpool {
 namespace tf {
 
 inline cpu::ParallelFor ParallelForOf(tensorflow::OpKernelContext* ctx) {
-  constexpr int64_t kCyclesPerNanosecond = 3;  // the pool counts in cycles
+  constexpr int64_t kStartNanos = 10'000;  // until a sleeping thread of the pool runs
   auto* workers = ctx->device()->tensorflow_cpu_worker_threads()->workers;
   return [workers](int64_t units, int64_t cost, const cpu::Work& work) {
-    using Scheduling = tensorflow::thread::ThreadPool::SchedulingParams;
-    workers->ParallelFor(units, Scheduling::Adaptive(cost * kCyclesPerNanosecond), work);
+    const auto schedule = [workers](std::function<void()> run) { workers->Schedule(std::move(run)); };
+    cpu::ShareWork({workers->NumThreads(), kStartNanos, schedule}, units, cost, work);
   };
 }
 
