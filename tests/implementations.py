@@ -12,7 +12,9 @@ can't be loaded fails alone and doesn't keep the others from being tested.
 
 import functools
 
+import emulated_glue
 import numpy as np
+from cuda_launchers import UnavailableError
 
 
 class Implementation:
@@ -90,15 +92,17 @@ class NumpyCore(Implementation):
 class TensorFlow(Implementation):
     """A TensorFlow function, run eagerly, in a graph, or compiled by XLA.
 
-    In a graph every size is unknown while tracing, and the graphs are kept.
+    In a graph every size is unknown while tracing, and the graphs are kept. What is
+    said to run on a device does: results that come from another fail.
     """
 
     takes_views = False
 
-    def __init__(self, implementation, mode):
-        self.name = f"{implementation}-{mode}"
+    def __init__(self, implementation, mode, device="CPU"):
+        self.name = f"{implementation}-{mode}" + ("-gpu" if device == "GPU" else "")
         self.implementation = implementation
         self.mode = mode
+        self.device = device
         # TensorFlow has its threads flush; kernels of ours don't let it.
         self.flushes_denormals = implementation != "native"
         self.compiles_each_shape = mode == "xla"
@@ -114,6 +118,10 @@ class TensorFlow(Implementation):
         return (tf.errors.InvalidArgumentError, ValueError)
 
     def load(self):
+        import tensorflow as tf
+
+        if not tf.config.list_logical_devices(self.device):
+            raise UnavailableError("TensorFlow sees no GPU, or pytest runs without --gpu")
         self.forward(np.zeros((1, 1, 1), np.float32))
 
     def global_stats(self, x, mask=None, lengths=None, **options):
@@ -150,15 +158,24 @@ class TensorFlow(Implementation):
         """Calls a function of tensors in this mode; equal keys share a graph."""
         import tensorflow as tf
 
-        tensors = [None if a is None else tf.convert_to_tensor(a) for a in arrays]
+        with tf.device(f"{self.device}:0"):
+            tensors = [None if a is None else tf.convert_to_tensor(a) for a in arrays]
+            results = self._call(function, tensors, key)
+        for result in tf.nest.flatten(results):
+            assert f"device:{self.device}:" in result.device, "on another device"
+        return tf.nest.map_structure(lambda tensor: tensor.numpy(), results)
+
+    def _call(self, function, tensors, key):
+        import tensorflow as tf
+
         if self.mode == "eager":
-            return _to_numpy(function(*tensors))
+            return function(*tensors)
         specs = [None if t is None else self._spec(t) for t in tensors]
         key = repr((key, specs))
         if key not in self._compiled:
             compiled = tf.function(function, jit_compile=self.mode == "xla" or None)
             self._compiled[key] = compiled.get_concrete_function(*specs)
-        return _to_numpy(self._compiled[key](*(t for t in tensors if t is not None)))
+        return self._compiled[key](*(t for t in tensors if t is not None))
 
     def _spec(self, tensor):
         import tensorflow as tf
@@ -167,6 +184,24 @@ class TensorFlow(Implementation):
         return tf.TensorSpec(
             tensor.shape if self.mode == "xla" else unknown, tensor.dtype
         )
+
+
+class EmulatedGlue(TensorFlow):
+    """The OpKernels of the GPU, run by TensorFlow on the CPU: see emulated_glue."""
+
+    is_interpreted = True
+
+    def __init__(self, mode):
+        super().__init__("native", mode)
+        self.name = f"glue-emulated-{mode}"
+        # The emulator computes in TensorFlow's threads, which flush.
+        self.flushes_denormals = True
+        # The launchers are tested at every size; in a graph, a few do.
+        self.compiles_each_shape = mode == "graph"
+
+    def run(self, function, *arrays, key):
+        with emulated_glue.in_place_of_the_native_op():
+            return super().run(function, *arrays, key=key)
 
 
 @functools.cache
@@ -184,12 +219,6 @@ def _rounded(values, dtype):
         return values.astype(dtype)
 
 
-def _to_numpy(tensors):
-    import tensorflow as tf
-
-    return tf.nest.map_structure(lambda tensor: tensor.numpy(), tensors)
-
-
 def _instruction_sets():
     """Those usable here; without the native library, one that says why when loaded."""
     try:
@@ -205,6 +234,8 @@ def _all():
     yield from map(NumpyCore, _instruction_sets())
     yield from (TensorFlow("composite", mode) for mode in ("eager", "graph", "xla"))
     yield from (TensorFlow("native", mode) for mode in ("eager", "graph"))
+    yield from (TensorFlow("native", mode, "GPU") for mode in ("eager", "graph"))
+    yield from map(EmulatedGlue, ("eager", "graph"))
 
 
 IMPLEMENTATIONS = tuple(_all())
