@@ -13,8 +13,8 @@ TENSORFLOW ?= $(if $(shell nvidia-smi -L 2>/dev/null),tensorflow-gpu,tensorflow-
 
 ENVIRONMENT := $(VENV)/.installed-$(TENSORFLOW)
 LIBRARY := build/.built
-NATIVE_SOURCES := $(shell find cc cmake -type f) CMakeLists.txt setup.py pyproject.toml VERSION
-CXX_FILES := $(shell find cc -name '*.h' -o -name '*.cc')
+NATIVE_SOURCES := $(shell find cc cmake cuda tests/cuda -type f) CMakeLists.txt setup.py pyproject.toml VERSION
+CXX_FILES := $(shell find cc cuda tests/cuda -name "*.h" -o -name "*.cc" -o -name "*.cu" -o -name "*.cuh")
 CMAKE_FILES := $(shell find . -name CMakeLists.txt -not -path './$(VENV)/*' -not -path './build/*') \
   $(wildcard cmake/*.cmake)
 
