@@ -10,11 +10,12 @@ to know about it. Nothing is imported before `load`, so that an implementation t
 can't be loaded fails alone and doesn't keep the others from being tested.
 """
 
+import contextlib
 import functools
 
+import cuda_launchers
 import emulated_glue
 import numpy as np
-from cuda_launchers import UnavailableError
 
 
 class Implementation:
@@ -26,6 +27,8 @@ class Implementation:
     compiles_each_shape = False  # so slowly that tests choose few shapes
     checks_values = True  # whether it can reject what only values show
     takes_views = True  # whether strides and alignment of an array reach it
+    checks_arguments = True  # whether it can reject what no caller should pass
+    is_interpreted = False  # so slowly that tests choose shorter series
 
     def __str__(self):
         return self.name
@@ -121,7 +124,9 @@ class TensorFlow(Implementation):
         import tensorflow as tf
 
         if not tf.config.list_logical_devices(self.device):
-            raise UnavailableError("TensorFlow sees no GPU, or pytest runs without --gpu")
+            raise cuda_launchers.UnavailableError(
+                "TensorFlow sees no GPU, or pytest runs without --gpu"
+            )
         self.forward(np.zeros((1, 1, 1), np.float32))
 
     def global_stats(self, x, mask=None, lengths=None, **options):
@@ -186,6 +191,48 @@ class TensorFlow(Implementation):
         )
 
 
+class CudaLaunchers(Implementation):
+    """The CUDA kernels without TensorFlow, on a GPU or as nvcc's PTX on the CPU.
+
+    Launchers trust their caller: every layer above them checks.
+    """
+
+    takes_views = False
+    checks_arguments = False
+    checks_values = False
+
+    def __init__(self):
+        self.is_interpreted = not cuda_launchers.has_gpu()
+        self.name = "cuda-emulated" if self.is_interpreted else "cuda"
+
+    def load(self):
+        cuda_launchers.load()
+
+    def forward(self, x, mask=None, lengths=None, **options):
+        with self._pooling(x, mask, lengths, options) as (pooling, keep):
+            return keep(pooling.forward())
+
+    def gradient(self, x, upstream, mask=None, lengths=None, **options):
+        with self._pooling(x, mask, lengths, options) as (pooling, _):
+            pooling.forward()
+            return pooling.gradient(upstream)
+
+    @contextlib.contextmanager
+    def _pooling(self, x, mask, lengths, options):
+        options = dict(options)
+        keepdims = options.pop("keepdims", False)
+        axis = 2 if options.get("data_format") == "channels_first" else 1
+
+        def keep(y):
+            return np.expand_dims(y, axis) if keepdims else y
+
+        arguments = np.ascontiguousarray(x), mask, lengths
+        with cuda_launchers.Pooling(
+            cuda_launchers.load(), *arguments, **options
+        ) as pooling:
+            yield pooling, keep
+
+
 class EmulatedGlue(TensorFlow):
     """The OpKernels of the GPU, run by TensorFlow on the CPU: see emulated_glue."""
 
@@ -232,6 +279,7 @@ def _instruction_sets():
 def _all():
     yield Reference()
     yield from map(NumpyCore, _instruction_sets())
+    yield CudaLaunchers()
     yield from (TensorFlow("composite", mode) for mode in ("eager", "graph", "xla"))
     yield from (TensorFlow("native", mode) for mode in ("eager", "graph"))
     yield from (TensorFlow("native", mode, "GPU") for mode in ("eager", "graph"))
