@@ -94,7 +94,9 @@ def _gpu() -> Finding:
     import tensorflow as tf
 
     if not tf.test.is_built_with_cuda():
-        detail = "this TensorFlow is for CPUs; make clean, make TENSORFLOW=tensorflow-gpu"
+        detail = (
+            "this TensorFlow is for CPUs; make clean, make TENSORFLOW=tensorflow-gpu"
+        )
         return Finding("GPU kernels", False, detail)
     found = _gpu_kernels.capabilities()
     if not found:
