@@ -59,7 +59,7 @@ Plan MakePlan(const core::Problem& problem) {
 
 int64_t PartialBytes(const core::Needs& needs, core::DType dtype) {
   const bool is_double = dtype == core::DType::kFloat64;
-  const int64_t sum = is_double ? 16 : 8;      // with its error
+  const int64_t sum = is_double ? 16 : 4;      // with its error; packed
   const int64_t extreme = is_double ? 16 : 8;  // with its count
   return sum * (needs.sum + needs.squares + needs.central) + 8 * needs.central +
          extreme * (needs.max + needs.min);
