@@ -33,7 +33,7 @@ $(LIBRARY): $(ENVIRONMENT) $(NATIVE_SOURCES)
 	@mkdir -p $(@D)
 	@$(PIP) install --verbose --no-build-isolation --no-deps --editable . > build/build.log 2>&1 \
 	  || { cat build/build.log; exit 1; }
-	@grep -o "TensorFlow [0-9].*, ABI .*" build/build.log || true
+	@grep -o "TensorFlow [0-9].*, ABI .*\|statpool: the XLA part .*" build/build.log || true
 	@touch $@
 
 demo: $(LIBRARY)
