@@ -101,8 +101,9 @@ class TensorFlow(Implementation):
         self.mode = mode
         # TensorFlow has its threads flush; kernels of ours don't let it.
         self.flushes_denormals = implementation != "native"
-        self.compiles_each_shape = mode == "xla"
-        self.checks_values = mode != "xla"
+        self.compiles_each_shape = mode == "xla" and implementation != "native"
+        # XLA drops the assertions of the composite, but no error of a kernel.
+        self.checks_values = mode != "xla" or implementation == "native"
         self._compiled = {}
 
     @property
@@ -204,7 +205,7 @@ def _all():
     yield Reference()
     yield from map(NumpyCore, _instruction_sets())
     yield from (TensorFlow("composite", mode) for mode in ("eager", "graph", "xla"))
-    yield from (TensorFlow("native", mode) for mode in ("eager", "graph"))
+    yield from (TensorFlow("native", mode) for mode in ("eager", "graph", "xla"))
 
 
 IMPLEMENTATIONS = tuple(_all())

@@ -1,0 +1,290 @@
+"""Inside XLA: the same kernels, hence the same bits, and nothing copied for them.
+
+The contract holds there too: tests/contract runs over `native-xla`.
+"""
+
+import functools
+import os
+import re
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from cases import DTYPES, FORMATS, Case
+from implementations import TensorFlow
+
+import statpool
+from statpool import _library, composite, ops
+
+INSIDE, EAGER = TensorFlow("native", "xla"), TensorFlow("native", "eager")
+# The second is split along time, the third is enough for several threads.
+SIZES = [(3, 65, 17), (1, 50_000, 3), (16, 300, 130), (2, 1, 1)]
+
+
+@pytest.fixture
+def x():
+    return np.random.default_rng(0).normal(size=(4, 10, 6)).astype(np.float32)
+
+
+def compiled(function):
+    return tf.function(function, jit_compile=True, autograph=False)
+
+
+def pool_and_gradient(x, upstream, **options):
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = statpool.global_stats(x, **options)
+    return y, tape.gradient(y, x, upstream)
+
+
+def hlo(function, *arguments):
+    """What XLA runs, one instruction a line."""
+    return function.experimental_get_compiler_ir(*arguments)(stage="optimized_hlo")
+
+
+def calls(text):
+    """The custom calls of statpool in an HLO text, sorted."""
+    return sorted(re.findall(r'custom_call_target="(statpool\.[^"]*)"', text))
+
+
+@pytest.mark.parametrize("data_format", FORMATS)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_same_bits_as_eager(dtype, data_format):
+    for size in SIZES:
+        for padding in ("none", "both"):
+            case = Case(*size, dtype, padding=padding, data_format=data_format)
+            inputs = case.mask(), case.lengths()
+            values, gradients = (
+                [
+                    one.forward(case.x(), *inputs, **case.options()).tobytes(),
+                    one.gradient(
+                        case.x(), case.upstream(), *inputs, **case.options()
+                    ).tobytes(),
+                ]
+                for one in (INSIDE, EAGER)
+            )
+            assert values == gradients, case
+
+
+@pytest.mark.parametrize("data_format", FORMATS)
+def test_x_is_read_where_it_lies(x, data_format):
+    upstream = tf.ones([4, 3 * x.shape[2 if data_format == "channels_last" else 1]])
+
+    def function(x, upstream):
+        return pool_and_gradient(tf.nn.relu(x), upstream, data_format=data_format)
+
+    text = hlo(compiled(function), tf.constant(x), upstream)
+    assert calls(text) == ["statpool.global_stats", "statpool.global_stats_gradient"]
+    shape = r"f32\[4,10,6\]"
+    assert re.search(rf"= {shape}\S* ", text)
+    assert not re.search(rf"= {shape}\S* (copy|transpose|pad|convert)\(", text), text
+
+
+def test_calls_that_nobody_reads_are_dropped(x):
+    def values(x):
+        y, _ = pool_and_gradient(x, tf.ones([4, 18]))
+        return y
+
+    def neither(x):
+        pool_and_gradient(x, tf.ones([4, 18]))
+        return x + 1
+
+    assert calls(hlo(compiled(values), tf.constant(x))) == ["statpool.global_stats"]
+    assert calls(hlo(compiled(neither), tf.constant(x))) == []
+
+
+def test_sizes_may_differ_from_call_to_call():
+    spec = tf.TensorSpec([None, None, 5], tf.float32)
+    function = tf.function(statpool.global_stats, [spec], jit_compile=True)
+    for size in [(1, 1, 5), (7, 30, 5), (0, 4, 5), (3, 0, 5), (1, 1, 5)]:
+        x = np.random.default_rng(1).normal(size=size).astype(np.float32)
+        np.testing.assert_array_equal(function(x), statpool.global_stats(x))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"x": np.ones([4, 10])}, "x must have rank 3"),
+        ({"mask": np.ones([4, 9], bool)}, r"mask must have shape \[B, T\]"),
+        ({"lengths": np.ones([5], np.int64)}, r"lengths must have shape \[B\]"),
+        ({"lengths": np.full([4], 11, np.int64)}, "lengths must lie in .* got 11"),
+        ({"upstream": np.ones([4, 17])}, r"upstream must have shape \[B, S \* C\]"),
+    ],
+)
+def test_what_tracing_cannot_know_is_checked_later(x, changes, message):
+    arguments = {
+        "x": x,
+        "mask": np.ones([4, 10], bool),
+        "lengths": np.full([4], 10, np.int64),
+        "upstream": np.ones([4, 18]),
+    }
+    dtypes = {"mask": tf.bool, "lengths": tf.int64}
+    specs = [tf.TensorSpec(None, dtypes.get(name, tf.float32)) for name in arguments]
+
+    def function(x, mask, lengths, upstream):
+        options = {"mask": mask, "lengths": lengths, "implementation": "native"}
+        return pool_and_gradient(x, upstream, **options)
+
+    function = tf.function(function, specs, jit_compile=True)
+    with pytest.raises(tf.errors.InvalidArgumentError, match=message):
+        function(*(arguments | changes).values())
+    function(*arguments.values())  # and still works
+
+
+def test_sizes_that_only_the_data_decide_are_refused(x):
+    function = compiled(lambda x, keep: statpool.global_stats(tf.boolean_mask(x, keep)))
+    with pytest.raises(tf.errors.InvalidArgumentError, match="'composite'"):
+        function(x, tf.constant([True, False, True, True]))
+
+
+def test_inside_a_loop(x):
+    def function(x):
+        def body(i, total):
+            return i + 1, total + statpool.global_stats(x * tf.cast(i, x.dtype))
+
+        return tf.while_loop(lambda i, _: i < 5, body, (1, tf.zeros([4, 18])))[1]
+
+    def expected(x):
+        total = tf.zeros([4, 18])
+        for i in range(1, 5):
+            total += statpool.global_stats(x * np.float32(i))
+        return total
+
+    np.testing.assert_array_equal(compiled(function)(x), expected(tf.constant(x)))
+
+
+def test_calls_from_many_threads_at_once():
+    """Threads of TensorFlow's pools among them, which wait for each other's work."""
+    x = np.random.default_rng(2).normal(size=(16, 300, 130)).astype(np.float32)
+    function = compiled(lambda i: statpool.global_stats(x + tf.cast(i, tf.float32)))
+    results = tf.data.Dataset.range(32).map(function, num_parallel_calls=8)
+    for i, result in enumerate(results):
+        np.testing.assert_array_equal(result, statpool.global_stats(x + np.float32(i)))
+
+
+def test_a_saved_function_stays_compiled(x, tmp_path):
+    module = tf.Module()
+    spec = tf.TensorSpec([None, 10, 6], tf.float32)
+    module.pool = tf.function(statpool.global_stats, [spec], jit_compile=True)
+    tf.saved_model.save(module, str(tmp_path))
+    loaded = tf.saved_model.load(str(tmp_path))
+    np.testing.assert_array_equal(loaded.pool(x), statpool.global_stats(x))
+
+
+AUTO_CLUSTERING = """
+import tensorflow as tf, statpool
+tf.config.optimizer.set_jit("autoclustering")
+x = tf.random.stateless_normal([4, 10, 6], [1, 2])
+
+@tf.function
+def gradient(x):
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = statpool.global_stats(tf.nn.relu(x * 2) + 1) * 3
+    return y, tape.gradient(y, x)
+
+for result, expected in zip(gradient(x), gradient.python_function(x)):
+    tf.debugging.assert_equal(result, expected)
+"""
+
+
+def test_auto_clustering_compiles_the_op(tmp_path):
+    flags = "--tf_xla_auto_jit=2 --tf_xla_cpu_global_jit --tf_xla_min_cluster_size=1"
+    dump = f"--xla_dump_to={tmp_path} --xla_dump_hlo_as_text"
+    done = subprocess.run(
+        [sys.executable, "-c", AUTO_CLUSTERING],
+        env={**os.environ, "TF_XLA_FLAGS": flags, "XLA_FLAGS": dump},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    modules = [file.read_text() for file in tmp_path.glob("*after_optimizations.txt")]
+    found = {call for text in modules for call in calls(text)}
+    assert found == {"statpool.global_stats", "statpool.global_stats_gradient"}
+
+
+class TestKeras:
+    def model(self, time, jit_compile):
+        keras.utils.set_random_seed(0)
+        model = keras.Sequential(
+            [
+                keras.Input((time, 6)),
+                keras.layers.Masking(),
+                keras.layers.Dense(9, activation="relu"),
+                statpool.GlobalStatsPooling1D(("mean", "max", "l2", "std")),
+                keras.layers.Dense(2),
+            ]
+        )
+        model.compile("sgd", "mse", jit_compile=jit_compile)
+        return model
+
+    def test_losses_do_not_depend_on_compilation(self, x):
+        x[1, 5:] = 0  # masked
+        losses, outputs, scores = [], [], []
+        for jit_compile in (False, "auto", True):
+            model = self.model(None, jit_compile)
+            history = model.fit(x, np.ones((4, 2)), 3, epochs=4, verbose=0)
+            losses.append(history.history["loss"])
+            outputs.append(model.predict(x, 3, verbose=0))
+            scores.append(model.evaluate(x, np.ones((4, 2)), 3, verbose=0))
+        for results in (losses, outputs, scores):
+            assert np.isfinite(results).all()
+            # The dense layers round differently inside XLA.
+            np.testing.assert_allclose(results[1], results[0], rtol=1e-5)
+            np.testing.assert_allclose(results[2], results[0], rtol=1e-5)
+
+    def test_compiled_training_calls_the_kernels(self, x, monkeypatch):
+        """The composite would train as well: nobody may fall back on it."""
+        monkeypatch.setattr(composite, "global_stats", None)
+        model = self.model(10, True)
+        assert model.jit_compile
+        model.fit(x, np.ones((4, 2)), verbose=0)
+
+    def test_two_models_take_turns(self, x):
+        models = [self.model(time, True) for time in (10, None)]
+        first, second = ([], [])
+        for _ in range(3):
+            for model, losses in zip(models, (first, second), strict=True):
+                losses += model.fit(x, np.ones((4, 2)), verbose=0).history["loss"]
+        assert first == second
+        assert first[-1] < first[0]
+
+
+class TestWithoutTheKernels:
+    """The composite steps in while a function is traced, with one warning."""
+
+    @pytest.fixture(autouse=True)
+    def nothing_loaded(self, monkeypatch):
+        for module, name in ((_library, "_load_xla_library"), (ops, "_warn_once")):
+            uncached = getattr(module, name).__wrapped__
+            monkeypatch.setattr(module, name, functools.cache(uncached))
+
+    def expect_composite(self, x, warning):
+        function = compiled(lambda x: statpool.global_stats(x) + 0)
+        with pytest.warns(UserWarning, match=warning):
+            y = function(x)
+        assert calls(hlo(function, tf.constant(x))) == []
+        expected = statpool.global_stats(x)
+        np.testing.assert_allclose(y, expected, rtol=1e-6, atol=1e-6)
+        native = compiled(lambda x: statpool.global_stats(x, implementation="native"))
+        with pytest.raises(statpool.NativeLibraryError, match=warning):
+            native(x)
+
+    def test_a_build_without_the_xla_part(self, x, monkeypatch, tmp_path):
+        monkeypatch.setattr(_library, "XLA_LIBRARY", tmp_path / "none.so")
+        self.expect_composite(x, "must be built.*make clean build")
+
+    def test_a_library_that_does_not_load(self, x, monkeypatch, tmp_path):
+        broken = tmp_path / "broken.so"
+        broken.write_text("not a library")
+        monkeypatch.setattr(_library, "XLA_LIBRARY", broken)
+        self.expect_composite(x, "must load into TensorFlow.*make clean build")
+
+    def test_a_device_without_kernels(self, x, monkeypatch):
+        devices = [tf.config.LogicalDevice("TPU:0", "TPU")]
+        monkeypatch.setattr(tf.config, "list_logical_devices", lambda: devices)
+        self.expect_composite(x, "got none for TPU")
