@@ -7,8 +7,8 @@
 namespace xla {
 namespace ffi {
 
-// Exported by libtensorflow_cc. Declared here because its own header, xla/ffi/ffi_api.h, needs
-// MLIR, which the wheel does not ship.
+// Exported by libtensorflow_cc. Declared here because its own header, xla/ffi/ffi_api.h, includes
+// MLIR.
 const XLA_FFI_Api* GetXlaFfiApi();
 
 }  // namespace ffi
