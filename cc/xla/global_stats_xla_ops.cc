@@ -56,7 +56,6 @@ class PoolingXlaOp : public tensorflow::XlaOpKernel {
  public:
   explicit PoolingXlaOp(OpKernelConstruction* ctx) : XlaOpKernel(ctx) {
     OP_REQUIRES_OK(ctx, tf::ReadAttributes(ctx, &attributes_));
-    OP_REQUIRES_OK(ctx, ctx->GetAttr("T", &dtype_));
     OP_REQUIRES_OK(ctx, ctx->GetAttr("Tout", &out_dtype_));
     OP_REQUIRES_OK(ctx, ctx->GetAttr("Tsaved", &saved_dtype_));
   }
@@ -112,7 +111,7 @@ class PoolingXlaOp : public tensorflow::XlaOpKernel {
 
  private:
   tf::ProblemAttributes attributes_;
-  tensorflow::DataType dtype_, out_dtype_, saved_dtype_;
+  tensorflow::DataType out_dtype_, saved_dtype_;
 };
 
 class GlobalStatsXlaOp : public PoolingXlaOp {
@@ -123,7 +122,7 @@ class GlobalStatsXlaOp : public PoolingXlaOp {
 
  protected:
   // Bytes of memory that the handler wants as a third result.
-  virtual int64_t WorkspaceBytes(const core::Problem&) const { return 0; }
+  virtual int64_t WorkspaceBytes(const core::Problem& problem) const = 0;
 
  private:
   absl::Status Emit(XlaOpKernelContext* ctx) const {
@@ -158,6 +157,15 @@ class GlobalStatsXlaOpCpu final : public GlobalStatsXlaOp {
   int64_t WorkspaceBytes(const core::Problem& problem) const override {
     return cpu::GlobalStatsWorkspaceBytes(problem, attributes().dtype);
   }
+};
+
+// How much workspace the handler wants depends on the GPU: it asks XLA for it when it runs.
+class GlobalStatsXlaOpGpu final : public GlobalStatsXlaOp {
+ public:
+  using GlobalStatsXlaOp::GlobalStatsXlaOp;
+
+ private:
+  int64_t WorkspaceBytes(const core::Problem&) const override { return 0; }
 };
 
 class GlobalStatsGradientXlaOp final : public PoolingXlaOp {
@@ -201,6 +209,12 @@ class GlobalStatsGradientXlaOp final : public PoolingXlaOp {
 REGISTER_KERNEL_BUILDER(Name("Statpool>GlobalStats").Device("XLA_CPU_JIT"), GlobalStatsXlaOpCpu);
 REGISTER_KERNEL_BUILDER(Name("Statpool>GlobalStatsGrad").Device("XLA_CPU_JIT"),
                         GlobalStatsGradientXlaOp);
+
+#ifdef STATPOOL_WITH_CUDA
+REGISTER_KERNEL_BUILDER(Name("Statpool>GlobalStats").Device("XLA_GPU_JIT"), GlobalStatsXlaOpGpu);
+REGISTER_KERNEL_BUILDER(Name("Statpool>GlobalStatsGrad").Device("XLA_GPU_JIT"),
+                        GlobalStatsGradientXlaOp);
+#endif
 
 }  // namespace
 }  // namespace xla
