@@ -43,7 +43,10 @@ class CMakeBuild(build_ext):
         target = [*cmake, "--build", build, "--target", "all"]
         if subprocess.run([*target, "statpool_xla", "--", "-k", "0"]).returncode:
             _run(target)
-            print("statpool: the XLA part is left out, as it doesn't build (see above)")
+            print(
+                "statpool: the XLA part is left out, it doesn't build against this "
+                "TensorFlow; build/build.log, or the output above, says why"
+            )
             (package / "libstatpool_xla.so").unlink(missing_ok=True)
 
     def copy_extensions_to_source(self) -> None:

@@ -9,7 +9,6 @@ import re
 import subprocess
 import sys
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -17,7 +16,7 @@ from cases import DTYPES, FORMATS, Case
 from implementations import TensorFlow
 
 import statpool
-from statpool import _library, composite, ops
+from statpool import _library, ops
 
 INSIDE, EAGER = TensorFlow("native", "xla"), TensorFlow("native", "eager")
 # The second is split along time, the third is enough for several threads.
@@ -48,6 +47,35 @@ def hlo(function, *arguments):
 def calls(text):
     """The custom calls of statpool in an HLO text, sorted."""
     return sorted(re.findall(r'custom_call_target="(statpool\.[^"]*)"', text))
+
+
+def run_python(code, **environment):
+    """Runs code in a new process; returns what it wrote to its standard error."""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stderr
+
+
+def test_every_kernel_has_its_handler():
+    """Else XLA would compile calls of what isn't there."""
+    log = run_python(
+        "from statpool import _library; _library.ops()",
+        TF_CPP_VMODULE="ffi_api=2",  # XLA tells what is registered with it
+        TF_CPP_MIN_LOG_LEVEL="0",
+    )
+    found = re.findall(r"XLA FFI handler for '(statpool\.\w+)'; platform=(\w+)", log)
+    platforms = {"CPU": "Host", "GPU": "CUDA"}
+    assert sorted(found) == sorted(
+        (target, platforms[device])
+        for target in ("statpool.global_stats", "statpool.global_stats_gradient")
+        for device in _library.xla_devices()
+    )
 
 
 @pytest.mark.parametrize("data_format", FORMATS)
@@ -192,64 +220,10 @@ for result, expected in zip(gradient(x), gradient.python_function(x)):
 def test_auto_clustering_compiles_the_op(tmp_path):
     flags = "--tf_xla_auto_jit=2 --tf_xla_cpu_global_jit --tf_xla_min_cluster_size=1"
     dump = f"--xla_dump_to={tmp_path} --xla_dump_hlo_as_text"
-    done = subprocess.run(
-        [sys.executable, "-c", AUTO_CLUSTERING],
-        env={**os.environ, "TF_XLA_FLAGS": flags, "XLA_FLAGS": dump},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    run_python(AUTO_CLUSTERING, TF_XLA_FLAGS=flags, XLA_FLAGS=dump)
     modules = [file.read_text() for file in tmp_path.glob("*after_optimizations.txt")]
     found = {call for text in modules for call in calls(text)}
     assert found == {"statpool.global_stats", "statpool.global_stats_gradient"}
-
-
-class TestKeras:
-    def model(self, time, jit_compile):
-        keras.utils.set_random_seed(0)
-        model = keras.Sequential(
-            [
-                keras.Input((time, 6)),
-                keras.layers.Masking(),
-                keras.layers.Dense(9, activation="relu"),
-                statpool.GlobalStatsPooling1D(("mean", "max", "l2", "std")),
-                keras.layers.Dense(2),
-            ]
-        )
-        model.compile("sgd", "mse", jit_compile=jit_compile)
-        return model
-
-    def test_losses_do_not_depend_on_compilation(self, x):
-        x[1, 5:] = 0  # masked
-        losses, outputs, scores = [], [], []
-        for jit_compile in (False, "auto", True):
-            model = self.model(None, jit_compile)
-            history = model.fit(x, np.ones((4, 2)), 3, epochs=4, verbose=0)
-            losses.append(history.history["loss"])
-            outputs.append(model.predict(x, 3, verbose=0))
-            scores.append(model.evaluate(x, np.ones((4, 2)), 3, verbose=0))
-        for results in (losses, outputs, scores):
-            assert np.isfinite(results).all()
-            # The dense layers round differently inside XLA.
-            np.testing.assert_allclose(results[1], results[0], rtol=1e-5)
-            np.testing.assert_allclose(results[2], results[0], rtol=1e-5)
-
-    def test_compiled_training_calls_the_kernels(self, x, monkeypatch):
-        """The composite would train as well: nobody may fall back on it."""
-        monkeypatch.setattr(composite, "global_stats", None)
-        model = self.model(10, True)
-        assert model.jit_compile
-        model.fit(x, np.ones((4, 2)), verbose=0)
-
-    def test_two_models_take_turns(self, x):
-        models = [self.model(time, True) for time in (10, None)]
-        first, second = ([], [])
-        for _ in range(3):
-            for model, losses in zip(models, (first, second), strict=True):
-                losses += model.fit(x, np.ones((4, 2)), verbose=0).history["loss"]
-        assert first == second
-        assert first[-1] < first[0]
 
 
 class TestWithoutTheKernels:

@@ -72,7 +72,7 @@ def _load_xla_library() -> str | None:
     if not XLA_LIBRARY.exists():
         return (
             "statpool's kernels inside XLA must be built, got a build without them; "
-            "run 'make clean build', whose last lines say why they were left out"
+            "run 'make clean build', and see build/build.log if they are left out"
         )
     try:
         tf.load_library(str(XLA_LIBRARY))
