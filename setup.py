@@ -1,6 +1,7 @@
 """Drives CMake, which builds the TensorFlow op, its XLA part and the NumPy binding.
 
-`CMAKE_ARGS` and `CMAKE_BUILD_PARALLEL_LEVEL` of the environment are passed through.
+`CMAKE_ARGS` and `CMAKE_BUILD_PARALLEL_LEVEL` of the environment are passed through, and
+so are `STATPOOL_CUDA` and `STATPOOL_CUDA_ARCHS`, see cmake/StatpoolCuda.cmake.
 """
 
 import os
@@ -35,6 +36,8 @@ class CMakeBuild(build_ext):
             f"-DCMAKE_MAKE_PROGRAM={Path(ninja.BIN_DIR) / 'ninja'}",
             f"-DPython_EXECUTABLE={sys.executable}",
             f"-DCMAKE_LIBRARY_OUTPUT_DIRECTORY={package}",
+            f"-DSTATPOOL_CUDA={os.environ.get('STATPOOL_CUDA') or 'AUTO'}",
+            f"-DSTATPOOL_CUDA_ARCHS={os.environ.get('STATPOOL_CUDA_ARCHS', '')}",
             *shlex.split(os.environ.get("CMAKE_ARGS", "")),
         ]
         _run(configure)
