@@ -1,7 +1,8 @@
 # make build | demo | test | bench | bench-quick | bench-peers | mutation | lint | format | clean
 #
 # Each target makes .venv/, installs what constraints.txt pins, and builds against the TensorFlow
-# there; nothing is done twice. CMAKE_ARGS is passed on to CMake.
+# there; nothing is done twice. CMAKE_ARGS is passed on to CMake. The CUDA kernels are built where
+# nvcc is found; STATPOOL_CUDA=ON|OFF overrides, STATPOOL_CUDA_ARCHS="90" builds for one GPU only.
 
 PYTHON ?= python3
 VENV := .venv
@@ -13,8 +14,9 @@ TENSORFLOW ?= $(if $(shell nvidia-smi -L 2>/dev/null),tensorflow-gpu,tensorflow-
 
 ENVIRONMENT := $(VENV)/.installed-$(TENSORFLOW)
 LIBRARY := build/.built
-NATIVE_SOURCES := $(shell find cc cmake -type f) CMakeLists.txt setup.py pyproject.toml VERSION
-CXX_FILES := $(shell find cc -name '*.h' -o -name '*.cc')
+SETTINGS := build/.settings
+NATIVE_SOURCES := $(shell find cc cmake cuda -type f) CMakeLists.txt setup.py pyproject.toml VERSION
+CXX_FILES := $(shell find cc cuda tests -name '*.h' -o -name '*.cc' -o -name '*.cu' -o -name '*.cuh')
 CMAKE_FILES := $(shell find . -name CMakeLists.txt -not -path './$(VENV)/*' -not -path './build/*') \
   $(wildcard cmake/*.cmake)
 
@@ -27,13 +29,21 @@ $(ENVIRONMENT): constraints.txt pyproject.toml
 	$(PIP) install --quiet --constraint constraints.txt --group $(TENSORFLOW) --group dev
 	@touch $@
 
+# What a build depends on beside files: written anew only if it changed.
+$(SETTINGS): FORCE
+	@mkdir -p $(@D)
+	@echo "$(STATPOOL_CUDA)|$(STATPOOL_CUDA_ARCHS)|$(CMAKE_ARGS)|$(shell command -v nvcc)" > $@.now
+	@cmp -s $@.now $@ || cp $@.now $@
+FORCE:
+
 # Interrupted or failed builds leave no stamp, and start again where they stopped.
-$(LIBRARY): $(ENVIRONMENT) $(NATIVE_SOURCES)
+$(LIBRARY): $(ENVIRONMENT) $(NATIVE_SOURCES) $(SETTINGS)
 	@echo "Building the native library (a few minutes the first time) ..."
 	@mkdir -p $(@D)
 	@$(PIP) install --verbose --no-build-isolation --no-deps --editable . > build/build.log 2>&1 \
 	  || { cat build/build.log; exit 1; }
-	@grep -o "TensorFlow [0-9].*, ABI .*\|statpool: the XLA part .*" build/build.log || true
+	@grep -o "TensorFlow [0-9].*, ABI .*\|CUDA kernels: .*\|statpool: the XLA part .*" build/build.log \
+	  || true
 	@touch $@
 
 demo: $(LIBRARY)

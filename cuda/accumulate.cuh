@@ -40,17 +40,19 @@ constexpr float kMostPower = 0x1p127f;
 template <typename T, typename Needs>
 __device__ __forceinline__ void AddSums(const float (&v)[kRows], float squares, const Needs& needs,
                                         Sum<float>* sum_to, Sum<float>* squares_to) {
-  const float sum = PairwiseSum<kRows, float>([&](int r) { return v[r]; });
-  double wide_sum = sum;
+  double wide_sum = PairwiseSum<kRows, float>([&](int r) { return v[r]; });
   double wide_squares = squares;
   if constexpr (!std::is_same_v<T, core::Float16>) {
     if (!(squares >= kLeastPower && squares < kMostPower)) {
       uint32_t bits = 0;
       for (int r = 0; r < kRows; ++r) bits |= __float_as_uint(v[r]);
       if (bits << 1 != 0) {
-        const auto value = [&](int r) { return static_cast<double>(v[r]); };
-        wide_sum = PairwiseSum<kRows, double>(value);
-        wide_squares = PairwiseSum<kRows, double>([&](int r) { return value(r) * value(r); });
+        wide_sum = wide_squares = 0;
+        for (int r = 0; r < kRows; ++r) {
+          const double value = v[r];
+          wide_sum += value;
+          wide_squares += value * value;
+        }
       }
     }
   }
@@ -88,19 +90,17 @@ __device__ __forceinline__ void AddCentral(const Compute (&v)[kRows], uint32_t v
 __device__ __forceinline__ float Larger(float a, float b) { return fmaxf(a, b); }
 __device__ __forceinline__ double Larger(double a, double b) { return fmax(a, b); }
 
-// Joins a chunk to the running maximum of sign * v and its count. NaN wins and stays.
-template <bool kAll, int kSign, typename Compute, typename Count>
-__device__ __forceinline__ void UpdateExtreme(const Compute (&v)[kRows], uint32_t valid,
-                                              bool is_nan, Compute* extreme, Count* count) {
-  constexpr Compute kIdentity = -std::numeric_limits<Compute>::infinity();
+// Joins a chunk to the running maximum of kSign * v and its count. A NaN in v is no value; is_nan
+// says that there was one among those that count: NaN wins and stays.
+template <int kSign, typename Compute, typename Count>
+__device__ __forceinline__ void UpdateExtreme(const Compute (&v)[kRows], bool is_nan,
+                                              Compute* extreme, Count* count) {
   const Compute old = *extreme;
   Compute best = kSign * old;
-  for (int r = 0; r < kRows; ++r) {
-    best = Larger(best, kAll || (valid >> r & 1) ? kSign * v[r] : kIdentity);
-  }
+  for (int r = 0; r < kRows; ++r) best = Larger(best, kSign * v[r]);
   best = is_nan || old != old ? std::numeric_limits<Compute>::quiet_NaN() : kSign * best;
   Count ties = old == best ? *count : 0;
-  for (int r = 0; r < kRows; ++r) ties += v[r] == best && (kAll || (valid >> r & 1));
+  for (int r = 0; r < kRows; ++r) ties += v[r] == best;
   *extreme = best;
   *count = ties;
 }
@@ -112,11 +112,15 @@ __device__ __forceinline__ void AddChunk(const core::ComputeType<T> (&v)[kRows],
                                          Lane<core::ComputeType<T>, Count>* lane) {
   using Compute = core::ComputeType<T>;
   const Compute squares = PairwiseSum<kRows, Compute>([&](int r) { return v[r] * v[r]; });
-  AddSums<T>(v, squares, needs, &lane->sum, &lane->squares);
-  if (needs.central) AddCentral(v, valid, lane);
   const bool is_nan = squares != squares;  // and only then: squares never cancel
-  if (needs.max) UpdateExtreme<kAll, 1>(v, valid, is_nan, &lane->max, &lane->max_count);
-  if (needs.min) UpdateExtreme<kAll, -1>(v, valid, is_nan, &lane->min, &lane->min_count);
+  Compute candidates[kRows];
+  for (int r = 0; r < kRows; ++r) {
+    candidates[r] = kAll || valid >> r & 1 ? v[r] : std::numeric_limits<Compute>::quiet_NaN();
+  }
+  if (needs.max) UpdateExtreme<1>(candidates, is_nan, &lane->max, &lane->max_count);
+  if (needs.min) UpdateExtreme<-1>(candidates, is_nan, &lane->min, &lane->min_count);
+  if (needs.central) AddCentral(v, valid, lane);
+  AddSums<T>(v, squares, needs, &lane->sum, &lane->squares);
   lane->steps += kAll ? kRows : __popc(valid);
 }
 

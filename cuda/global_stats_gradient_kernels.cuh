@@ -36,70 +36,62 @@ __device__ __forceinline__ float Smooth(float v, const Terms& terms,
   return smooth;
 }
 
-// The thread's rows of its unit, `smooth` being either kind of coefficients. Rows that don't count
-// are written, but not read.
-template <typename T, int kVector, typename Terms, typename Smoother, typename Compute>
+// The thread's rows of its unit, kInFlight at a time. `smooth` is either kind of coefficients.
+// Steps that don't count are written, but not read.
+template <int kInFlight, typename T, int kVector, typename Terms, typename Smoother,
+          typename Compute>
 __device__ __forceinline__ void GradientRows(const GradientArguments& a, const Terms& terms,
                                              const Unit& unit,
                                              const Coefficients<Compute> (&lanes)[kVector],
                                              const Smoother (&smooth)[kVector]) {
-  constexpr uint32_t kAll = (1u << kVector) - 1;
   const LaunchPlan& plan = a.plan;
-  const ValidSteps is_valid = ValidStepsOf(a.mask, a.lengths, unit.b, a.shape.time);
+  const ValidSteps is_valid = ValidStepsOf(plan, a.mask, a.lengths, unit, a.shape.time);
   const bool needs_x = terms.slope || terms.central || terms.max || terms.min;
   const int64_t row_elements = plan.fold * plan.width;
   const int64_t stride = row_elements * plan.threads_y;
   const int64_t slab = unit.slab * a.shape.time * plan.width;
-  const int64_t slab_end = slab + a.shape.time * plan.width;  // a last folded row is cut there
-  const int64_t dense_end = a.mask == nullptr ? min(unit.end_row, is_valid.end / plan.fold) : 0;
-  const T* __restrict__ x = static_cast<const T*>(a.x);
-  T* __restrict__ dx = static_cast<T*>(a.dx);
-  int64_t at = slab + unit.first_row * row_elements + unit.column;
-  const int64_t chunk_rows = static_cast<int64_t>(kGradientRows) * plan.threads_y;
-  for (int64_t row = unit.first_row; row < unit.end_row; row += chunk_rows) {
-    uint32_t valid[kGradientRows];
-    Vector<T, kVector> chunk[kGradientRows];
-    if (row + chunk_rows - plan.threads_y < dense_end) {
+  const int64_t first = slab + (unit.first_row + unit.y) * row_elements + unit.column;
+  const T* __restrict__ x = static_cast<const T*>(a.x) + first;
+  T* __restrict__ dx = static_cast<T*>(a.dx) + first;
+  const T* const dx_end = static_cast<const T*>(a.dx) + slab + a.shape.time * plan.width;
+  const int32_t dense_rows = a.mask == nullptr ? is_valid.end / static_cast<int32_t>(plan.fold) : 0;
+  const int32_t last_row = (kInFlight - 1) * plan.threads_y;  // of a chunk, from its first one
+#pragma unroll 1
+  for (int32_t row = unit.y; row < unit.rows; row += kInFlight * plan.threads_y) {
+    Vector<T, kVector> chunk[kInFlight];
+    ValidLanes<kVector, kInFlight> valid;
+    bool all = row + last_row < dense_rows;
+    if (!all) all = valid.Fill(plan, is_valid, unit, row, plan.threads_y);
 #pragma unroll
-      for (int r = 0; r < kGradientRows; ++r) valid[r] = kAll;
-    } else {
-#pragma unroll
-      for (int r = 0; r < kGradientRows; ++r) {
-        const int64_t this_row = row + static_cast<int64_t>(r) * plan.threads_y;
-        valid[r] = this_row < unit.end_row
-                       ? ValidLanes<kVector>(plan, is_valid, unit.column, this_row)
-                       : 0;
-      }
-    }
-#pragma unroll
-    for (int r = 0; r < kGradientRows; ++r) {
+    for (int r = 0; r < kInFlight; ++r, x += stride) {
       chunk[r] = {};
       if (!needs_x) continue;
-      if (valid[r] == kAll) {
-        chunk[r] = Load<kVector>(x + at + r * stride);
-      } else if (valid[r] != 0) {
+      if (all || valid.Row(r) == valid.kAll) {
+        chunk[r] = Load<kVector>(x);
+      } else if (valid.Row(r) != 0) {
 #pragma unroll
         for (int v = 0; v < kVector; ++v) {
-          if (valid[r] >> v & 1) chunk[r].items[v] = x[at + r * stride + v];
+          if (valid.At(r, v)) chunk[r].Set(v, x[v]);
         }
       }
     }
 #pragma unroll
-    for (int r = 0; r < kGradientRows; ++r) {
-      const int64_t to = at + r * stride;
-      if (row + static_cast<int64_t>(r) * plan.threads_y >= unit.end_row || to >= slab_end) break;
-      Vector<T, kVector> result;
+    for (int r = 0; r < kInFlight; ++r, dx += stride) {
+      Vector<T, kVector> result = {};
 #pragma unroll
       for (int v = 0; v < kVector; ++v) {
-        const Compute value = ToCompute(chunk[r].items[v]);
+        const Compute value = ToCompute(chunk[r].Item(v));
         Compute sum = Smooth(value, terms, smooth[v]);
         if (terms.max) sum += value == lanes[v].max ? lanes[v].max_share : 0;
         if (terms.min) sum += value == lanes[v].min ? lanes[v].min_share : 0;
-        Round(valid[r] >> v & 1 ? sum : Compute{0}, &result.items[v]);
+        T rounded;
+        Round(all || valid.At(r, v) ? sum : Compute{0}, &rounded);
+        result.Set(v, rounded);
       }
-      Store<kVector>(result, dx + to);
+      // A last folded row is cut where the slab ends.
+      const bool exists = all || (row + r * plan.threads_y < unit.rows && dx < dx_end);
+      if (exists) Store<kVector>(result, dx);
     }
-    at += kGradientRows * stride;
   }
 }
 
@@ -111,6 +103,9 @@ __global__ void __launch_bounds__(
     BlocksPerMultiprocessor(sizeof(T), std::is_same_v<Terms, core::DefaultGradientTerms>))
     GlobalStatsGradientKernel(const __grid_constant__ GradientArguments a, const Terms terms) {
   using Compute = core::ComputeType<T>;
+  constexpr bool kIsDefault = std::is_same_v<Terms, core::DefaultGradientTerms>;
+  // Where float suffices but for extreme norms, double keeps out of its registers.
+  constexpr int kWideRows = kIsDefault && std::is_same_v<Compute, float> ? 1 : kGradientRows;
   const LaunchPlan& plan = a.plan;
   for (int64_t block = blockIdx.x; block < plan.blocks; block += gridDim.x) {
     const Unit unit = UnitOf(plan, a.shape.channels, block);
@@ -128,11 +123,11 @@ __global__ void __launch_bounds__(
     }
     if constexpr (std::is_same_v<Compute, float>) {
       if (is_narrow) {
-        GradientRows<T, kVector>(a, terms, unit, lanes, narrow);
+        GradientRows<kGradientRows, T, kVector>(a, terms, unit, lanes, narrow);
         continue;
       }
     }
-    GradientRows<T, kVector>(a, terms, unit, lanes, lanes);
+    GradientRows<kWideRows, T, kVector>(a, terms, unit, lanes, lanes);
   }
 }
 

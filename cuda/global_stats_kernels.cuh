@@ -24,42 +24,32 @@ namespace cuda {
 template <typename T, int kVector>
 struct Chunk {
   Vector<T, kVector> rows[kRows];
-  uint32_t valid[kRows];  // lanes of each row that count
+  ValidLanes<kVector, kRows> valid;
 };
 
 // Loads a chunk that counts as a whole: independent loads, all in flight before the first is used.
 template <typename T, int kVector>
 __device__ __forceinline__ void LoadDense(const T* x, int64_t stride, Chunk<T, kVector>* chunk) {
 #pragma unroll
-  for (int r = 0; r < kRows; ++r) chunk->rows[r] = Load<kVector>(x + r * stride);
+  for (int r = 0; r < kRows; ++r, x += stride) chunk->rows[r] = Load<kVector>(x);
 }
 
-// Loads what counts of a chunk, and nothing else; the rest is 0. Returns whether all of it counts.
+// Loads what counts of a chunk, and nothing else; the rest is 0.
 template <typename T, int kVector>
-__device__ __forceinline__ bool LoadValid(const T* x, int64_t stride, const LaunchPlan& plan,
-                                          const ValidSteps& is_valid, const Unit& unit, int64_t row,
-                                          Chunk<T, kVector>* chunk) {
-  constexpr uint32_t kAll = (1u << kVector) - 1;
-  uint32_t all = kAll;
+__device__ __forceinline__ void LoadValid(const T* x, int64_t stride, Chunk<T, kVector>* chunk) {
 #pragma unroll
-  for (int r = 0; r < kRows; ++r) {
-    const int64_t at = row + static_cast<int64_t>(r) * plan.threads_y;
-    chunk->valid[r] = at < unit.end_row ? ValidLanes<kVector>(plan, is_valid, unit.column, at) : 0;
-    all &= chunk->valid[r];
-  }
-#pragma unroll
-  for (int r = 0; r < kRows; ++r) {
+  for (int r = 0; r < kRows; ++r, x += stride) {
+    const uint32_t valid = chunk->valid.Row(r);
     chunk->rows[r] = {};
-    if (chunk->valid[r] == kAll) {
-      chunk->rows[r] = Load<kVector>(x + r * stride);
-    } else if (chunk->valid[r] != 0) {
+    if (valid == chunk->valid.kAll) {
+      chunk->rows[r] = Load<kVector>(x);
+    } else if (valid != 0) {
 #pragma unroll
       for (int v = 0; v < kVector; ++v) {
-        if (chunk->valid[r] >> v & 1) chunk->rows[r].items[v] = x[r * stride + v];
+        if (valid >> v & 1) chunk->rows[r].Set(v, x[v]);
       }
     }
   }
-  return all == kAll;
 }
 
 template <bool kAll, typename T, int kVector, typename Needs, typename LaneOf>
@@ -68,13 +58,9 @@ __device__ __forceinline__ void AddLanes(const Chunk<T, kVector>& chunk, const N
 #pragma unroll
   for (int v = 0; v < kVector; ++v) {
     core::ComputeType<T> values[kRows];
-    uint32_t valid = 0;
 #pragma unroll
-    for (int r = 0; r < kRows; ++r) {
-      values[r] = ToCompute(chunk.rows[r].items[v]);
-      if (!kAll) valid |= (chunk.valid[r] >> v & 1) << r;
-    }
-    AddChunk<kAll, T>(values, kAll ? kAllRows : valid, needs, &lanes[v]);
+    for (int r = 0; r < kRows; ++r) values[r] = ToCompute(chunk.rows[r].Item(v));
+    AddChunk<kAll, T>(values, kAll ? kAllRows : chunk.valid.Column(v), needs, &lanes[v]);
   }
 }
 
@@ -83,27 +69,26 @@ template <typename T, int kVector, typename Needs, typename LaneOf>
 __device__ __forceinline__ void AddRows(const ForwardArguments& a, const Needs& needs,
                                         const Unit& unit, LaneOf (&lanes)[kVector]) {
   const LaunchPlan& plan = a.plan;
-  const ValidSteps is_valid = ValidStepsOf(a.mask, a.lengths, unit.b, a.shape.time);
+  const ValidSteps is_valid = ValidStepsOf(plan, a.mask, a.lengths, unit, a.shape.time);
+  const int32_t fold = static_cast<int32_t>(plan.fold);
   const int64_t row_elements = plan.fold * plan.width;
   const int64_t stride = row_elements * plan.threads_y;
   const T* x = static_cast<const T*>(a.x) + unit.slab * a.shape.time * plan.width +
-               unit.first_row * row_elements + unit.column;
-  const int64_t dense_end = a.mask == nullptr ? min(unit.end_row, is_valid.end / plan.fold) : 0;
-  const int64_t chunk_rows = static_cast<int64_t>(kRows) * plan.threads_y;
-  const int64_t last_row = chunk_rows - plan.threads_y;  // of a chunk
-  // Rows from here on have no step that counts.
-  const int64_t end_row = min(unit.end_row, (is_valid.end + plan.fold - 1) / plan.fold);
-  for (int64_t row = unit.first_row; row < end_row; row += chunk_rows, x += kRows * stride) {
+               (unit.first_row + unit.y) * row_elements + unit.column;
+  const int32_t dense_rows = a.mask == nullptr ? is_valid.end / fold : 0;
+  const int32_t last_row = (kRows - 1) * plan.threads_y;  // of a chunk, from its first one
+  // Rows beyond have no step that counts.
+  const int32_t rows = (is_valid.end + fold - 1) / fold;
+#pragma unroll 1
+  for (int32_t row = unit.y; row < rows; row += kRows * plan.threads_y, x += kRows * stride) {
     Chunk<T, kVector> chunk;
-    bool counts_whole = row + last_row < dense_end;
-    if (counts_whole) {
+    const bool all =
+        row + last_row < dense_rows || chunk.valid.Fill(plan, is_valid, unit, row, plan.threads_y);
+    if (all) {
       LoadDense(x, stride, &chunk);
-    } else {
-      counts_whole = LoadValid(x, stride, plan, is_valid, unit, row, &chunk);
-    }
-    if (counts_whole) {
       AddLanes<true>(chunk, needs, lanes);
     } else {
+      LoadValid(x, stride, &chunk);
       AddLanes<false>(chunk, needs, lanes);
     }
   }

@@ -27,10 +27,12 @@ constexpr int kGradientRows = 4;
 // Threads of a block. A thread of a 16-bit block has twice the lanes, and twice the registers.
 constexpr int32_t BlockThreads(int64_t element_bytes) { return element_bytes == 2 ? 128 : 256; }
 
-// Blocks that a multiprocessor holds, for __launch_bounds__: it gives a thread up to 128 registers
-// where the statistics are the default ones, and up to 255 where they are known only at run time.
+// Blocks that a multiprocessor holds, for __launch_bounds__. Of its 65536 registers a thread gets
+// up to 128 (16-bit types: 168) where the statistics are the default ones, and up to 255 where they
+// are known only at run time.
 constexpr int32_t BlocksPerMultiprocessor(int64_t element_bytes, bool is_default) {
-  return (is_default ? 2 : 1) * (element_bytes == 2 ? 2 : 1);
+  if (element_bytes == 2) return is_default ? 3 : 2;
+  return is_default ? 2 : 1;
 }
 
 struct LaunchPlan {

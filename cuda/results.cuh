@@ -80,10 +80,11 @@ __device__ __forceinline__ void StoreRescaled(const ForwardArguments& a, const N
   const int64_t stride = a.is_channels_last ? channels : 1;
   const double* x =
       static_cast<const double*>(a.x) + b * time * channels + (a.is_channels_last ? c : c * time);
-  const ValidSteps is_valid = ValidStepsOf(a.mask, a.lengths, b, time);
+  const bool* mask = a.mask == nullptr ? nullptr : a.mask + b * time;
+  const int64_t end = EndOfExample(a.lengths, b, time);
   const auto for_each = [&](const auto& visit) {
-    for (int64_t t = 0; t < is_valid.end; ++t) {
-      if (is_valid(t)) visit(x[t * stride]);
+    for (int64_t t = 0; t < end; ++t) {
+      if (mask == nullptr || mask[t]) visit(x[t * stride]);
     }
   };
   const core::Rescaled rescaled = core::RescaledSums(for_each, a.needs, a.epsilon);

@@ -6,28 +6,55 @@
 #include <cuda_fp16.h>
 
 #include <cstdint>
-#include <cstring>
 
 #include "cc/core/problem.h"
 
 namespace statpool {
 namespace cuda {
 
+// kVector neighbouring values in as few registers as hold them: they are taken apart where they are
+// used, for a register holds two 16-bit values until then.
 template <typename T, int kVector>
 struct Vector {
-  T items[kVector];
+  static constexpr int kWords = (sizeof(T) * kVector + 3) / 4;
+  uint32_t words[kWords];
+
+  __device__ T Item(int v) const {
+    if constexpr (sizeof(T) == 2) {
+      return {static_cast<uint16_t>(words[v / 2] >> v % 2 * 16)};
+    } else if constexpr (sizeof(T) == 4) {
+      return __uint_as_float(words[v]);
+    } else {
+      return __hiloint2double(words[2 * v + 1], words[2 * v]);
+    }
+  }
+
+  // For an item that is 0 so far.
+  __device__ void Set(int v, T item) {
+    if constexpr (sizeof(T) == 2) {
+      words[v / 2] |= static_cast<uint32_t>(item.bits) << v % 2 * 16;
+    } else if constexpr (sizeof(T) == 4) {
+      words[v] = __float_as_uint(item);
+    } else {
+      words[2 * v] = __double2loint(item);
+      words[2 * v + 1] = __double2hiint(item);
+    }
+  }
 };
 
 // One instruction: kVector is 1, or fills 16 bytes.
 template <int kVector, typename T>
 __device__ __forceinline__ Vector<T, kVector> Load(const T* from) {
-  Vector<T, kVector> vector;
+  Vector<T, kVector> vector = {};
   if constexpr (kVector == 1) {
-    vector.items[0] = *from;
+    vector.Set(0, *from);
   } else {
     static_assert(sizeof vector == sizeof(uint4));
     const uint4 raw = *reinterpret_cast<const uint4*>(from);
-    memcpy(&vector, &raw, sizeof raw);
+    vector.words[0] = raw.x;
+    vector.words[1] = raw.y;
+    vector.words[2] = raw.z;
+    vector.words[3] = raw.w;
   }
   return vector;
 }
@@ -35,12 +62,11 @@ __device__ __forceinline__ Vector<T, kVector> Load(const T* from) {
 template <int kVector, typename T>
 __device__ __forceinline__ void Store(const Vector<T, kVector>& vector, T* to) {
   if constexpr (kVector == 1) {
-    *to = vector.items[0];
+    *to = vector.Item(0);
   } else {
     static_assert(sizeof vector == sizeof(uint4));
-    uint4 raw;
-    memcpy(&raw, &vector, sizeof raw);
-    *reinterpret_cast<uint4*>(to) = raw;
+    *reinterpret_cast<uint4*>(to) =
+        make_uint4(vector.words[0], vector.words[1], vector.words[2], vector.words[3]);
   }
 }
 

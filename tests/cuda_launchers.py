@@ -24,7 +24,7 @@ EMULATOR = BUILD / "ptxsim" / "libcudart.so.13"
 HOST_TO_DEVICE, DEVICE_TO_HOST = 1, 2
 
 
-class Unavailable(Exception):
+class UnavailableError(Exception):
     """There is no way to run the kernels here."""
 
 
@@ -244,7 +244,9 @@ def has_gpu():
 def build_emulator():
     """Returns the emulator's libcudart, built if need be."""
     if not (EMULATOR_SOURCE / "build.sh").exists():
-        raise Unavailable("neither a GPU nor the emulator ../shared/ptxsim is here")
+        raise UnavailableError(
+            "neither a GPU nor the emulator ../shared/ptxsim is here"
+        )
     command = [EMULATOR_SOURCE / "build.sh", EMULATOR.parent]
     subprocess.run(command, check=True, capture_output=True)
     return EMULATOR
@@ -255,10 +257,10 @@ def load():
     """Returns the launchers on what this machine has.
 
     Raises:
-      Unavailable: if there is neither a GPU nor the emulator, or no CUDA build.
+      UnavailableError: if there is neither a GPU nor the emulator, or no CUDA build.
     """
     if not LAUNCHERS.exists():
-        raise Unavailable("this build has no CUDA kernels, for want of nvcc")
+        raise UnavailableError("this build has no CUDA kernels, for want of nvcc")
     if has_gpu():
         return Launchers("libcudart.so.13", LAUNCHERS, is_emulated=False)
     os.environ.setdefault("PTXSIM_ON_FAULT", "error")
