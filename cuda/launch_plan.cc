@@ -13,6 +13,7 @@ namespace {
 constexpr int64_t kMaxThreadsX = 32;        // vectors of a tile
 constexpr int64_t kMaxFoldedThreadsX = 64;  // a folded row can't be cut into tiles
 constexpr int64_t kSectorBytes = 32;        // what the memory delivers at least
+constexpr int64_t kLineBytes = 128;         // and what a warp's request should fill
 constexpr int64_t kMaxSteps = 1 << 30;      // counters of a split are 32 bits wide
 constexpr int64_t kMaxWaves = 4;            // of blocks, that splits may be chosen to fill
 
@@ -76,7 +77,23 @@ int64_t ChooseSplits(const LaunchPlan& plan, int64_t slots, int64_t chunk_rows, 
   return std::max(best, CeilDiv(plan.rows, kMaxSteps / plan.fold));
 }
 
-// A thread gets `rows_wanted` rows at least, if a slab has as many.
+// Rows side by side in memory that together are whole sectors.
+int64_t SectorRows(const LaunchPlan& plan, int64_t element_bytes) {
+  const int64_t row_bytes = plan.fold * plan.width * element_bytes;
+  return plan.tiles > 1 ? 1 : kSectorBytes / std::gcd(row_bytes, kSectorBytes);
+}
+
+// Rows at a time: a thread gets `rows_wanted` in all, if a slab has as many and neighbouring
+// threads still load whole lines.
+int64_t ChooseThreadsY(const LaunchPlan& plan, int64_t element_bytes, int64_t rows_wanted) {
+  const int64_t most = std::max<int64_t>(BlockThreads(element_bytes) / plan.threads_x, 1);
+  const int64_t row_bytes = plan.threads_x * plan.vector_width * element_bytes;
+  const int64_t line_rows = std::min(CeilDiv(kLineBytes, row_bytes), most);
+  const int64_t rows = std::clamp(plan.rows / rows_wanted, line_rows, most);
+  const int64_t sector_rows = SectorRows(plan, element_bytes);
+  return rows < sector_rows ? rows : rows / sector_rows * sector_rows;
+}
+
 LaunchPlan MakePlan(const core::Problem& problem, core::DType dtype, int64_t alignment,
                     const Device& device, int64_t rows_wanted, bool needs_join) {
   const core::Shape& shape = problem.shape;
@@ -88,13 +105,14 @@ LaunchPlan MakePlan(const core::Problem& problem, core::DType dtype, int64_t ali
   plan.width = last ? shape.channels : 1;
   if (shape.batch == 0 || shape.channels == 0) return plan;
   ChooseVectors(shape.time, element_bytes, alignment, &plan);
-  plan.threads_y = std::clamp<int64_t>(plan.rows / rows_wanted, 1,
-                                       std::max<int64_t>(threads / plan.threads_x, 1));
+  plan.threads_y = ChooseThreadsY(plan, element_bytes, rows_wanted);
   plan.group_threads = (plan.threads_x * plan.threads_y + 1) / 2 * 2;
   const int64_t slots =
       int64_t{device.multiprocessors} * BlocksPerMultiprocessor(element_bytes, true);
   const int64_t splits = ChooseSplits(plan, slots, rows_wanted, needs_join);
-  plan.rows_per_split = std::max<int64_t>(CeilDiv(plan.rows, splits), 1);
+  const int64_t sector_rows = SectorRows(plan, element_bytes);
+  plan.rows_per_split =
+      std::max<int64_t>(CeilDiv(CeilDiv(plan.rows, splits), sector_rows), 1) * sector_rows;
   plan.splits = std::max<int64_t>(CeilDiv(plan.rows, plan.rows_per_split), 1);
   plan.units = plan.slabs * plan.splits * plan.tiles;
   // Small groups share a block once there are enough of them for every multiprocessor.

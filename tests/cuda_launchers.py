@@ -57,9 +57,11 @@ class Launchers:
     """A CUDA runtime and the launchers bound to it, once per process."""
 
     def __init__(self, runtime, launchers, is_emulated):
-        # Loaded first and globally: the launchers then bind to it.
-        self.runtime = ctypes.CDLL(str(runtime), ctypes.RTLD_GLOBAL)
-        self.library = ctypes.CDLL(str(launchers))
+        # The launchers bind to the runtime that is loaded already, and to nothing of
+        # the stubs that TensorFlow exports; nor does TensorFlow bind to the emulator.
+        own_first = os.RTLD_NOW | os.RTLD_LOCAL | os.RTLD_DEEPBIND
+        self.runtime = ctypes.CDLL(str(runtime))
+        self.library = ctypes.CDLL(str(launchers), mode=own_first)
         self.is_emulated = is_emulated
         self.runtime.cudaGetErrorName.restype = ctypes.c_char_p
         self.library.StatpoolWorkspaceBytes.restype = ctypes.c_int64
@@ -142,7 +144,6 @@ class Pooling:
         batch, time, channels = (
             x.shape if not first else (x.shape[i] for i in (0, 2, 1))
         )
-        self._channels = channels
         self.output_dtype = np.dtype(output_dtype or x.dtype)
         self.call = Call(
             batch=batch,
@@ -165,7 +166,8 @@ class Pooling:
             self.lengths = self._send(np.asarray(lengths, np.int64))
         compute = np.float64 if x.dtype == np.float64 else np.float32
         planes = cuda.library.StatpoolPlanes(self._call)
-        self.y = self._empty((batch, len(statistics) * channels), self.output_dtype)
+        self._y_shape = batch, len(statistics) * channels
+        self.y = self._empty(self._y_shape, self.output_dtype)
         self.saved = self._empty((batch, planes, channels), compute)
 
     def __enter__(self):
@@ -195,9 +197,10 @@ class Pooling:
 
     def gradient(self, upstream):
         """Returns the gradient, after `forward`."""
-        upstream = np.ascontiguousarray(upstream.reshape(len(self.x_array), -1))
+        upstream = np.ascontiguousarray(upstream.reshape(self._y_shape))
         on_device = self._send(upstream)
         dx = self._empty(self.x_array.shape, self.x_array.dtype, self._offset)
+        self.dx = dx
         error = self._cuda.library.StatpoolGradient(
             dx.pointer,
             on_device.pointer,
@@ -233,7 +236,11 @@ def _address(array):
     return None if array is None else array.pointer
 
 
+@functools.cache
 def has_gpu():
+    """Whether there is a GPU that tests may use, see conftest."""
+    if os.environ.get("CUDA_VISIBLE_DEVICES") == "-1":
+        return False
     try:
         listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, check=False)
     except FileNotFoundError:
@@ -243,11 +250,10 @@ def has_gpu():
 
 def build_emulator():
     """Returns the emulator's libcudart, built if need be."""
-    if not (EMULATOR_SOURCE / "build.sh").exists():
-        raise UnavailableError(
-            "neither a GPU nor the emulator ../shared/ptxsim is here"
-        )
-    command = [EMULATOR_SOURCE / "build.sh", EMULATOR.parent]
+    script = EMULATOR_SOURCE / "build.sh"
+    if not script.exists():
+        raise UnavailableError("neither a GPU nor the emulator (shared/ptxsim)")
+    command = [script, EMULATOR.parent]
     subprocess.run(command, check=True, capture_output=True)
     return EMULATOR
 
@@ -264,4 +270,5 @@ def load():
     if has_gpu():
         return Launchers("libcudart.so.13", LAUNCHERS, is_emulated=False)
     os.environ.setdefault("PTXSIM_ON_FAULT", "error")
+    os.environ.setdefault("PTXSIM_ARCH", "90")
     return Launchers(build_emulator(), LAUNCHERS, is_emulated=True)

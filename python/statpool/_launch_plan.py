@@ -47,7 +47,9 @@ def launch_plan(
             f"shape must have sizes >= 0 and at most 2**56 elements, got {shape}"
         )
     if not 1 <= multiprocessors < 2**16:
-        raise ValueError(f"multiprocessors must be in [1, 65535], got {multiprocessors}")
+        raise ValueError(
+            f"multiprocessors must be in [1, 65535], got {multiprocessors}"
+        )
     least = {"float32": 4, "float64": 8}.get(dtype, 2)
     if alignment not in (2, 4, 8, 16) or alignment < least:
         raise ValueError(

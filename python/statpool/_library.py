@@ -109,13 +109,6 @@ def why_unavailable() -> str | None:
         ops()
     except NativeLibraryError as error:
         return str(error)
-    import tensorflow as tf
-
-    if tf.config.list_physical_devices("GPU") and "GPU" not in devices():
-        return (
-            "the native library must have GPU kernels to be used beside a GPU, got one "
-            "without; install nvcc and run 'make build', or hide the GPU"
-        )
     return None
 
 
@@ -126,7 +119,11 @@ def why_unavailable_in_xla() -> str | None:
         return reason
     import tensorflow as tf
 
+    from statpool import _gpu
+
     # Which device a function will be compiled for isn't known while it is traced.
+    if tf.config.get_visible_devices("GPU") and _gpu.why_unusable() is not None:
+        return _gpu.why_unusable()
     seen = {device.device_type for device in tf.config.list_logical_devices()}
     lacking = sorted(seen - xla_devices())
     if lacking:
