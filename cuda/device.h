@@ -1,17 +1,13 @@
-// What launch plans know of a device: plain data.
+// The device that launchers plan for.
 #ifndef STATPOOL_CUDA_DEVICE_H_
 #define STATPOOL_CUDA_DEVICE_H_
 
 #include <cuda_runtime_api.h>
 
-#include <cstdint>
+#include "cuda/device_properties.h"
 
 namespace statpool {
 namespace cuda {
-
-struct Device {
-  int32_t multiprocessors;
-};
 
 // Describes the current device. Asks the driver once per device and process.
 [[nodiscard]] cudaError_t CurrentDevice(Device* device);

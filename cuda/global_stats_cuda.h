@@ -19,14 +19,14 @@ int64_t GlobalStatsWorkspaceBytes(const core::Problem& problem, core::DType dtyp
 
 // Enqueues the writing of every element of y and saved. All pointers are to device memory; lengths
 // outside [0, T] act as if clipped. Never synchronises.
-[[nodiscard]] cudaError_t LaunchGlobalStats(
-    void* y,                 // [B, S * C], out_dtype
-    void* saved,             // [B, planes, C], compute type of dtype
-    const void* x,           // [B, T, C] or [B, C, T], dtype
-    const bool* mask,        // [B, T] or null
-    const int64_t* lengths,  // [B] or null
-    const core::Problem& problem, core::DType dtype, core::DType out_dtype, const Device& device,
-    void* workspace, cudaStream_t stream);
+[[nodiscard]] cudaError_t LaunchGlobalStats(void* y,        // [B, S * C], out_dtype
+                                            void* saved,    // [B, planes, C], compute type of dtype
+                                            const void* x,  // [B, T, C] or [B, C, T], dtype
+                                            const bool* mask,        // [B, T] or null
+                                            const int64_t* lengths,  // [B] or null
+                                            const core::Problem& problem, core::DType dtype,
+                                            core::DType out_dtype, const Device& device,
+                                            void* workspace, cudaStream_t stream);
 
 }  // namespace cuda
 }  // namespace statpool

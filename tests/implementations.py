@@ -10,8 +10,11 @@ to know about it. Nothing is imported before `load`, so that an implementation t
 can't be loaded fails alone and doesn't keep the others from being tested.
 """
 
+import contextlib
 import functools
 
+import cuda_launchers
+import emulated_glue
 import numpy as np
 
 
@@ -24,6 +27,8 @@ class Implementation:
     compiles_each_shape = False  # so slowly that tests choose few shapes
     checks_values = True  # whether it can reject what only values show
     takes_views = True  # whether strides and alignment of an array reach it
+    checks_arguments = True  # whether it can reject what no caller should pass
+    is_interpreted = False  # so slowly that tests choose shorter series
 
     def __str__(self):
         return self.name
@@ -90,19 +95,22 @@ class NumpyCore(Implementation):
 class TensorFlow(Implementation):
     """A TensorFlow function, run eagerly, in a graph, or compiled by XLA.
 
-    In a graph every size is unknown while tracing, and the graphs are kept.
+    In a graph every size is unknown while tracing, and the graphs are kept. What is
+    said to run on a device does: results that come from another fail.
     """
 
     takes_views = False
 
-    def __init__(self, implementation, mode):
-        self.name = f"{implementation}-{mode}"
+    def __init__(self, implementation, mode, device="CPU"):
+        self.name = f"{implementation}-{mode}" + ("-gpu" if device == "GPU" else "")
         self.implementation = implementation
         self.mode = mode
+        self.device = device
         # TensorFlow has its threads flush; kernels of ours don't let it.
         self.flushes_denormals = implementation != "native"
-        self.compiles_each_shape = mode == "xla"
-        self.checks_values = mode != "xla"
+        self.compiles_each_shape = mode == "xla" and implementation != "native"
+        # XLA drops the assertions of the composite, but no error of a kernel.
+        self.checks_values = mode != "xla" or implementation == "native"
         self._compiled = {}
 
     @property
@@ -114,6 +122,12 @@ class TensorFlow(Implementation):
         return (tf.errors.InvalidArgumentError, ValueError)
 
     def load(self):
+        import tensorflow as tf
+
+        if not tf.config.list_logical_devices(self.device):
+            raise cuda_launchers.UnavailableError(
+                "TensorFlow sees no GPU, or pytest runs without --gpu"
+            )
         self.forward(np.zeros((1, 1, 1), np.float32))
 
     def global_stats(self, x, mask=None, lengths=None, **options):
@@ -150,15 +164,24 @@ class TensorFlow(Implementation):
         """Calls a function of tensors in this mode; equal keys share a graph."""
         import tensorflow as tf
 
-        tensors = [None if a is None else tf.convert_to_tensor(a) for a in arrays]
+        with tf.device(f"{self.device}:0"):
+            tensors = [None if a is None else tf.convert_to_tensor(a) for a in arrays]
+            results = self._call(function, tensors, key)
+        for result in tf.nest.flatten(results):
+            assert f"device:{self.device}:" in result.device, "on another device"
+        return tf.nest.map_structure(lambda tensor: tensor.numpy(), results)
+
+    def _call(self, function, tensors, key):
+        import tensorflow as tf
+
         if self.mode == "eager":
-            return _to_numpy(function(*tensors))
+            return function(*tensors)
         specs = [None if t is None else self._spec(t) for t in tensors]
         key = repr((key, specs))
         if key not in self._compiled:
             compiled = tf.function(function, jit_compile=self.mode == "xla" or None)
             self._compiled[key] = compiled.get_concrete_function(*specs)
-        return _to_numpy(self._compiled[key](*(t for t in tensors if t is not None)))
+        return self._compiled[key](*(t for t in tensors if t is not None))
 
     def _spec(self, tensor):
         import tensorflow as tf
@@ -167,6 +190,66 @@ class TensorFlow(Implementation):
         return tf.TensorSpec(
             tensor.shape if self.mode == "xla" else unknown, tensor.dtype
         )
+
+
+class CudaLaunchers(Implementation):
+    """The CUDA kernels without TensorFlow, on a GPU or as nvcc's PTX on the CPU.
+
+    Launchers trust their caller: every layer above them checks.
+    """
+
+    takes_views = False
+    checks_arguments = False
+    checks_values = False
+
+    def __init__(self):
+        self.is_interpreted = not cuda_launchers.has_gpu()
+        self.name = "cuda-emulated" if self.is_interpreted else "cuda"
+
+    def load(self):
+        cuda_launchers.load()
+
+    def forward(self, x, mask=None, lengths=None, **options):
+        with self._pooling(x, mask, lengths, options) as (pooling, keep):
+            return keep(pooling.forward())
+
+    def gradient(self, x, upstream, mask=None, lengths=None, **options):
+        with self._pooling(x, mask, lengths, options) as (pooling, _):
+            pooling.forward()
+            return pooling.gradient(upstream)
+
+    @contextlib.contextmanager
+    def _pooling(self, x, mask, lengths, options):
+        options = dict(options)
+        keepdims = options.pop("keepdims", False)
+        axis = 2 if options.get("data_format") == "channels_first" else 1
+
+        def keep(y):
+            return np.expand_dims(y, axis) if keepdims else y
+
+        arguments = np.ascontiguousarray(x), mask, lengths
+        with cuda_launchers.Pooling(
+            cuda_launchers.load(), *arguments, **options
+        ) as pooling:
+            yield pooling, keep
+
+
+class EmulatedGlue(TensorFlow):
+    """The OpKernels of the GPU, run by TensorFlow on the CPU: see emulated_glue."""
+
+    is_interpreted = True
+
+    def __init__(self, mode):
+        super().__init__("native", mode)
+        self.name = f"glue-emulated-{mode}"
+        # The emulator computes in TensorFlow's threads, which flush.
+        self.flushes_denormals = True
+        # The launchers are tested at every size; in a graph, a few do.
+        self.compiles_each_shape = mode == "graph"
+
+    def run(self, function, *arrays, key):
+        with emulated_glue.in_place_of_the_native_op():
+            return super().run(function, *arrays, key=key)
 
 
 @functools.cache
@@ -184,12 +267,6 @@ def _rounded(values, dtype):
         return values.astype(dtype)
 
 
-def _to_numpy(tensors):
-    import tensorflow as tf
-
-    return tf.nest.map_structure(lambda tensor: tensor.numpy(), tensors)
-
-
 def _instruction_sets():
     """Those usable here; without the native library, one that says why when loaded."""
     try:
@@ -203,8 +280,11 @@ def _instruction_sets():
 def _all():
     yield Reference()
     yield from map(NumpyCore, _instruction_sets())
+    yield CudaLaunchers()
     yield from (TensorFlow("composite", mode) for mode in ("eager", "graph", "xla"))
-    yield from (TensorFlow("native", mode) for mode in ("eager", "graph"))
+    yield from (TensorFlow("native", mode) for mode in ("eager", "graph", "xla"))
+    yield from (TensorFlow("native", mode, "GPU") for mode in ("eager", "graph"))
+    yield from map(EmulatedGlue, ("eager", "graph"))
 
 
 IMPLEMENTATIONS = tuple(_all())

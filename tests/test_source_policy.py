@@ -15,7 +15,7 @@ MAY_INCLUDE = {
     "cc/cpu": ("cc/core/", "cc/cpu/"),
     "cuda": ("cc/core/", "cuda/"),
     "cc/tf": ("cc/core/", "cc/cpu/", "cuda/", "cc/tf/"),
-    "cc/xla": ("cc/core/", "cc/cpu/", "cuda/", "cc/xla/"),
+    "cc/xla": ("cc/core/", "cc/cpu/", "cuda/", "cc/tf/problem_attributes.h", "cc/xla/"),
     "cc/pybind": ("cc/core/", "cc/cpu/", "cuda/", "cc/pybind/"),
 }
 FRAMEWORKS = ("tensorflow/", "tsl/", "xla/", "absl/", "Eigen/", "unsupported/")
@@ -61,7 +61,8 @@ def test_dependencies_point_one_way(folder, file):
 
 
 def test_the_rule_sees_the_sources():
-    assert {folder for folder, _ in all_sources()} >= {"cc/core", "cc/cpu", "cc/tf"}
+    folders = {folder for folder, _ in all_sources()}
+    assert folders >= {"cc/core", "cc/cpu", "cuda", "cc/tf", "cc/pybind"}
 
 
 def test_headers_are_guarded_by_their_path():
@@ -74,11 +75,45 @@ def test_headers_are_guarded_by_their_path():
 
 
 def test_nothing_trades_correctness_for_speed():
-    build = [ROOT / "CMakeLists.txt", *ROOT.glob("cc/*/CMakeLists.txt")]
+    build = [ROOT / "CMakeLists.txt", ROOT / "cuda" / "CMakeLists.txt"]
+    build += ROOT.glob("cc/*/CMakeLists.txt")
     flags = "".join(re.sub(r"#.*", "", file.read_text()) for file in build)
     assert "-ffast-math" not in flags
     assert "-Ofast" not in flags
+    assert "use_fast_math" not in flags
     assert "-ffp-contract=off" in flags
+
+
+# Launchers never wait, never allocate, and work on the caller's stream alone.
+UNWANTED_IN_CUDA = re.compile(
+    r"cuda(DeviceSynchronize|StreamSynchronize|EventSynchronize|Memset|Memcpy|Malloc"
+    r"|MallocAsync|Free|StreamLegacy|StreamPerThread|DeviceReset)\b"
+    r"|\batomic[A-Z]\w*\(|\b(printf|abort|exit)\("
+)
+LAUNCH = re.compile(r"<<<(.*?)>>>", re.DOTALL)
+
+
+def test_launchers_use_the_callers_stream_and_never_wait():
+    launches = 0
+    for file in sources("cuda"):
+        text = re.sub(r"//.*", "", file.read_text())
+        assert not UNWANTED_IN_CUDA.search(text), file
+        for configuration in LAUNCH.findall(text):
+            assert configuration.endswith(", stream"), f"{file}: <<<{configuration}>>>"
+            launches += 1
+    assert launches >= 3  # forward, join, gradient
+
+
+def test_cuda_files_have_one_shape():
+    """What it is, then includes; a stem for forward and gradient as in every layer."""
+    for file in sources("cuda"):
+        text = file.read_text()
+        assert text.startswith(("// ", "#include")), file
+        assert file.suffix not in {".h", ".cuh", ".cu"} or text.startswith("// "), file
+        assert "namespace statpool {\nnamespace cuda {\n" in text, file
+    for stem in ("global_stats_cuda", "global_stats_gradient_cuda"):
+        assert (ROOT / "cuda" / f"{stem}.h").exists()
+        assert (ROOT / "cuda" / f"{stem}.cc").exists()
 
 
 def test_each_version_is_stated_once():

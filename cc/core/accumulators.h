@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstdint>
 
+#include "cc/core/host_device.h"
 #include "cc/core/problem.h"
 
 namespace statpool {
@@ -67,7 +68,7 @@ static inline Plane PlaneOf(Statistic statistic) {
 
 // *sum + *error += term, where *error collects what rounding takes from *sum: Knuth's TwoSum, exact
 // for any magnitudes. Only float64 input needs it.
-static inline void AddCompensated(double term, double* sum, double* error) {
+STATPOOL_HOST_DEVICE static inline void AddCompensated(double term, double* sum, double* error) {
   const double total = *sum + term;
   const double of_term = total - *sum;
   *error += (*sum - (total - of_term)) + (term - of_term);
@@ -75,20 +76,21 @@ static inline void AddCompensated(double term, double* sum, double* error) {
 }
 
 // After an overflow the error is NaN, and infinity is the answer.
-static inline double CompensatedValue(double sum, double error) {
+STATPOOL_HOST_DEVICE static inline double CompensatedValue(double sum, double error) {
   return std::isfinite(sum) ? sum + error : sum;
 }
 
 // What the squared distance between the means of `part` and of `before` values adds to the squared
 // deviations of all of them, as a factor (Chan, Golub, LeVeque: Updating formulae, 1979).
-static inline double DistanceWeight(int64_t part, int64_t before) {
+STATPOOL_HOST_DEVICE static inline double DistanceWeight(int64_t part, int64_t before) {
   const double p = static_cast<double>(part);
   const double b = static_cast<double>(before);
   return b * (p / (p + b));
 }
 
 // sqrt(power + epsilon), where power is that of values multiplied by `scale`.
-static inline double StabilisedRoot(double power, double epsilon, double scale) {
+STATPOOL_HOST_DEVICE static inline double StabilisedRoot(double power, double epsilon,
+                                                         double scale) {
   const double root = std::sqrt(epsilon) * scale;
   return std::sqrt(power + root * root) / scale;
 }

@@ -12,6 +12,7 @@
 #include <cmath>
 #include <cstdint>
 
+#include "cc/core/host_device.h"
 #include "cc/core/problem.h"
 
 namespace statpool {
@@ -53,21 +54,27 @@ static inline GradientTerms GradientTermsOf(const StatisticList& statistics) {
 }
 
 // What each statistic adds to the formula, from its upstream g and its saved planes.
-static inline double MeanConstant(double g, double mean, double n) {
+STATPOOL_HOST_DEVICE static inline double MeanConstant(double g, double mean, double n) {
   return mean == mean ? g / n : mean;  // a NaN mean makes the channel's gradient NaN
 }
 
 // A NaN extreme equals no step, and makes the channel's gradient NaN through the constant.
-static inline double ExtremeConstant(double extreme) { return extreme == extreme ? 0 : extreme; }
+STATPOOL_HOST_DEVICE static inline double ExtremeConstant(double extreme) {
+  return extreme == extreme ? 0 : extreme;
+}
 
-static inline double ExtremeShare(double g, double count) { return count == 0 ? 0 : g / count; }
+STATPOOL_HOST_DEVICE static inline double ExtremeShare(double g, double count) {
+  return count == 0 ? 0 : g / count;
+}
 
 // `root` is scaled as RootScale says, and x must be too.
-static inline double RootSlope(double g, double root) { return root == 0 ? 0 : g / root; }
+STATPOOL_HOST_DEVICE static inline double RootSlope(double g, double root) {
+  return root == 0 ? 0 : g / root;
+}
 
 // The power of two that keeps g / (root * scale) and x * scale from overflowing and vanishing. Only
 // float64 has roots that need one other than 1: the others are computed on in double.
-static inline double RootScale(double root) {
+STATPOOL_HOST_DEVICE static inline double RootScale(double root) {
   const bool is_common = (root > 0x1p-500) & (root < 0x1p500);
   if (is_common || root == 0 || !std::isfinite(root)) return 1;
   return std::ldexp(1.0, std::clamp(-std::ilogb(root), -1000, 1000));

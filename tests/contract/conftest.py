@@ -28,6 +28,20 @@ def any_shape(request):
     return _usable(request.param)
 
 
+@_implementations([i for i in IMPLEMENTATIONS if i.checks_arguments])
+def rejecting(request):
+    """One that says what is wrong with its arguments; a launcher trusts them."""
+    return _usable(request.param)
+
+
+@_implementations(
+    [i for i in IMPLEMENTATIONS if i.checks_arguments and not i.compiles_each_shape]
+)
+def rejecting_any_shape(request):
+    """The same, given many arguments."""
+    return _usable(request.param)
+
+
 @_implementations([i for i in IMPLEMENTATIONS if hasattr(i, "global_stats")])
 def differentiable(request):
     """One that TensorFlow can differentiate again."""
@@ -41,6 +55,6 @@ def checking(request):
 
 
 @_implementations([i for i in IMPLEMENTATIONS if not i.checks_values])
-def compiled(request):
+def unchecking(request):
     """One that can't."""
     return _usable(request.param)

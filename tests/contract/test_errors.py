@@ -72,8 +72,8 @@ BAD_UPSTREAMS = [
 
 
 @pytest.mark.parametrize("bad", BAD, ids=str)
-def test_bad_input(implementation, bad):
-    _expect(implementation, bad, implementation.forward, **{"x": X, **bad.arguments})
+def test_bad_input(rejecting, bad):
+    _expect(rejecting, bad, rejecting.forward, **{"x": X, **bad.arguments})
 
 
 @pytest.mark.parametrize("bad", BAD_LENGTHS, ids=str)
@@ -82,23 +82,24 @@ def test_bad_lengths(checking, bad):
 
 
 @pytest.mark.parametrize("bad", BAD + BAD_LENGTHS, ids=str)
-def test_bad_input_of_the_gradient(any_shape, bad):
+def test_bad_input_of_the_gradient(rejecting_any_shape, bad):
     arguments = {"x": X, "upstream": UPSTREAM, **bad.arguments}
-    _expect(any_shape, bad, any_shape.gradient, **arguments)
+    _expect(rejecting_any_shape, bad, rejecting_any_shape.gradient, **arguments)
 
 
 @pytest.mark.parametrize("bad", BAD_UPSTREAMS, ids=str)
-def test_bad_upstream(any_shape, bad):
-    _expect(any_shape, bad, any_shape.gradient, **{"x": X, **bad.arguments})
+def test_bad_upstream(rejecting_any_shape, bad):
+    arguments = {"x": X, **bad.arguments}
+    _expect(rejecting_any_shape, bad, rejecting_any_shape.gradient, **arguments)
 
 
-def test_lengths_that_are_not_checked_act_as_if_clipped(compiled):
-    """XLA drops assertions."""
+def test_lengths_that_are_not_checked_act_as_if_clipped(unchecking):
+    """XLA drops assertions; the CUDA kernels see what the host doesn't."""
     lengths = np.array([-1, 77])
     x = np.arange(30, dtype=np.float32).reshape(2, 5, 3)
     assert np.array_equal(
-        compiled.forward(x, None, lengths),
-        compiled.forward(x, None, np.clip(lengths, 0, 5)),
+        unchecking.forward(x, None, lengths),
+        unchecking.forward(x, None, np.clip(lengths, 0, 5)),
     )
 
 

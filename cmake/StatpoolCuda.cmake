@@ -1,0 +1,110 @@
+# Decides whether the CUDA kernels are built, and for which architectures.
+#
+# Sets STATPOOL_WITH_CUDA, STATPOOL_CUDA_VERSION (of nvcc) and STATPOOL_CUDA_CODE, what the kernels
+# are built for, such as "sm_90;compute_90".
+
+set(
+  STATPOOL_CUDA
+  AUTO
+  CACHE STRING
+  "Build the CUDA kernels: AUTO (where nvcc is found), ON or OFF"
+)
+set_property(CACHE STATPOOL_CUDA PROPERTY STRINGS AUTO ON OFF)
+set(
+  STATPOOL_CUDA_ARCHS
+  ""
+  CACHE STRING
+  "As CMAKE_CUDA_ARCHITECTURES; empty for all that nvcc knows from 7.0 up, and PTX of the newest"
+)
+
+set(STATPOOL_WITH_CUDA OFF)
+set(STATPOOL_CUDA_VERSION "")
+set(STATPOOL_CUDA_CODE "")
+
+if(NOT STATPOOL_CUDA MATCHES "^(AUTO|ON|OFF)$")
+  message(
+    FATAL_ERROR
+    "STATPOOL_CUDA must be AUTO, ON or OFF, got '${STATPOOL_CUDA}'; leave it unset for AUTO."
+  )
+elseif(STATPOOL_CUDA STREQUAL "OFF")
+  message(STATUS "CUDA kernels: left out (STATPOOL_CUDA=OFF)")
+  return()
+endif()
+
+# CMake itself looks at CUDACXX and PATH alone.
+if(NOT CMAKE_CUDA_COMPILER)
+  set(_reason "no nvcc in CUDACXX, CUDA_HOME, PATH or /usr/local/cuda")
+  if(DEFINED ENV{CUDACXX})
+    set(_nvcc $ENV{CUDACXX})
+  else()
+    find_program(_nvcc nvcc HINTS ENV CUDA_HOME PATHS /usr/local/cuda PATH_SUFFIXES bin NO_CACHE)
+  endif()
+  if(_nvcc)
+    set(_reason "'${_nvcc}' can't compile, see CMakeFiles/CMakeConfigureLog.yaml")
+    set(ENV{CUDACXX} ${_nvcc})
+    include(CheckLanguage)
+    check_language(CUDA)
+  endif()
+endif()
+if(NOT CMAKE_CUDA_COMPILER)
+  if(STATPOOL_CUDA STREQUAL "ON")
+    message(
+      FATAL_ERROR
+      "STATPOOL_CUDA=ON needs nvcc: ${_reason}. Install the CUDA toolkit, name its nvcc in CUDACXX, or leave the CUDA kernels out with STATPOOL_CUDA=OFF."
+    )
+  endif()
+  # What is found next time must not depend on this time.
+  unset(CMAKE_CUDA_COMPILER CACHE)
+  message(STATUS "CUDA kernels: left out, ${_reason}")
+  return()
+endif()
+
+enable_language(CUDA)
+find_package(CUDAToolkit REQUIRED)
+set(CMAKE_CUDA_STANDARD 17)
+set(CMAKE_CUDA_STANDARD_REQUIRED ON)
+set(CMAKE_CUDA_EXTENSIONS OFF)
+set(CMAKE_CUDA_VISIBILITY_PRESET hidden)
+
+# The architectures that this nvcc knows from 7.0 up, and PTX of the newest for those to come.
+function(_statpool_all_architectures result)
+  execute_process(
+    COMMAND ${CMAKE_CUDA_COMPILER} --list-gpu-arch
+    OUTPUT_VARIABLE _known
+    COMMAND_ERROR_IS_FATAL ANY
+  )
+  string(REGEX MATCHALL "compute_[0-9]+" _known "${_known}")
+  list(TRANSFORM _known REPLACE "compute_" "")
+  list(FILTER _known EXCLUDE REGEX "^[1-6][0-9]$")
+  list(SORT _known COMPARE NATURAL)
+  list(GET _known -1 _newest)
+  list(TRANSFORM _known APPEND "-real")
+  set(${result} ${_known} ${_newest}-virtual PARENT_SCOPE)
+endfunction()
+
+if(STATPOOL_CUDA_ARCHS STREQUAL "")
+  _statpool_all_architectures(CMAKE_CUDA_ARCHITECTURES)
+elseif(STATPOOL_CUDA_ARCHS STREQUAL "native")
+  set(CMAKE_CUDA_ARCHITECTURES ${CMAKE_CUDA_ARCHITECTURES_NATIVE})
+else()
+  string(REGEX REPLACE "[ ,]+" ";" CMAKE_CUDA_ARCHITECTURES "${STATPOOL_CUDA_ARCHS}")
+endif()
+foreach(_architecture IN LISTS CMAKE_CUDA_ARCHITECTURES)
+  if(NOT _architecture MATCHES "^([0-9]+[af]?)(-real|-virtual)?$")
+    message(
+      FATAL_ERROR
+      "STATPOOL_CUDA_ARCHS must list architectures such as 80-real, 90 or 120-virtual, or be native on a machine with a GPU, got '${STATPOOL_CUDA_ARCHS}'."
+    )
+  endif()
+  if(NOT CMAKE_MATCH_2 STREQUAL "-virtual")
+    list(APPEND STATPOOL_CUDA_CODE sm_${CMAKE_MATCH_1})
+  endif()
+  if(NOT CMAKE_MATCH_2 STREQUAL "-real")
+    list(APPEND STATPOOL_CUDA_CODE compute_${CMAKE_MATCH_1})
+  endif()
+endforeach()
+
+set(STATPOOL_WITH_CUDA ON)
+set(STATPOOL_CUDA_VERSION ${CMAKE_CUDA_COMPILER_VERSION})
+list(JOIN STATPOOL_CUDA_CODE " " _code)
+message(STATUS "CUDA kernels: nvcc ${STATPOOL_CUDA_VERSION} for ${_code}")

@@ -1,0 +1,52 @@
+// What the kernels get from the launchers: plain data, passed by value.
+#ifndef STATPOOL_CUDA_ARGUMENTS_H_
+#define STATPOOL_CUDA_ARGUMENTS_H_
+
+#include <cstdint>
+
+#include "cc/core/accumulators.h"
+#include "cc/core/gradient.h"
+#include "cc/core/problem.h"
+#include "cuda/launch_plan.h"
+
+namespace statpool {
+namespace cuda {
+
+struct ForwardArguments {
+  void* y;                 // [B, S * C], out_dtype
+  void* saved;             // [B, planes, C], compute type of dtype
+  const void* x;           // [B, T, C] or [B, C, T], dtype
+  const bool* mask;        // [B, T] or null
+  const int64_t* lengths;  // [B] or null
+  core::Shape shape;
+  double epsilon;
+  core::Needs needs;
+  core::PlaneList planes;
+  int8_t statistic_of[core::kPlaneCount];  // the place in y of each plane of the list, or -1
+  int32_t statistics;                      // S
+  bool is_y_float;                         // y is float32, whatever x is
+  bool is_channels_last;
+  LaunchPlan plan;
+  char* partials;  // of [fields][B, splits, C], cuda/lane.cuh; null for a plan of one split
+};
+
+struct GradientArguments {
+  void* dx;                // as x
+  const void* upstream;    // [B, S * C], out_dtype
+  const void* x;           // [B, T, C] or [B, C, T], dtype
+  const void* saved;       // [B, planes, C], compute type of dtype
+  const bool* mask;        // [B, T] or null
+  const int64_t* lengths;  // [B] or null
+  core::Shape shape;
+  core::StatisticList statistics;
+  core::GradientTerms terms;
+  int8_t place_of[core::kPlaneCount];  // the place in saved of each Plane, or -1
+  int32_t planes;
+  bool is_upstream_float;  // upstream is float32, whatever x is
+  LaunchPlan plan;
+};
+
+}  // namespace cuda
+}  // namespace statpool
+
+#endif  // STATPOOL_CUDA_ARGUMENTS_H_

@@ -1,0 +1,17 @@
+// What launch plans know of a device: plain data, also where there is no CUDA toolkit.
+#ifndef STATPOOL_CUDA_DEVICE_PROPERTIES_H_
+#define STATPOOL_CUDA_DEVICE_PROPERTIES_H_
+
+#include <cstdint>
+
+namespace statpool {
+namespace cuda {
+
+struct Device {
+  int32_t multiprocessors;
+};
+
+}  // namespace cuda
+}  // namespace statpool
+
+#endif  // STATPOOL_CUDA_DEVICE_PROPERTIES_H_

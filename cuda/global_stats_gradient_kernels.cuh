@@ -1,0 +1,159 @@
+// Gradient: one more read of x, one write of dx.
+#ifndef STATPOOL_CUDA_GLOBAL_STATS_GRADIENT_KERNELS_CUH_
+#define STATPOOL_CUDA_GLOBAL_STATS_GRADIENT_KERNELS_CUH_
+
+#include <cuda_runtime.h>
+
+#include <cstdint>
+
+#include "cuda/coefficients.cuh"
+#include "cuda/kernels.h"
+#include "cuda/unit.cuh"
+#include "cuda/vector_io.cuh"
+
+namespace statpool {
+namespace cuda {
+
+// ------------------------------------------------------------------------------------------------
+// Kernels
+
+// constant + slope * x + central_slope * (x - mean), in double.
+template <typename Terms, typename Compute>
+__device__ __forceinline__ Compute Smooth(Compute v, const Terms& terms,
+                                          const Coefficients<Compute>& lane) {
+  double smooth = terms.constant ? lane.constant : 0;
+  if (terms.slope) smooth += lane.slope.At(v, 0);
+  if (terms.central) smooth += lane.central.At(v, lane.mean);
+  return static_cast<Compute>(smooth);
+}
+
+// constant + slope * x, in float: what it takes where a card has few double units.
+template <typename Terms>
+__device__ __forceinline__ float Smooth(float v, const Terms& terms,
+                                        const NarrowCoefficients& lane) {
+  float smooth = terms.constant ? lane.constant : 0;
+  if (terms.slope) smooth += lane.slope * v;
+  return smooth;
+}
+
+// The thread's rows of its unit, kInFlight at a time. `smooth` is either kind of coefficients.
+// Steps that don't count are written, but not read.
+template <int kInFlight, typename T, int kVector, typename Terms, typename Smoother,
+          typename Compute>
+__device__ __forceinline__ void GradientRows(const GradientArguments& a, const Terms& terms,
+                                             const Unit& unit,
+                                             const Coefficients<Compute> (&lanes)[kVector],
+                                             const Smoother (&smooth)[kVector]) {
+  const LaunchPlan& plan = a.plan;
+  const ValidSteps is_valid = ValidStepsOf(plan, a.mask, a.lengths, unit, a.shape.time);
+  const bool needs_x = terms.slope || terms.central || terms.max || terms.min;
+  const int64_t row_elements = plan.fold * plan.width;
+  const int64_t stride = row_elements * plan.threads_y;
+  const int64_t slab = unit.slab * a.shape.time * plan.width;
+  const int64_t first = slab + (unit.first_row + unit.y) * row_elements + unit.column;
+  const T* __restrict__ x = static_cast<const T*>(a.x) + first;
+  T* __restrict__ dx = static_cast<T*>(a.dx) + first;
+  const T* const dx_end = static_cast<const T*>(a.dx) + slab + a.shape.time * plan.width;
+  const int32_t dense_rows = a.mask == nullptr ? is_valid.end / static_cast<int32_t>(plan.fold) : 0;
+  const int32_t last_row = (kInFlight - 1) * plan.threads_y;  // of a chunk, from its first one
+#pragma unroll 1
+  for (int32_t row = unit.y; row < unit.rows; row += kInFlight * plan.threads_y) {
+    Vector<T, kVector> chunk[kInFlight];
+    ValidLanes<kVector, kInFlight> valid;
+    bool all = row + last_row < dense_rows;
+    if (!all) all = valid.Fill(plan, is_valid, unit, row, plan.threads_y);
+#pragma unroll
+    for (int r = 0; r < kInFlight; ++r, x += stride) {
+      chunk[r] = {};
+      if (!needs_x) continue;
+      if (all || valid.Row(r) == valid.kAll) {
+        chunk[r] = Load<kVector>(x);
+      } else if (valid.Row(r) != 0) {
+#pragma unroll
+        for (int v = 0; v < kVector; ++v) {
+          if (valid.At(r, v)) chunk[r].Set(v, x[v]);
+        }
+      }
+    }
+#pragma unroll
+    for (int r = 0; r < kInFlight; ++r, dx += stride) {
+      Vector<T, kVector> result = {};
+#pragma unroll
+      for (int v = 0; v < kVector; ++v) {
+        const Compute value = ToCompute(chunk[r].Item(v));
+        Compute sum = Smooth(value, terms, smooth[v]);
+        if (terms.max) sum += value == lanes[v].max ? lanes[v].max_share : 0;
+        if (terms.min) sum += value == lanes[v].min ? lanes[v].min_share : 0;
+        T rounded;
+        Round(all || valid.At(r, v) ? sum : Compute{0}, &rounded);
+        result.Set(v, rounded);
+      }
+      // A last folded row is cut where the slab ends.
+      const bool exists = all || (row + r * plan.threads_y < unit.rows && dx < dx_end);
+      if (exists) Store<kVector>(result, dx);
+    }
+  }
+}
+
+// A block owns plan.groups units, a group of threads one unit, a thread kVector neighbouring
+// columns of every threads_y-th row in it, and their coefficients.
+template <typename T, int kVector, typename Terms>
+__global__ void __launch_bounds__(
+    BlockThreads(sizeof(T)),
+    BlocksPerMultiprocessor(sizeof(T), std::is_same_v<Terms, core::DefaultGradientTerms>))
+    GlobalStatsGradientKernel(const __grid_constant__ GradientArguments a, const Terms terms) {
+  using Compute = core::ComputeType<T>;
+  constexpr bool kIsDefault = std::is_same_v<Terms, core::DefaultGradientTerms>;
+  // Where float suffices but for extreme norms, double keeps out of its registers.
+  constexpr int kWideRows = kIsDefault && std::is_same_v<Compute, float> ? 1 : kGradientRows;
+  const LaunchPlan& plan = a.plan;
+  for (int64_t block = blockIdx.x; block < plan.blocks; block += gridDim.x) {
+    const Unit unit = UnitOf(plan, a.shape.channels, block);
+    if (!unit.is_active) continue;
+    Coefficients<Compute> lanes[kVector];
+    bool is_narrow = std::is_same_v<Compute, float> && !terms.central;
+    NarrowCoefficients narrow[kVector];
+#pragma unroll
+    for (int v = 0; v < kVector; ++v) {
+      const int64_t channel = unit.slab * plan.width + (unit.column + v) % plan.width;
+      lanes[v] = CoefficientsOf<T>(a, unit.b, channel - unit.b * a.shape.channels);
+      is_narrow &= IsModerate(lanes[v].constant) && IsModerate(lanes[v].slope.value);
+      narrow[v].constant = static_cast<float>(lanes[v].constant);
+      narrow[v].slope = static_cast<float>(lanes[v].slope.value);
+    }
+    if constexpr (std::is_same_v<Compute, float>) {
+      if (is_narrow) {
+        GradientRows<kGradientRows, T, kVector>(a, terms, unit, lanes, narrow);
+        continue;
+      }
+    }
+    GradientRows<kWideRows, T, kVector>(a, terms, unit, lanes, lanes);
+  }
+}
+
+// ------------------------------------------------------------------------------------------------
+// Launchers
+
+template <typename T, int kVector>
+cudaError_t LaunchGradientOf(const GradientArguments& a, cudaStream_t stream) {
+  const auto grid = static_cast<unsigned>(a.plan.grid);
+  if (core::AreDefault(a.terms)) {
+    const core::DefaultGradientTerms known;
+    GlobalStatsGradientKernel<T, kVector><<<grid, a.plan.block, 0, stream>>>(a, known);
+  } else {
+    GlobalStatsGradientKernel<T, kVector><<<grid, a.plan.block, 0, stream>>>(a, a.terms);
+  }
+  return cudaGetLastError();
+}
+
+template <typename T>
+cudaError_t LaunchGradient(const GradientArguments& a, cudaStream_t stream) {
+  constexpr int kWidest = kVectorBytes / sizeof(T);
+  return a.plan.vector_width == kWidest ? LaunchGradientOf<T, kWidest>(a, stream)
+                                        : LaunchGradientOf<T, 1>(a, stream);
+}
+
+}  // namespace cuda
+}  // namespace statpool
+
+#endif  // STATPOOL_CUDA_GLOBAL_STATS_GRADIENT_KERNELS_CUH_

@@ -1,0 +1,195 @@
+// Forward pass: statistics over time of [B, T, C] or [B, C, T], one read of the steps that count.
+#ifndef STATPOOL_CUDA_GLOBAL_STATS_KERNELS_CUH_
+#define STATPOOL_CUDA_GLOBAL_STATS_KERNELS_CUH_
+
+#include <cuda_runtime.h>
+
+#include <cstdint>
+
+#include "cuda/accumulate.cuh"
+#include "cuda/join.cuh"
+#include "cuda/kernels.h"
+#include "cuda/partials.cuh"
+#include "cuda/results.cuh"
+#include "cuda/unit.cuh"
+#include "cuda/vector_io.cuh"
+
+namespace statpool {
+namespace cuda {
+
+// ------------------------------------------------------------------------------------------------
+// Kernels
+
+// kRows rows of a thread's vector, every threads_y-th of the unit.
+template <typename T, int kVector>
+struct Chunk {
+  Vector<T, kVector> rows[kRows];
+  ValidLanes<kVector, kRows> valid;
+};
+
+// Loads a chunk that counts as a whole: independent loads, all in flight before the first is used.
+template <typename T, int kVector>
+__device__ __forceinline__ void LoadDense(const T* x, int64_t stride, Chunk<T, kVector>* chunk) {
+#pragma unroll
+  for (int r = 0; r < kRows; ++r, x += stride) chunk->rows[r] = Load<kVector>(x);
+}
+
+// Loads what counts of a chunk, and nothing else; the rest is 0.
+template <typename T, int kVector>
+__device__ __forceinline__ void LoadValid(const T* x, int64_t stride, Chunk<T, kVector>* chunk) {
+#pragma unroll
+  for (int r = 0; r < kRows; ++r, x += stride) {
+    const uint32_t valid = chunk->valid.Row(r);
+    chunk->rows[r] = {};
+    if (valid == chunk->valid.kAll) {
+      chunk->rows[r] = Load<kVector>(x);
+    } else if (valid != 0) {
+#pragma unroll
+      for (int v = 0; v < kVector; ++v) {
+        if (valid >> v & 1) chunk->rows[r].Set(v, x[v]);
+      }
+    }
+  }
+}
+
+template <bool kAll, typename T, int kVector, typename Needs, typename LaneOf>
+__device__ __forceinline__ void AddLanes(const Chunk<T, kVector>& chunk, const Needs& needs,
+                                         LaneOf (&lanes)[kVector]) {
+#pragma unroll
+  for (int v = 0; v < kVector; ++v) {
+    core::ComputeType<T> values[kRows];
+#pragma unroll
+    for (int r = 0; r < kRows; ++r) values[r] = ToCompute(chunk.rows[r].Item(v));
+    AddChunk<kAll, T>(values, kAll ? kAllRows : chunk.valid.Column(v), needs, &lanes[v]);
+  }
+}
+
+// The thread's rows of its unit.
+template <typename T, int kVector, typename Needs, typename LaneOf>
+__device__ __forceinline__ void AddRows(const ForwardArguments& a, const Needs& needs,
+                                        const Unit& unit, LaneOf (&lanes)[kVector]) {
+  const LaunchPlan& plan = a.plan;
+  const ValidSteps is_valid = ValidStepsOf(plan, a.mask, a.lengths, unit, a.shape.time);
+  const int32_t fold = static_cast<int32_t>(plan.fold);
+  const int64_t row_elements = plan.fold * plan.width;
+  const int64_t stride = row_elements * plan.threads_y;
+  const T* x = static_cast<const T*>(a.x) + unit.slab * a.shape.time * plan.width +
+               (unit.first_row + unit.y) * row_elements + unit.column;
+  const int32_t dense_rows = a.mask == nullptr ? is_valid.end / fold : 0;
+  const int32_t last_row = (kRows - 1) * plan.threads_y;  // of a chunk, from its first one
+  // Rows beyond have no step that counts.
+  const int32_t rows = (is_valid.end + fold - 1) / fold;
+#pragma unroll 1
+  for (int32_t row = unit.y; row < rows; row += kRows * plan.threads_y, x += kRows * stride) {
+    Chunk<T, kVector> chunk;
+    const bool all =
+        row + last_row < dense_rows || chunk.valid.Fill(plan, is_valid, unit, row, plan.threads_y);
+    if (all) {
+      LoadDense(x, stride, &chunk);
+      AddLanes<true>(chunk, needs, lanes);
+    } else {
+      LoadValid(x, stride, &chunk);
+      AddLanes<false>(chunk, needs, lanes);
+    }
+  }
+}
+
+// A block owns plan.groups units, a group of threads one unit, a thread kVector neighbouring
+// columns of every threads_y-th row in it.
+template <typename T, int kVector, typename Needs>
+__global__ void __launch_bounds__(
+    BlockThreads(sizeof(T)),
+    BlocksPerMultiprocessor(sizeof(T), std::is_same_v<Needs, core::DefaultNeeds>))
+    GlobalStatsForwardKernel(const __grid_constant__ ForwardArguments a, const Needs needs) {
+  using LaneOf = Lane<core::ComputeType<T>, int32_t>;
+  __shared__ JoinBuffer<LaneOf, Needs, BlockThreads(sizeof(T)), kVector> buffer;
+  const LaunchPlan& plan = a.plan;
+  // The lanes of a channel in a group: threads_y * fold of them.
+  const bool is_tiled = plan.tiles > 1;
+  const int32_t stride = is_tiled ? plan.threads_x * kVector : static_cast<int32_t>(plan.width);
+  const int32_t copies = plan.threads_y * static_cast<int32_t>(plan.fold);
+  for (int64_t block = blockIdx.x; block < plan.blocks; block += gridDim.x) {
+    const Unit unit = UnitOf(plan, a.shape.channels, block);
+    LaneOf lanes[kVector];
+#pragma unroll
+    for (int v = 0; v < kVector; ++v) lanes[v].Clear();
+    if (unit.is_active) AddRows<T, kVector>(a, needs, unit, lanes);
+    JoinCopies<BlockThreads(sizeof(T)), kVector>(needs, unit.group, plan.group_threads, unit.thread,
+                                                 unit.is_active, copies, stride, &buffer, lanes);
+    if (!unit.is_active) continue;
+#pragma unroll
+    for (int v = 0; v < kVector; ++v) {
+      const int32_t number = unit.thread * kVector + v;
+      const int64_t column = unit.first_column + number;
+      if (number >= stride || column >= plan.width) continue;
+      if (plan.splits > 1) {
+        StorePartial(a, needs, lanes[v], unit.slab, unit.split, column);
+      } else {
+        const int64_t c = a.is_channels_last ? column : unit.slab - unit.b * a.shape.channels;
+        StoreResults<T>(a, needs, lanes[v], unit.b, c);
+      }
+    }
+  }
+}
+
+// A block owns threads_x channels of any example, a thread every threads_y-th split of one.
+template <typename T>
+__global__ void __launch_bounds__(BlockThreads(sizeof(T)))
+    GlobalStatsJoinKernel(const __grid_constant__ ForwardArguments a,
+                          const __grid_constant__ JoinPlan plan) {
+  using LaneOf = Lane<core::ComputeType<T>, int64_t>;
+  __shared__ JoinBuffer<LaneOf, core::Needs, BlockThreads(sizeof(T)), 1> buffer;
+  const int32_t x = threadIdx.x % plan.threads_x;
+  const int32_t y = threadIdx.x / plan.threads_x;
+  for (int64_t block = blockIdx.x; block < plan.blocks; block += gridDim.x) {
+    const int64_t channel = block * plan.threads_x + x;
+    const int64_t slab = channel / a.plan.width;
+    const int64_t column = channel % a.plan.width;
+    const bool is_active = y < plan.threads_y && channel < a.plan.slabs * a.plan.width;
+    LaneOf lanes[1];
+    lanes[0].Clear();
+    if (is_active) {
+      for (int64_t split = y; split < a.plan.splits; split += plan.threads_y) {
+        LaneOf part;
+        LoadPartial(a, a.needs, slab, split, column, &part);
+        JoinLane(a.needs, part, &lanes[0]);
+      }
+    }
+    JoinCopies<BlockThreads(sizeof(T)), 1>(a.needs, 0, 0, threadIdx.x, is_active, plan.threads_y,
+                                           plan.threads_x, &buffer, lanes);
+    if (is_active && y == 0) {
+      const int64_t b = channel / a.shape.channels;
+      StoreResults<T>(a, a.needs, lanes[0], b, channel - b * a.shape.channels);
+    }
+  }
+}
+
+// ------------------------------------------------------------------------------------------------
+// Launchers
+
+template <typename T, int kVector>
+cudaError_t LaunchForwardOf(const ForwardArguments& a, cudaStream_t stream) {
+  const auto grid = static_cast<unsigned>(a.plan.grid);
+  if (core::AreDefault(a.needs)) {
+    const core::DefaultNeeds known;
+    GlobalStatsForwardKernel<T, kVector><<<grid, a.plan.block, 0, stream>>>(a, known);
+  } else {
+    GlobalStatsForwardKernel<T, kVector><<<grid, a.plan.block, 0, stream>>>(a, a.needs);
+  }
+  return cudaGetLastError();
+}
+
+template <typename T>
+cudaError_t LaunchForward(const ForwardArguments& a, const JoinPlan& join, cudaStream_t stream) {
+  constexpr int kWidest = kVectorBytes / sizeof(T);
+  const cudaError_t error = a.plan.vector_width == kWidest ? LaunchForwardOf<T, kWidest>(a, stream)
+                                                           : LaunchForwardOf<T, 1>(a, stream);
+  if (error != cudaSuccess || join.grid == 0) return error;
+  GlobalStatsJoinKernel<T><<<static_cast<unsigned>(join.grid), join.block, 0, stream>>>(a, join);
+  return cudaGetLastError();
+}
+
+}  // namespace cuda
+}  // namespace statpool
+
+#endif  // STATPOOL_CUDA_GLOBAL_STATS_KERNELS_CUH_

@@ -1,0 +1,94 @@
+// How a pooling call is laid over the GPU: plain data, made by one function for each pass. Knows no
+// CUDA, so that it can be printed and tested anywhere.
+//
+// Both layouts are one: x is a number of slabs, dense [T, width] arrays. channels_last has B of
+// them, C wide; channels_first has B * C, one wide. The rows of a slab are `fold` steps each, the
+// fewest that fill whole vectors. A unit of work is a tile of the columns of a slab over a split of
+// its rows. It is owned by a group of threads, `threads_x` along the row, a vector each, and
+// `threads_y` in turn along the rows. A block holds `groups` of them.
+#ifndef STATPOOL_CUDA_LAUNCH_PLAN_H_
+#define STATPOOL_CUDA_LAUNCH_PLAN_H_
+
+#include <cstdint>
+
+#include "cc/core/problem.h"
+#include "cuda/device_properties.h"
+
+namespace statpool {
+namespace cuda {
+
+constexpr int64_t kVectorBytes = 16;
+constexpr int64_t kMaxGrid = 2147483647;  // blocks along x, on every device
+
+// Rows whose loads a thread has in flight. The forward pass also sums as many in float32.
+constexpr int kForwardRows = 8;
+constexpr int kGradientRows = 4;
+
+// Threads of a block. A thread of a 16-bit block has twice the lanes, and twice the registers.
+constexpr int32_t BlockThreads(int64_t element_bytes) { return element_bytes == 2 ? 128 : 256; }
+
+// Blocks that a multiprocessor holds, for __launch_bounds__. Of its 65536 registers a thread gets
+// up to 128 (16-bit types: 168) where the statistics are the default ones, and up to 255 where they
+// are known only at run time.
+constexpr int32_t BlocksPerMultiprocessor(int64_t element_bytes, bool is_default) {
+  if (element_bytes == 2) return is_default ? 3 : 2;
+  return is_default ? 2 : 1;
+}
+
+struct LaunchPlan {
+  int64_t grid;    // blocks along x; each does every grid-th one of `blocks`
+  int64_t blocks;  // ceil(units / groups)
+  int32_t block;   // threads
+
+  int32_t vector_width;   // elements that a thread loads at once
+  int32_t threads_x;      // vectors side by side
+  int32_t threads_y;      // rows at a time
+  int32_t group_threads;  // threads_x * threads_y, made even
+  int32_t groups;
+
+  int64_t slabs;
+  int64_t width;   // columns of a slab: channels
+  int64_t fold;    // steps of a row
+  int64_t rows;    // of a slab
+  int64_t tiles;   // along a row
+  int64_t splits;  // along the rows; more than one leaves partial results to be joined
+  int64_t rows_per_split;
+  int64_t units;  // slabs * splits * tiles
+
+  int64_t bytes_read;     // of x, and of partial results
+  int64_t bytes_written;  // of results, and of partial results
+};
+
+// The second launch of a forward pass with splits: a thread for each channel and every threads_y-th
+// split.
+struct JoinPlan {
+  int64_t grid;
+  int64_t blocks;
+  int32_t block;
+  int32_t threads_x;  // channels
+  int32_t threads_y;  // splits at a time
+};
+
+struct ForwardPlan {
+  LaunchPlan launch;
+  JoinPlan join;  // a grid of 0 if there is no second launch
+  int64_t workspace_bytes;
+};
+
+// A grid of 0 says that there is nothing to launch. `alignment` is the largest power of two that
+// divides the addresses of the arrays of x's shape, at least the size of an element.
+ForwardPlan MakeForwardPlan(const core::Problem& problem, core::DType dtype, int64_t alignment,
+                            const Device& device);
+LaunchPlan MakeGradientPlan(const core::Problem& problem, core::DType dtype, int64_t alignment,
+                            const Device& device);
+
+// Bytes of a channel's partial result (cuda/lane.cuh).
+int64_t PartialBytes(const core::StatisticList& statistics, core::DType dtype);
+
+// Bytes of workspace that suffice for any alignment.
+int64_t WorkspaceBytes(const core::Problem& problem, core::DType dtype, const Device& device);
+
+}  // namespace cuda
+}  // namespace statpool
+
+#endif  // STATPOOL_CUDA_LAUNCH_PLAN_H_

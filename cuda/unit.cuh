@@ -1,0 +1,127 @@
+// Which unit of work a thread's group owns, which of its columns and rows the thread does, and
+// which of the steps there count.
+#ifndef STATPOOL_CUDA_UNIT_CUH_
+#define STATPOOL_CUDA_UNIT_CUH_
+
+#include <cstdint>
+
+#include "cuda/launch_plan.h"
+
+namespace statpool {
+namespace cuda {
+
+struct Unit {
+  bool is_active;  // whether the thread has columns of a unit
+  int32_t group;   // within the block
+  int32_t thread;  // within the group
+  int32_t y;       // the thread's first row, counted from first_row
+  int32_t rows;    // of the split, less than 2^31 (cuda/launch_plan.cc)
+  int64_t b;
+  int64_t slab;
+  int64_t split;
+  int64_t first_row;     // of the split
+  int64_t first_column;  // of the tile
+  int64_t column;        // of the thread
+};
+
+// For block `block` of plan.blocks.
+__device__ __forceinline__ Unit UnitOf(const LaunchPlan& plan, int64_t channels, int64_t block) {
+  Unit unit;
+  const uint32_t tid = threadIdx.x;
+  unit.group = tid / static_cast<uint32_t>(plan.group_threads);
+  unit.thread = tid % static_cast<uint32_t>(plan.group_threads);
+  const uint32_t x = static_cast<uint32_t>(unit.thread) % static_cast<uint32_t>(plan.threads_x);
+  unit.y = static_cast<uint32_t>(unit.thread) / static_cast<uint32_t>(plan.threads_x);
+  const int64_t index = block * plan.groups + unit.group;
+  const int64_t tile = index % plan.tiles;
+  const int64_t part = index / plan.tiles;
+  unit.split = part % plan.splits;
+  unit.slab = part / plan.splits;
+  unit.b = unit.slab * plan.width / channels;
+  unit.first_row = unit.split * plan.rows_per_split;
+  unit.rows = static_cast<int32_t>(min(plan.rows_per_split, plan.rows - unit.first_row));
+  unit.first_column = tile * plan.threads_x * plan.vector_width;
+  unit.column = unit.first_column + static_cast<int64_t>(x) * plan.vector_width;
+  unit.is_active = unit.group < plan.groups && unit.y < plan.threads_y && index < plan.units &&
+                   unit.column < plan.fold * plan.width;
+  return unit;
+}
+
+// Steps [0, end) of example b may count; lengths outside [0, T] act as if clipped.
+__device__ __forceinline__ int64_t EndOfExample(const int64_t* lengths, int64_t b, int64_t time) {
+  return lengths == nullptr ? time : min(max(lengths[b], int64_t{0}), time);
+}
+
+// The steps of a split that count, the first one being number 0.
+struct ValidSteps {
+  const bool* mask;  // or null
+  int32_t end;       // the mask excludes further steps below it
+
+  __device__ bool operator()(int32_t step) const {
+    return step < end && (mask == nullptr || mask[step]);
+  }
+};
+
+__device__ __forceinline__ ValidSteps ValidStepsOf(const LaunchPlan& plan, const bool* mask,
+                                                   const int64_t* lengths, const Unit& unit,
+                                                   int64_t time) {
+  const int64_t first = unit.first_row * plan.fold;
+  const int64_t left = EndOfExample(lengths, unit.b, time) - first;
+  const int64_t steps = unit.rows * plan.fold;
+  return {mask == nullptr ? nullptr : mask + unit.b * time + first,
+          static_cast<int32_t>(min(max(left, int64_t{0}), steps))};
+}
+
+// Which lanes of a thread's vectors count, in rows of a chunk.
+template <int kVector, int kRows>
+struct ValidLanes {
+  static constexpr int kBits = kVector * kRows;
+  static constexpr uint32_t kAll = (1u << kVector) - 1;
+  uint32_t words[(kBits + 31) / 32];
+
+  // Of all lanes of row r: bit v for lane v.
+  __device__ uint32_t Row(int r) const {
+    return words[r * kVector / 32] >> (r * kVector % 32) & kAll;
+  }
+
+  __device__ bool At(int r, int v) const { return Row(r) >> v & 1; }
+
+  // Of all rows of lane v: bit r for row r.
+  __device__ uint32_t Column(int v) const {
+    uint32_t column = 0;
+    for (int r = 0; r < kRows; ++r) column |= (Row(r) >> v & 1) << r;
+    return column;
+  }
+
+  // For the rows from `row` on, `stride` apart. Returns whether all count.
+  __device__ bool Fill(const LaunchPlan& plan, const ValidSteps& is_valid, const Unit& unit,
+                       int32_t row, int32_t stride) {
+    bool all = true;
+    for (uint32_t& word : words) word = 0;
+#pragma unroll
+    for (int r = 0; r < kRows; ++r, row += stride) {
+      const uint32_t lanes = row < unit.rows ? OfRow(plan, is_valid, unit.column, row) : 0;
+      words[r * kVector / 32] |= lanes << (r * kVector % 32);
+      all &= lanes == kAll;
+    }
+    return all;
+  }
+
+  static __device__ uint32_t OfRow(const LaunchPlan& plan, const ValidSteps& is_valid,
+                                   int64_t column, int32_t row) {
+    if (plan.fold == 1) return is_valid(row) ? kAll : 0;
+    const int32_t first_step = row * static_cast<int32_t>(plan.fold);
+    uint32_t lanes = 0;
+    for (int v = 0; v < kVector; ++v) {
+      // A folded row is short.
+      const uint32_t step = static_cast<uint32_t>(column + v) / static_cast<uint32_t>(plan.width);
+      lanes |= static_cast<uint32_t>(is_valid(first_step + static_cast<int32_t>(step))) << v;
+    }
+    return lanes;
+  }
+};
+
+}  // namespace cuda
+}  // namespace statpool
+
+#endif  // STATPOOL_CUDA_UNIT_CUH_

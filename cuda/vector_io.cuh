@@ -1,0 +1,97 @@
+// Loads and stores of up to 16 bytes, and conversions of what they hold.
+#ifndef STATPOOL_CUDA_VECTOR_IO_CUH_
+#define STATPOOL_CUDA_VECTOR_IO_CUH_
+
+#include <cuda_bf16.h>
+#include <cuda_fp16.h>
+
+#include <cstdint>
+
+#include "cc/core/problem.h"
+
+namespace statpool {
+namespace cuda {
+
+// kVector neighbouring values in as few registers as hold them: they are taken apart where they are
+// used, for a register holds two 16-bit values until then.
+template <typename T, int kVector>
+struct Vector {
+  static constexpr int kWords = (sizeof(T) * kVector + 3) / 4;
+  uint32_t words[kWords];
+
+  __device__ T Item(int v) const {
+    if constexpr (sizeof(T) == 2) {
+      return {static_cast<uint16_t>(words[v / 2] >> v % 2 * 16)};
+    } else if constexpr (sizeof(T) == 4) {
+      return __uint_as_float(words[v]);
+    } else {
+      return __hiloint2double(words[2 * v + 1], words[2 * v]);
+    }
+  }
+
+  // For an item that is 0 so far.
+  __device__ void Set(int v, T item) {
+    if constexpr (sizeof(T) == 2) {
+      words[v / 2] |= static_cast<uint32_t>(item.bits) << v % 2 * 16;
+    } else if constexpr (sizeof(T) == 4) {
+      words[v] = __float_as_uint(item);
+    } else {
+      words[2 * v] = __double2loint(item);
+      words[2 * v + 1] = __double2hiint(item);
+    }
+  }
+};
+
+// One instruction: kVector is 1, or fills 16 bytes.
+template <int kVector, typename T>
+__device__ __forceinline__ Vector<T, kVector> Load(const T* from) {
+  Vector<T, kVector> vector = {};
+  if constexpr (kVector == 1) {
+    vector.Set(0, *from);
+  } else {
+    static_assert(sizeof vector == sizeof(uint4));
+    const uint4 raw = *reinterpret_cast<const uint4*>(from);
+    vector.words[0] = raw.x;
+    vector.words[1] = raw.y;
+    vector.words[2] = raw.z;
+    vector.words[3] = raw.w;
+  }
+  return vector;
+}
+
+template <int kVector, typename T>
+__device__ __forceinline__ void Store(const Vector<T, kVector>& vector, T* to) {
+  if constexpr (kVector == 1) {
+    *to = vector.Item(0);
+  } else {
+    static_assert(sizeof vector == sizeof(uint4));
+    *reinterpret_cast<uint4*>(to) =
+        make_uint4(vector.words[0], vector.words[1], vector.words[2], vector.words[3]);
+  }
+}
+
+__device__ __forceinline__ float ToCompute(float value) { return value; }
+__device__ __forceinline__ double ToCompute(double value) { return value; }
+__device__ __forceinline__ float ToCompute(core::Float16 value) {
+  return __half2float(__ushort_as_half(value.bits));
+}
+__device__ __forceinline__ float ToCompute(core::BFloat16 value) {
+  return __uint_as_float(static_cast<uint32_t>(value.bits) << 16);
+}
+
+// To the nearest, ties to even. Narrowing twice, from double by way of float, is what the
+// contract's bounds allow for: first to float32's accuracy, then one rounding.
+__device__ __forceinline__ void Round(double value, double* to) { *to = value; }
+__device__ __forceinline__ void Round(double value, float* to) { *to = static_cast<float>(value); }
+__device__ __forceinline__ void Round(float value, float* to) { *to = value; }
+__device__ __forceinline__ void Round(float value, core::Float16* to) {
+  to->bits = __half_as_ushort(__float2half_rn(value));
+}
+__device__ __forceinline__ void Round(float value, core::BFloat16* to) {
+  to->bits = __bfloat16_as_ushort(__float2bfloat16_rn(value));
+}
+
+}  // namespace cuda
+}  // namespace statpool
+
+#endif  // STATPOOL_CUDA_VECTOR_IO_CUH_

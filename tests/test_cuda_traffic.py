@@ -1,0 +1,174 @@
+"""What the CUDA kernels move, counted by the emulator: every byte once.
+
+Counts are per thread, so that a broadcast of one mask byte counts for each lane.
+"""
+
+import dataclasses
+
+import cuda_launchers
+import numpy as np
+import pytest
+from cases import DTYPES, FORMATS, Case
+from cuda_launchers import Pooling, UnavailableError
+
+DEFAULT = ("mean", "max", "l2")
+
+# [B, T, C]: rows of whole vectors, folded rows, tiles with an edge, a thread's single
+# row, several units in a block, and time that is split.
+SHAPES = [(2, 64, 128), (3, 40, 20), (2, 24, 264), (1, 3, 64), (40, 16, 8)]
+SPLIT = {"channels_last": (1, 1600, 64), "channels_first": (1, 40_000, 1)}
+
+
+@pytest.fixture(scope="module")
+def cuda():
+    try:
+        cuda = cuda_launchers.load()
+    except UnavailableError as error:
+        pytest.skip(str(error))
+    if not cuda.is_emulated:
+        pytest.skip("the emulator counts, a GPU doesn't")
+    return cuda
+
+
+@dataclasses.dataclass
+class Traffic:
+    """What the launches of one call did to x and dx."""
+
+    launches: list
+    x: dict
+    dx: dict | None
+
+
+def measure(cuda, case, statistics=DEFAULT, gradient=False, **options):
+    """Runs one pass and returns its traffic."""
+    options = {**case.options(statistics), **options}
+    with Pooling(cuda, case.x(), case.mask(), case.lengths(), **options) as pooling:
+        if gradient:
+            pooling.forward()
+        cuda.reset_counts()
+        if gradient:
+            pooling.gradient(case.upstream(statistics))
+        else:
+            pooling.forward()
+        launches = cuda.counts()
+        dx = pooling.dx.pointer.value if gradient else None
+        x = pooling.x.pointer.value
+    x = _allocation(launches[0], x)
+    return Traffic(launches, x, _allocation(launches[0], dx) if dx else None)
+
+
+def _allocation(launch, pointer):
+    for allocation in launch["allocations"]:
+        base = allocation["base"]
+        if base <= pointer < base + allocation["size"]:
+            return allocation
+    return None
+
+
+def assert_all_once(counts, what):
+    """Every byte of an allocation was loaded, or stored, exactly once."""
+    size = counts["size"]
+    found = [counts[f"{kind}{what}"] for kind in ("bytes_", "distinct_bytes_")]
+    assert found == [size, size]
+
+
+def vector_sites(launches, access):
+    """The instructions that move 16 bytes of global memory for a thread."""
+    wanted = {"space": "global", "access": access, "width": 16}
+    sites = [site for launch in launches for site in launch["instructions"]]
+    return [site for site in sites if wanted.items() <= site.items()]
+
+
+@pytest.mark.parametrize("data_format", FORMATS)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_forward_loads_every_byte_once(cuda, dtype, data_format):
+    for shape in [*SHAPES, SPLIT[data_format]]:
+        case = Case(*shape, dtype, data_format=data_format)
+        traffic = measure(cuda, case)
+        assert_all_once(traffic.x, "loaded")
+        assert traffic.x["bytes_stored"] == 0
+        assert len(traffic.launches) == (2 if shape in SPLIT.values() else 1), case
+
+
+@pytest.mark.parametrize("data_format", FORMATS)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_gradient_loads_and_stores_every_byte_once(cuda, dtype, data_format):
+    for shape in [*SHAPES, SPLIT[data_format]]:
+        case = Case(*shape, dtype, data_format=data_format)
+        traffic = measure(cuda, case, gradient=True)
+        assert_all_once(traffic.x, "loaded")
+        assert_all_once(traffic.dx, "stored")
+        assert traffic.dx["bytes_loaded"] == 0
+        assert len(traffic.launches) == 1
+
+
+@pytest.mark.parametrize("data_format", FORMATS)
+@pytest.mark.parametrize("padding", ["mask", "lengths", "both"])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_masked_steps_are_not_loaded(cuda, dtype, padding, data_format):
+    for shape in [(3, 40, 20), (2, 24, 264), (1, 1600, 64)]:
+        case = Case(*shape, dtype, padding=padding, data_format=data_format)
+        valid = int(case.valid().sum()) * case.channels * case.x().itemsize
+        for gradient in (False, True):
+            traffic = measure(cuda, case, gradient=gradient)
+            assert traffic.x["bytes_loaded"] == valid
+            assert traffic.x["distinct_bytes_loaded"] == valid
+        assert_all_once(traffic.dx, "stored")
+
+
+@pytest.mark.parametrize("data_format", FORMATS)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_vectors_use_whole_sectors(cuda, dtype, data_format):
+    """32 lanes of 16 bytes are 16 sectors, where slabs begin at one."""
+    for shape in [(2, 64, 128), (3, 48, 32), (1, 1600, 64)]:
+        case = Case(*shape, dtype, data_format=data_format)
+        for gradient in (False, True):
+            traffic = measure(cuda, case, gradient=gradient)
+            moved = traffic.x["size"]
+            loads = vector_sites(traffic.launches, "load")
+            assert sum(site["bytes"] for site in loads) == moved
+            sites = loads
+            if gradient:
+                stores = vector_sites(traffic.launches, "store")
+                assert sum(site["bytes"] for site in stores) == moved
+                sites = loads + stores
+            for site in sites:
+                assert site["sectors"] * 32 == site["bytes"], site
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_shared_memory_has_no_bank_conflicts(cuda, dtype):
+    """A request of 32 lanes takes a pass for each 4 bytes of a lane's access."""
+    case = Case(2, 64, 128, dtype)
+    for launch in measure(cuda, case).launches:
+        sites = [s for s in launch["instructions"] if s["space"] == "shared"]
+        assert sites
+        for site in sites:
+            assert site["passes_per_request"] <= site["width"] / 4, site
+
+
+def test_an_unaligned_slice_is_loaded_once_too(cuda):
+    for dtype in DTYPES:
+        case = Case(2, 40, 16, dtype)
+        size = case.x().itemsize
+        for gradient in (False, True):
+            traffic = measure(cuda, case, gradient=gradient, offset=size)
+            assert traffic.x["bytes_loaded"] == case.x().nbytes
+            assert traffic.x["max_loads_per_byte"] == 1
+            assert not vector_sites(traffic.launches, "load")
+
+
+def test_gradient_of_the_mean_alone_loads_no_x(cuda):
+    traffic = measure(cuda, Case(2, 40, 16), ("mean",), gradient=True)
+    assert traffic.x is None or traffic.x["bytes_loaded"] == 0
+    assert_all_once(traffic.dx, "stored")
+
+
+@pytest.mark.parametrize("shape", [(0, 3, 2), (2, 3, 0)])
+def test_nothing_is_launched_for_an_empty_output(cuda, shape):
+    x = np.zeros(shape, np.float32)
+    with Pooling(cuda, x) as pooling:
+        cuda.reset_counts()
+        y = pooling.forward()
+        pooling.gradient(np.zeros_like(y))
+        assert cuda.counts() == []
