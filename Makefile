@@ -1,7 +1,9 @@
 # make build | demo | test | bench | bench-quick | bench-peers | mutation | lint | format | clean
+# make test-gpu-wheel | test-gpu-sanitizer
 #
 # Each target makes .venv/, installs what constraints.txt pins, and builds against the TensorFlow
-# there; nothing is done twice. CMAKE_ARGS is passed on to CMake.
+# there; nothing is done twice. CMAKE_ARGS is passed on to CMake. The CUDA kernels are built where
+# nvcc is found; STATPOOL_CUDA=ON|OFF overrides, STATPOOL_CUDA_ARCHS="90" builds for one GPU only.
 
 PYTHON ?= python3
 VENV := .venv
@@ -9,16 +11,21 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 # The GPU wheel where a driver sees a GPU, else the CPU wheel.
-TENSORFLOW ?= $(if $(shell nvidia-smi -L 2>/dev/null),tensorflow-gpu,tensorflow-cpu)
+HAS_GPU := $(shell nvidia-smi -L 2>/dev/null)
+TENSORFLOW ?= $(if $(HAS_GPU),tensorflow-gpu,tensorflow-cpu)
 
 ENVIRONMENT := $(VENV)/.installed-$(TENSORFLOW)
 LIBRARY := build/.built
-NATIVE_SOURCES := $(shell find cc cmake cuda tests/cuda -type f) CMakeLists.txt setup.py pyproject.toml VERSION
-CXX_FILES := $(shell find cc cuda tests/cuda -name "*.h" -o -name "*.cc" -o -name "*.cu" -o -name "*.cuh")
+SETTINGS := build/.settings
+NATIVE_SOURCES := $(shell find cc cmake cuda -type f) $(wildcard tests/*/CMakeLists.txt) CMakeLists.txt setup.py pyproject.toml VERSION
+CXX_FILES := $(shell find cc cuda tests -name '*.h' -o -name '*.cc' -o -name '*.cu' -o -name '*.cuh')
 CMAKE_FILES := $(shell find . -name CMakeLists.txt -not -path './$(VENV)/*' -not -path './build/*') \
   $(wildcard cmake/*.cmake)
 
-.PHONY: build demo test bench bench-quick bench-peers mutation lint format clean
+TEST_LIBRARIES := build/.built-for-tests
+GPU_WHEEL := build/gpu-wheel
+
+.PHONY: build demo test test-gpu-wheel test-gpu-sanitizer bench bench-quick bench-peers mutation lint format clean
 build: $(LIBRARY)
 
 $(ENVIRONMENT): constraints.txt pyproject.toml
@@ -27,20 +34,63 @@ $(ENVIRONMENT): constraints.txt pyproject.toml
 	$(PIP) install --quiet --constraint constraints.txt --group $(TENSORFLOW) --group dev
 	@touch $@
 
+# What a build depends on beside files: written anew only if it changed.
+$(SETTINGS): FORCE
+	@mkdir -p $(@D)
+	@echo "$(STATPOOL_CUDA)|$(STATPOOL_CUDA_ARCHS)|$(CMAKE_ARGS)|$(shell command -v nvcc)" > $@.now
+	@cmp -s $@.now $@ || cp $@.now $@
+FORCE:
+
 # Interrupted or failed builds leave no stamp, and start again where they stopped.
-$(LIBRARY): $(ENVIRONMENT) $(NATIVE_SOURCES)
+$(LIBRARY): $(ENVIRONMENT) $(NATIVE_SOURCES) $(SETTINGS)
 	@echo "Building the native library (a few minutes the first time) ..."
 	@mkdir -p $(@D)
 	@$(PIP) install --verbose --no-build-isolation --no-deps --editable . > build/build.log 2>&1 \
 	  || { cat build/build.log; exit 1; }
-	@grep -o "TensorFlow [0-9].*, ABI .*" build/build.log || true
+	@grep -o "TensorFlow [0-9].*, ABI .*\|CUDA kernels: .*" build/build.log || true
 	@touch $@
 
 demo: $(LIBRARY)
 	$(BIN)/python examples/train_audio_classifier.py train
 
-test: lint $(LIBRARY)
+# The kernels for GPUs as tests take them: nothing where CUDA is left out.
+$(TEST_LIBRARIES): $(LIBRARY) $(wildcard tests/cuda/* tests/glue/*)
+	@if $(BIN)/cmake --build build/cmake --target help | grep -q statpool_for_tests; then \
+	  $(BIN)/cmake --build build/cmake --target statpool_for_tests > build/tests.log 2>&1 \
+	    || { cat build/tests.log; exit 1; }; \
+	fi
+	@touch $@
+
+test: lint $(LIBRARY) $(TEST_LIBRARIES) test-gpu-wheel
 	$(BIN)/python -m pytest
+	$(if $(HAS_GPU),$(BIN)/python -m pytest --gpu tests/contract -k "gpu or cuda")
+
+$(GPU_WHEEL)/.installed: constraints.txt pyproject.toml
+	$(PYTHON) -m venv $(GPU_WHEEL)
+	$(GPU_WHEEL)/bin/python -m pip install --quiet --constraint constraints.txt --upgrade pip
+	$(GPU_WHEEL)/bin/python -m pip install --quiet --constraint constraints.txt \
+	  tensorflow --group runtime --group test
+	@touch $@
+
+# The library as it is built, loaded by the TensorFlow for GPUs, in an environment of its own.
+test-gpu-wheel: $(LIBRARY) $(TEST_LIBRARIES)
+	@if $(BIN)/python -c "import statpool; exit(statpool.build_info()['cuda'] is not None)"; then \
+	  echo "test-gpu-wheel: skipped, this build has no CUDA kernels"; \
+	else \
+	  make --no-print-directory $(GPU_WHEEL)/.installed && \
+	  cp -r $(VENV)/lib/python3*/site-packages/*statpool* $(GPU_WHEEL)/lib/python3*/site-packages/ && \
+	  $(GPU_WHEEL)/bin/python -m pytest -q tests/test_gpu_kernels.py tests/test_library.py \
+	    tests/test_emulated_glue.py tests/test_raw_ops.py; \
+	fi
+
+# Without TensorFlow, in which compute-sanitizer hangs.
+test-gpu-sanitizer: $(TEST_LIBRARIES)
+	@if [ -z "$(HAS_GPU)" ]; then echo "test-gpu-sanitizer: skipped, there is no GPU here"; else \
+	  for tool in memcheck racecheck initcheck synccheck; do \
+	    compute-sanitizer --tool $$tool --error-exitcode 1 \
+	      $(BIN)/python tests/cuda_sanitized.py || exit 1; \
+	  done; \
+	fi
 
 bench: $(LIBRARY)
 	$(BIN)/python -m benchmarks.run

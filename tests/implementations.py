@@ -14,6 +14,7 @@ import contextlib
 import functools
 
 import cuda_launchers
+import emulated_glue
 import numpy as np
 
 
@@ -94,15 +95,17 @@ class NumpyCore(Implementation):
 class TensorFlow(Implementation):
     """A TensorFlow function, run eagerly, in a graph, or compiled by XLA.
 
-    In a graph every size is unknown while tracing, and the graphs are kept.
+    In a graph every size is unknown while tracing, and the graphs are kept. What is
+    said to run on a device does: results that come from another fail.
     """
 
     takes_views = False
 
-    def __init__(self, implementation, mode):
-        self.name = f"{implementation}-{mode}"
+    def __init__(self, implementation, mode, device="CPU"):
+        self.name = f"{implementation}-{mode}" + ("-gpu" if device == "GPU" else "")
         self.implementation = implementation
         self.mode = mode
+        self.device = device
         # TensorFlow has its threads flush; kernels of ours don't let it.
         self.flushes_denormals = implementation != "native"
         self.compiles_each_shape = mode == "xla"
@@ -118,6 +121,12 @@ class TensorFlow(Implementation):
         return (tf.errors.InvalidArgumentError, ValueError)
 
     def load(self):
+        import tensorflow as tf
+
+        if not tf.config.list_logical_devices(self.device):
+            raise cuda_launchers.UnavailableError(
+                "TensorFlow sees no GPU, or pytest runs without --gpu"
+            )
         self.forward(np.zeros((1, 1, 1), np.float32))
 
     def global_stats(self, x, mask=None, lengths=None, **options):
@@ -154,15 +163,24 @@ class TensorFlow(Implementation):
         """Calls a function of tensors in this mode; equal keys share a graph."""
         import tensorflow as tf
 
-        tensors = [None if a is None else tf.convert_to_tensor(a) for a in arrays]
+        with tf.device(f"{self.device}:0"):
+            tensors = [None if a is None else tf.convert_to_tensor(a) for a in arrays]
+            results = self._call(function, tensors, key)
+        for result in tf.nest.flatten(results):
+            assert f"device:{self.device}:" in result.device, "on another device"
+        return tf.nest.map_structure(lambda tensor: tensor.numpy(), results)
+
+    def _call(self, function, tensors, key):
+        import tensorflow as tf
+
         if self.mode == "eager":
-            return _to_numpy(function(*tensors))
+            return function(*tensors)
         specs = [None if t is None else self._spec(t) for t in tensors]
         key = repr((key, specs))
         if key not in self._compiled:
             compiled = tf.function(function, jit_compile=self.mode == "xla" or None)
             self._compiled[key] = compiled.get_concrete_function(*specs)
-        return _to_numpy(self._compiled[key](*(t for t in tensors if t is not None)))
+        return self._compiled[key](*(t for t in tensors if t is not None))
 
     def _spec(self, tensor):
         import tensorflow as tf
@@ -215,6 +233,24 @@ class CudaLaunchers(Implementation):
             yield pooling, keep
 
 
+class EmulatedGlue(TensorFlow):
+    """The OpKernels of the GPU, run by TensorFlow on the CPU: see emulated_glue."""
+
+    is_interpreted = True
+
+    def __init__(self, mode):
+        super().__init__("native", mode)
+        self.name = f"glue-emulated-{mode}"
+        # The emulator computes in TensorFlow's threads, which flush.
+        self.flushes_denormals = True
+        # The launchers are tested at every size; in a graph, a few do.
+        self.compiles_each_shape = mode == "graph"
+
+    def run(self, function, *arrays, key):
+        with emulated_glue.in_place_of_the_native_op():
+            return super().run(function, *arrays, key=key)
+
+
 @functools.cache
 def why_unusable(implementation) -> str:
     """Returns the reason in words, or nothing if the implementation is usable."""
@@ -228,12 +264,6 @@ def why_unusable(implementation) -> str:
 def _rounded(values, dtype):
     with np.errstate(over="ignore", under="ignore"):
         return values.astype(dtype)
-
-
-def _to_numpy(tensors):
-    import tensorflow as tf
-
-    return tf.nest.map_structure(lambda tensor: tensor.numpy(), tensors)
 
 
 def _instruction_sets():
@@ -252,6 +282,8 @@ def _all():
     yield CudaLaunchers()
     yield from (TensorFlow("composite", mode) for mode in ("eager", "graph", "xla"))
     yield from (TensorFlow("native", mode) for mode in ("eager", "graph"))
+    yield from (TensorFlow("native", mode, "GPU") for mode in ("eager", "graph"))
+    yield from map(EmulatedGlue, ("eager", "graph"))
 
 
 IMPLEMENTATIONS = tuple(_all())

@@ -30,8 +30,9 @@ void CheckDType(const char* name, const py::array& array, const char* dtype) {
 
 }  // namespace
 
-core::DType DTypeOf(const py::array& array) {
-  const std::string name = Text(array.dtype());
+core::DType DTypeOf(const py::array& array) { return DTypeOf(Text(array.dtype())); }
+
+core::DType DTypeOf(const std::string& name) {
   if (name == "float16") return core::DType::kFloat16;
   if (name == "bfloat16") return core::DType::kBFloat16;
   if (name == "float32") return core::DType::kFloat32;

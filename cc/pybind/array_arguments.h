@@ -40,6 +40,7 @@ struct Pooling {
 };
 
 core::DType DTypeOf(const pybind11::array& array);
+core::DType DTypeOf(const std::string& name);
 
 // Throws ValueError unless the array is C-contiguous, aligned and of that shape.
 void CheckArray(const char* name, const pybind11::array& array,

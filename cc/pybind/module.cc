@@ -7,6 +7,7 @@
 #include "cc/cpu/global_stats_cpu.h"
 #include "cc/cpu/global_stats_gradient_cpu.h"
 #include "cc/pybind/array_arguments.h"
+#include "cc/pybind/launch_plan.h"
 #include "cc/pybind/streaming.h"
 #include "cc/pybind/thread_pool.h"
 
@@ -75,6 +76,9 @@ py::dict BuildInfo() {
   info["tensorflow"] = STATPOOL_TENSORFLOW_VERSION;
   info["cxx11_abi"] = STATPOOL_TENSORFLOW_ABI;
   info["compiler"] = STATPOOL_COMPILER;
+  const std::string cuda = STATPOOL_CUDA_VERSION;
+  info["cuda"] = cuda.empty() ? py::object(py::none()) : py::str(cuda);
+  info["cuda_archs"] = py::str(STATPOOL_CUDA_CODE).attr("split")();
   info["instruction_sets"] = compiled;
   info["instruction_set"] = cpu::BestInstructionSet().name;
   return info;
@@ -130,6 +134,7 @@ PYBIND11_MODULE(_core, m) {
         py::arg("instruction_set"), py::arg("num_threads"));
   m.def("global_stats_gradient", &GlobalStatsGradient, py::arg("dx"), py::arg("upstream"),
         py::arg("saved"), py::arg("arguments"), py::arg("instruction_set"), py::arg("num_threads"));
+  DefineLaunchPlan(&m);
   m.def("build_info", &BuildInfo);
   m.def("instruction_sets", &InstructionSets);
   m.def("saved_plane_count", &SavedPlaneCount, py::arg("statistics"));

@@ -20,6 +20,7 @@ _HOMES = {
     "GlobalStatsPooling2D": "statpool.layers",
     "build_info": "statpool.doctor",
     "global_stats": "statpool.ops",
+    "launch_plan": "statpool._launch_plan",
 }
 _MODULES = ("composite", "doctor", "layers", "numpy", "ops", "reference")
 

@@ -9,10 +9,10 @@ import tensorflow as tf
 from statpool import composite
 
 
-def register(ops) -> None:
-    """Registers both gradients; `ops` is the module of raw ops."""
+def register(ops, namespace="Statpool") -> None:
+    """Registers both gradients; `ops` is the module of raw ops of that namespace."""
 
-    @tf.RegisterGradient("Statpool>GlobalStats")
+    @tf.RegisterGradient(f"{namespace}>GlobalStats")
     def _global_stats(op, upstream, _):
         x, *optional = op.inputs
         dx = ops.statpool_global_stats_grad(
@@ -25,7 +25,7 @@ def register(ops) -> None:
         )
         return dx, *[None] * len(optional)
 
-    @tf.RegisterGradient("Statpool>GlobalStatsGrad")
+    @tf.RegisterGradient(f"{namespace}>GlobalStatsGrad")
     def _global_stats_grad(op, upstream):
         pooled_upstream, x, _, *optional = op.inputs
         mask, lengths = (

@@ -5,6 +5,7 @@ import importlib.util
 import platform
 import sys
 
+from statpool import _gpu as _gpu_kernels
 from statpool import _library
 
 
@@ -13,8 +14,10 @@ def build_info() -> dict:
 
     Returns:
       A dict with the keys statpool, tensorflow and cxx11_abi (what the library was
-      built for), compiler, instruction_sets (those compiled in) and instruction_set
-      (the one in use).
+      built for), compiler, cuda (version of the CUDA that the GPU kernels were built
+      with, None without), cuda_archs (what they are built for, such as "sm_90" and
+      "compute_90"), instruction_sets (those compiled in) and instruction_set (the one
+      in use).
 
     Raises:
       NativeLibraryError: if the native library isn't built.
@@ -80,8 +83,29 @@ def _op() -> Finding:
 
 
 def _gpu() -> Finding:
-    detail = "not in this version; on a machine with a GPU 'auto' takes the composite"
-    return Finding("GPU kernels", False, detail)
+    try:
+        reason = _gpu_kernels.why_not_built() or _gpu_kernels.why_driver_unfit()
+    except _library.NativeLibraryError:
+        return Finding("GPU kernels", False, "need the native library")
+    if reason is not None:
+        return Finding("GPU kernels", False, reason)
+    if importlib.util.find_spec("tensorflow") is None:
+        return Finding("GPU kernels", False, "need TensorFlow")
+    import tensorflow as tf
+
+    if not tf.test.is_built_with_cuda():
+        detail = "this TensorFlow is for CPUs; make clean, make TENSORFLOW=tensorflow-gpu"
+        return Finding("GPU kernels", False, detail)
+    found = _gpu_kernels.capabilities()
+    if not found:
+        detail = "TensorFlow sees no GPU; its log, or CUDA_VISIBLE_DEVICES, says why"
+        return Finding("GPU kernels", False, detail)
+    reason = _gpu_kernels.why_no_code()
+    if reason is not None:
+        return Finding("GPU kernels", False, reason)
+    info = build_info()
+    detail = f"{', '.join(found)}; CUDA {info['cuda']}, {' '.join(info['cuda_archs'])}"
+    return Finding("GPU kernels", True, detail)
 
 
 def _xla() -> Finding:

@@ -4,10 +4,11 @@ import functools
 import warnings
 
 import tensorflow as tf
+from tensorflow.python.eager import context
 from tensorflow.python.framework import ops as framework_ops
 from tensorflow.python.ops import control_flow_util
 
-from statpool import _arguments, _library, composite
+from statpool import _arguments, _gpu, _library, composite
 from statpool._composite_arguments import invalid_argument_errors
 
 
@@ -107,10 +108,29 @@ def _use_native(implementation) -> bool:
         return True
     if control_flow_util.GraphOrParentsInXlaContext(framework_ops.get_default_graph()):
         return False  # XLA compiles the composite; it has no kernel of the op
-    reason = _library.why_unavailable()
+    reason = _library.why_unavailable() or _why_unusable_where_this_runs()
     if reason is not None:
         _warn_once(reason)
     return reason is None
+
+
+def _why_unusable_where_this_runs() -> str | None:
+    """Returns why the op should not run on the device at hand; None if it should.
+
+    TensorFlow puts an op on a GPU that it sees unless the scope says the CPU. An op
+    without a kernel for it silently runs on the CPU instead, and copies x.
+    """
+    if not tf.config.get_visible_devices("GPU"):
+        return None
+    reason = _gpu.why_unusable()
+    return None if reason is None or _scope_is_cpu() else reason
+
+
+def _scope_is_cpu() -> bool:
+    """Whether the innermost device scope around the caller names the CPU."""
+    in_graph = "" if tf.executing_eagerly() else tf.no_op().device
+    scope = in_graph or context.context().device_name
+    return bool(scope) and tf.DeviceSpec.from_string(scope).device_type == "CPU"
 
 
 @functools.cache

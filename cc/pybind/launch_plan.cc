@@ -1,0 +1,82 @@
+#include "cc/pybind/launch_plan.h"
+
+#include <pybind11/stl.h>
+
+#include <string>
+#include <vector>
+
+#include "cc/core/statistics.h"
+#include "cc/pybind/array_arguments.h"
+#include "cuda/launch_plan.h"
+
+namespace statpool {
+namespace pybind {
+namespace {
+
+namespace py = pybind11;
+
+py::dict ToDict(const cuda::LaunchPlan& plan) {
+  py::dict dict;
+  dict["grid"] = plan.grid;
+  dict["blocks"] = plan.blocks;
+  dict["block"] = plan.block;
+  dict["vector_width"] = plan.vector_width;
+  dict["threads_x"] = plan.threads_x;
+  dict["threads_y"] = plan.threads_y;
+  dict["group_threads"] = plan.group_threads;
+  dict["groups"] = plan.groups;
+  dict["slabs"] = plan.slabs;
+  dict["width"] = plan.width;
+  dict["fold"] = plan.fold;
+  dict["rows"] = plan.rows;
+  dict["tiles"] = plan.tiles;
+  dict["splits"] = plan.splits;
+  dict["rows_per_split"] = plan.rows_per_split;
+  dict["units"] = plan.units;
+  dict["bytes_read"] = plan.bytes_read;
+  dict["bytes_written"] = plan.bytes_written;
+  return dict;
+}
+
+py::dict ToDict(const cuda::JoinPlan& plan) {
+  py::dict dict;
+  dict["grid"] = plan.grid;
+  dict["blocks"] = plan.blocks;
+  dict["block"] = plan.block;
+  dict["threads_x"] = plan.threads_x;
+  dict["threads_y"] = plan.threads_y;
+  return dict;
+}
+
+// `shape` is that of x, checked by the caller.
+py::dict LaunchPlan(const std::vector<int64_t>& shape, const std::string& dtype_name,
+                    const std::vector<std::string>& statistics, const std::string& data_format,
+                    int32_t multiprocessors, int64_t alignment) {
+  core::Problem problem = {};
+  const auto check = [](const std::string& broken_rule) {
+    if (!broken_rule.empty()) throw py::value_error(broken_rule);
+  };
+  check(core::ParseStatistics(statistics, &problem.statistics));
+  check(core::ParseLayout(data_format, &problem.layout));
+  const bool last = problem.layout == core::Layout::kChannelsLast;
+  problem.shape = {shape.at(0), shape.at(last ? 1 : 2), shape.at(last ? 2 : 1)};
+  const core::DType dtype = DTypeOf(dtype_name);
+  const cuda::Device device = {multiprocessors};
+  const cuda::ForwardPlan forward = cuda::MakeForwardPlan(problem, dtype, alignment, device);
+  py::dict dict;
+  dict["forward"] = ToDict(forward.launch);
+  dict["join"] = forward.join.grid > 0 ? py::object(ToDict(forward.join)) : py::none();
+  dict["gradient"] = ToDict(cuda::MakeGradientPlan(problem, dtype, alignment, device));
+  dict["workspace_bytes"] = forward.workspace_bytes;
+  return dict;
+}
+
+}  // namespace
+
+void DefineLaunchPlan(py::module_* m) {
+  m->def("launch_plan", &LaunchPlan, py::arg("shape"), py::arg("dtype"), py::arg("statistics"),
+         py::arg("data_format"), py::arg("multiprocessors"), py::arg("alignment"));
+}
+
+}  // namespace pybind
+}  // namespace statpool

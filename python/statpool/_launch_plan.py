@@ -1,0 +1,64 @@
+"""How a call would be laid over a GPU: the launch plans of the CUDA kernels, as data."""
+
+import math
+
+from statpool import _arguments, _library
+
+# What int64 counts of bytes leave room for, partial results included.
+_MOST_ELEMENTS = 2**56
+
+
+def launch_plan(
+    shape,
+    dtype="float32",
+    *,
+    statistics=_arguments.DEFAULT_STATISTICS,
+    data_format="channels_last",
+    multiprocessors=132,
+    alignment=16,
+) -> dict:
+    """Returns what the CUDA kernels would launch; needs neither a GPU nor CUDA.
+
+    Args:
+      shape: Of x, `[B, T, C]`, or `[B, C, T]` with channels_first.
+      dtype: Of x.
+      statistics: As in `statpool.global_stats`.
+      data_format: As there.
+      multiprocessors: Of the GPU; an H100 has 132.
+      alignment: The largest power of two that divides the address of x, from the size
+        of an element up to 16.
+
+    Returns:
+      A dict with the launches of the forward pass, "forward" and "join" (None unless
+      time is split), and that of the "gradient", each a dict of integers as
+      `cuda/launch_plan.h` explains them: grid, block, vector_width, splits,
+      bytes_read, bytes_written and more. Also "workspace_bytes". A grid of 0 says that
+      there is nothing to launch.
+
+    Raises:
+      ValueError: if an argument breaks a rule.
+    """
+    shape = [int(size) for size in shape]
+    dtype = _arguments.check_dtype(dtype)
+    data_format = _arguments.check_data_format(data_format)
+    _arguments.check_shapes(shape, None, None, data_format)
+    if min(shape) < 0 or math.prod(shape) > _MOST_ELEMENTS:
+        raise ValueError(
+            f"shape must have sizes >= 0 and at most 2**56 elements, got {shape}"
+        )
+    if not 1 <= multiprocessors < 2**16:
+        raise ValueError(f"multiprocessors must be in [1, 65535], got {multiprocessors}")
+    least = {"float32": 4, "float64": 8}.get(dtype, 2)
+    if alignment not in (2, 4, 8, 16) or alignment < least:
+        raise ValueError(
+            f"alignment must be a power of two from {least}, the size of a {dtype}, to "
+            f"16, got {alignment}"
+        )
+    return _library.core().launch_plan(
+        shape,
+        dtype,
+        _arguments.check_statistics(statistics),
+        data_format,
+        multiprocessors,
+        alignment,
+    )

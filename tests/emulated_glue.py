@@ -1,0 +1,65 @@
+"""The GPU's OpKernels run by TensorFlow on the CPU: what they launch is nvcc's PTX.
+
+tests/glue registers them on the CPU device under names of their own; the emulator is
+their CUDA runtime. So argument order, workspace, attributes and error paths of cc/tf
+are executed where there is no GPU.
+"""
+
+import contextlib
+import ctypes
+import functools
+import os
+import types
+from unittest import mock
+
+import cuda_launchers
+
+GLUE = cuda_launchers.BUILD / "libstatpool_glue_emulated.so"
+
+# TensorFlow's tensors are host memory, which the emulator's kernels may touch if told.
+EMULATION = {"PTXSIM_HOST_MEMORY": "1", "PTXSIM_ON_FAULT": "error"}
+
+
+@functools.cache
+def runtime():
+    """Returns the emulator."""
+    return cuda_launchers.load().runtime
+
+
+@functools.cache
+def ops():
+    """Returns the raw ops under the names that statpool calls them by.
+
+    Raises:
+      UnavailableError: if there is no CUDA build or no emulator here.
+    """
+    import tensorflow as tf
+
+    from statpool import _gradients, _library
+
+    if cuda_launchers.has_gpu():
+        raise cuda_launchers.UnavailableError("the GPU itself runs these kernels here")
+    runtime()
+    _library.ops()  # the ops that those of the library are copies of
+    # Bound to the emulator, which is loaded, not to the stubs that TensorFlow exports.
+    ctypes.CDLL(str(GLUE), mode=os.RTLD_NOW | os.RTLD_LOCAL | os.RTLD_DEEPBIND)
+    library = tf.load_op_library(str(GLUE))
+    renamed = types.SimpleNamespace(
+        statpool_global_stats=library.statpool_test_global_stats,
+        statpool_global_stats_grad=library.statpool_test_global_stats_grad,
+    )
+    _gradients.register(renamed, namespace="StatpoolTest")
+    return renamed
+
+
+@contextlib.contextmanager
+def in_place_of_the_native_op(**environment):
+    """Within the context, `statpool.global_stats` calls these ops for "native"."""
+    from statpool import _library
+
+    ours = ops()
+    with (
+        mock.patch.dict(os.environ, {**EMULATION, **environment}),
+        mock.patch.object(_library, "ops", lambda: ours),
+    ):
+        yield

@@ -1,0 +1,181 @@
+"""Machines with a GPU that the kernels can't serve, told by fakes: no GPU is needed."""
+
+import re
+import subprocess
+import types
+import warnings
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import statpool
+from statpool import _gpu, _library, doctor, ops
+
+X = np.arange(12, dtype=np.float32).reshape(1, 4, 3)
+
+
+@pytest.fixture
+def machine(monkeypatch):
+    """A machine to describe: what statpool is built with, its driver and its GPUs."""
+    described = {
+        "cuda": "13.0.88",
+        "cuda_archs": ["sm_75", "sm_90", "compute_120"],
+        "driver": (13, 0),
+        "gpus": {"NVIDIA H100": (9, 0)},
+        "tensorflow_cuda": True,
+    }
+    actual = _library.core().build_info()
+
+    def build_info():
+        return {**actual, **{k: described[k] for k in ("cuda", "cuda_archs")}}
+
+    def visible(kind=None):
+        gpu = types.SimpleNamespace(name="/physical_device:GPU:0", device_type="GPU")
+        return [gpu] if described["gpus"] and kind == "GPU" else []
+
+    core = types.SimpleNamespace(build_info=build_info)
+    monkeypatch.setattr(_library, "core", lambda: core)
+    monkeypatch.setattr(_gpu, "driver_cuda", lambda: described["driver"])
+    monkeypatch.setattr(_gpu, "capabilities", lambda: described["gpus"])
+    monkeypatch.setattr(tf.config, "get_visible_devices", visible)
+    monkeypatch.setattr(
+        tf.test, "is_built_with_cuda", lambda: described["tensorflow_cuda"]
+    )
+    _gpu.why_unusable.cache_clear()
+    ops._warn_once.cache_clear()
+    yield described
+    _gpu.why_unusable.cache_clear()
+    ops._warn_once.cache_clear()
+
+
+UNFIT = [
+    ({"cuda": None, "cuda_archs": []}, ["without CUDA", "nvcc", "make build"]),
+    ({"driver": None}, ["driver", "580", "libcuda.so.1"]),
+    ({"driver": (12, 5)}, ["CUDA 13", "12.5", "580", "nvcc of CUDA 12"]),
+    ({"gpus": {"Tesla V100": (7, 0)}}, ["V100", "sm_70", "STATPOOL_CUDA_ARCHS=70"]),
+]
+
+
+def op_types(function):
+    graph = tf.function(function).get_concrete_function().graph
+    return {op.type for op in graph.get_operations()}
+
+
+def uses_native(**arguments):
+    def pool():
+        return statpool.global_stats(X, **arguments)
+
+    return "Statpool>GlobalStats" in op_types(pool)
+
+
+@pytest.mark.parametrize(("change", "words"), UNFIT)
+def test_auto_falls_back_with_one_warning(machine, change, words):
+    machine.update(change)
+    with pytest.warns(UserWarning, match="composite") as caught:
+        assert not uses_native()
+    assert all(word in str(caught[0].message) for word in words)
+    expected = statpool.global_stats(X, implementation="composite")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        np.testing.assert_array_equal(statpool.global_stats(X), expected)
+
+
+@pytest.mark.parametrize("change", [change for change, _ in UNFIT])
+def test_native_works_where_the_scope_names_the_cpu(machine, change):
+    machine.update(change)
+
+    def inside():
+        with tf.device("CPU:0"):
+            return statpool.global_stats(X)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert "Statpool>GlobalStats" in op_types(inside)
+        with tf.device("CPU:0"):
+            assert uses_native()
+            statpool.global_stats(X)
+        assert uses_native(implementation="native")
+
+
+@pytest.mark.parametrize("change", [{}, {"gpus": {}, "cuda": None, "driver": None}])
+def test_auto_is_native_where_the_gpu_is_served_or_there_is_none(machine, change):
+    machine.update(change)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert uses_native()
+
+
+DOCTOR = [
+    *UNFIT,
+    ({"tensorflow_cuda": False}, ["for CPUs", "tensorflow-gpu"]),
+    ({"gpus": {}}, ["sees no GPU", "CUDA_VISIBLE_DEVICES"]),
+]
+
+
+def gpu_line():
+    return next(f for f in doctor.examine() if f.name == "GPU kernels")
+
+
+@pytest.mark.parametrize(("change", "words"), DOCTOR)
+def test_doctor_says_what_is_wrong_and_the_cure(machine, change, words):
+    machine.update(change)
+    finding = gpu_line()
+    assert not finding.works
+    assert all(word in finding.detail for word in words), finding.detail
+
+
+@pytest.mark.usefixtures("machine")
+def test_doctor_names_the_gpu_and_what_the_kernels_are_built_for():
+    finding = gpu_line()
+    assert finding.works
+    assert finding.detail == "NVIDIA H100; CUDA 13.0.88, sm_75 sm_90 compute_120"
+
+
+@pytest.mark.parametrize(
+    ("codes", "capability", "fits"),
+    [
+        (["sm_80"], (8, 0), True),
+        (["sm_80"], (8, 9), True),
+        (["sm_86"], (8, 0), False),
+        (["sm_80"], (9, 0), False),
+        (["compute_80"], (12, 0), True),
+        (["compute_90"], (8, 9), False),
+        (["sm_90a"], (9, 0), True),
+        (["compute_90a"], (10, 0), False),
+        (["sm_75", "compute_120"], (12, 1), True),
+        ([], (9, 0), False),
+    ],
+)
+def test_which_code_runs_on_which_gpu(codes, capability, fits):
+    assert _gpu.serves(codes, capability) == fits
+
+
+DRIVER = "extern \"C\" int cuDriverGetVersion(int* v) { *v = 12050; return RESULT; }"
+
+
+@pytest.mark.parametrize(("result", "version"), [(0, (12, 5)), (999, None)])
+def test_driver_is_asked_for_its_cuda(monkeypatch, tmp_path, result, version):
+    source, library = tmp_path / "driver.cc", tmp_path / "libcuda.so.1"
+    source.write_text(DRIVER.replace("RESULT", str(result)))
+    subprocess.run(
+        ["c++", "-shared", "-fPIC", "-o", library, source], check=True
+    )
+    monkeypatch.setattr(_gpu, "DRIVER_LIBRARY", str(library))
+    assert _gpu.driver_cuda.__wrapped__() == version
+
+
+def test_no_driver_is_no_error(monkeypatch):
+    monkeypatch.setattr(_gpu, "DRIVER_LIBRARY", "libcuda_that_is_not_there.so.1")
+    assert _gpu.driver_cuda.__wrapped__() is None
+
+
+def test_build_info_says_what_the_kernels_are_built_for():
+    info = statpool.build_info()
+    if info["cuda"] is None:
+        assert info["cuda_archs"] == []
+        assert "GPU" not in _library.devices()
+    else:
+        assert re.fullmatch(r"\d+\.\d+\.\d+", info["cuda"])
+        assert all(re.fullmatch(r"(sm|compute)_\d+", a) for a in info["cuda_archs"])
+        assert {"CPU", "GPU"} <= _library.devices()
