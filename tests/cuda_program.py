@@ -19,13 +19,17 @@ PADDINGS = ("none", "mask", "lengths", "both")
 DEFAULT = ("mean", "max", "l2")
 
 
-def cases(dtype):
-    """Every layout with every padding, each at a size or two."""
-    for data_format in FORMATS:
+def calls(dtype):
+    """Every layout with every padding, as cases and statistics."""
+    for layout in FORMATS:
         for i, padding in enumerate(PADDINGS):
-            yield Case(*SIZES[i], dtype, "ties", padding, data_format=data_format)
-            yield Case(*SIZES[i - 1], dtype, "normal", padding, data_format=data_format)
-        yield Case(*SPLIT[data_format], dtype, padding="both", data_format=data_format)
+            ties = Case(*SIZES[i], dtype, "ties", padding, data_format=layout)
+            yield ties, DEFAULT
+            normal = Case(*SIZES[i - 1], dtype, "normal", padding, data_format=layout)
+            yield normal, STATISTICS
+        split = Case(*SPLIT[layout], dtype, padding="both", data_format=layout)
+        yield split, DEFAULT
+        yield split, STATISTICS
 
 
 def results(cuda, case, statistics):
@@ -37,12 +41,11 @@ def results(cuda, case, statistics):
 
 
 def digests(cuda, dtypes=DTYPES):
-    """The bits of all results: a case and its statistics -> their hash."""
+    """The bits of all results: a call -> their hash."""
     return {
         f"{case} {'-'.join(statistics)}": _digest(results(cuda, case, statistics))
         for dtype in dtypes
-        for case in cases(dtype)
-        for statistics in (DEFAULT, STATISTICS)
+        for case, statistics in calls(dtype)
     }
 
 

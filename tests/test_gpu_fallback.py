@@ -151,16 +151,14 @@ def test_which_code_runs_on_which_gpu(codes, capability, fits):
     assert _gpu.serves(codes, capability) == fits
 
 
-DRIVER = "extern \"C\" int cuDriverGetVersion(int* v) { *v = 12050; return RESULT; }"
+DRIVER = 'extern "C" int cuDriverGetVersion(int* v) { *v = 12050; return RESULT; }'
 
 
 @pytest.mark.parametrize(("result", "version"), [(0, (12, 5)), (999, None)])
 def test_driver_is_asked_for_its_cuda(monkeypatch, tmp_path, result, version):
     source, library = tmp_path / "driver.cc", tmp_path / "libcuda.so.1"
     source.write_text(DRIVER.replace("RESULT", str(result)))
-    subprocess.run(
-        ["c++", "-shared", "-fPIC", "-o", library, source], check=True
-    )
+    subprocess.run(["c++", "-shared", "-fPIC", "-o", library, source], check=True)
     monkeypatch.setattr(_gpu, "DRIVER_LIBRARY", str(library))
     assert _gpu.driver_cuda.__wrapped__() == version
 

@@ -63,6 +63,4 @@ def test_kernels_for_gpus_disturb_nothing_on_the_cpu():
 
 
 def _run(*command):
-    return subprocess.run(
-        command, capture_output=True, text=True, check=True
-    ).stdout
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
