@@ -47,7 +47,8 @@ $(LIBRARY): $(ENVIRONMENT) $(NATIVE_SOURCES) $(SETTINGS)
 	@mkdir -p $(@D)
 	@$(PIP) install --verbose --no-build-isolation --no-deps --editable . > build/build.log 2>&1 \
 	  || { cat build/build.log; exit 1; }
-	@grep -o "TensorFlow [0-9].*, ABI .*\|CUDA kernels: .*" build/build.log || true
+	@grep -o "TensorFlow [0-9].*, ABI .*\|CUDA kernels: .*\|statpool: the XLA part .*" build/build.log \
+	  || true
 	@touch $@
 
 demo: $(LIBRARY)
@@ -80,7 +81,7 @@ test-gpu-wheel: $(LIBRARY) $(TEST_LIBRARIES)
 	  make --no-print-directory $(GPU_WHEEL)/.installed && \
 	  cp -r $(VENV)/lib/python3*/site-packages/*statpool* $(GPU_WHEEL)/lib/python3*/site-packages/ && \
 	  $(GPU_WHEEL)/bin/python -m pytest -q tests/test_gpu_kernels.py tests/test_library.py \
-	    tests/test_emulated_glue.py tests/test_raw_ops.py; \
+	    tests/test_emulated_glue.py tests/test_raw_ops.py tests/test_xla.py; \
 	fi
 
 # Without TensorFlow, in which compute-sanitizer hangs.

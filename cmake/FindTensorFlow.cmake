@@ -1,4 +1,5 @@
-# Finds the TensorFlow that Python imports and offers it as TensorFlow::framework.
+# Finds the TensorFlow that Python imports and offers it as TensorFlow::framework, and as
+# TensorFlow::compiler with what kernels inside XLA need.
 #
 # Sets TensorFlow_VERSION, TensorFlow_ABI (the C++11 ABI flag) and TensorFlow_COMPILE_FLAGS.
 
@@ -25,6 +26,12 @@ if(
   find_library(
     _framework
     NAMES tensorflow_framework libtensorflow_framework.so.2
+    PATHS ${_library_dir} NO_CACHE
+    NO_DEFAULT_PATH
+  )
+  find_library(
+    _compiler
+    NAMES tensorflow_cc libtensorflow_cc.so.2
     PATHS ${_library_dir} NO_CACHE
     NO_DEFAULT_PATH
   )
@@ -56,4 +63,16 @@ if(TensorFlow_FOUND AND NOT TARGET TensorFlow::framework)
   set_target_properties(TensorFlow::framework PROPERTIES IMPORTED_LOCATION ${_framework})
   target_include_directories(TensorFlow::framework SYSTEM INTERFACE ${_include})
   target_compile_options(TensorFlow::framework INTERFACE ${_flags})
+endif()
+
+# Headers of XLA include those of two hash libraries, which the wheel keeps apart.
+if(TensorFlow_FOUND AND _compiler AND NOT TARGET TensorFlow::compiler)
+  add_library(TensorFlow::compiler SHARED IMPORTED)
+  set_target_properties(TensorFlow::compiler PROPERTIES IMPORTED_LOCATION ${_compiler})
+  foreach(_folder external/highwayhash external/farmhash_archive/src)
+    if(EXISTS ${_include}/${_folder})
+      target_include_directories(TensorFlow::compiler SYSTEM INTERFACE ${_include}/${_folder})
+    endif()
+  endforeach()
+  target_link_libraries(TensorFlow::compiler INTERFACE TensorFlow::framework)
 endif()

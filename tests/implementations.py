@@ -108,8 +108,9 @@ class TensorFlow(Implementation):
         self.device = device
         # TensorFlow has its threads flush; kernels of ours don't let it.
         self.flushes_denormals = implementation != "native"
-        self.compiles_each_shape = mode == "xla"
-        self.checks_values = mode != "xla"
+        self.compiles_each_shape = mode == "xla" and implementation != "native"
+        # XLA drops the assertions of the composite, but no error of a kernel.
+        self.checks_values = mode != "xla" or implementation == "native"
         self._compiled = {}
 
     @property
@@ -279,7 +280,7 @@ def _all():
     yield from map(NumpyCore, _instruction_sets())
     yield CudaLaunchers()
     yield from (TensorFlow("composite", mode) for mode in ("eager", "graph", "xla"))
-    yield from (TensorFlow("native", mode) for mode in ("eager", "graph"))
+    yield from (TensorFlow("native", mode) for mode in ("eager", "graph", "xla"))
     yield from (TensorFlow("native", mode, "GPU") for mode in ("eager", "graph"))
     yield from map(EmulatedGlue, ("eager", "graph"))
 

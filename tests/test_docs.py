@@ -2,7 +2,10 @@
 
 import ast
 import doctest
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -48,3 +51,26 @@ def test_each_section_of_the_contract_names_tests():
     sections = re.split(r"^## ", CONTRACT.read_text(), flags=re.MULTILINE)[1:]
     without = [s.splitlines()[0] for s in sections if not NAMED_TEST.search(s)]
     assert without == ["Notation"]
+
+
+def test_the_guide_to_xla_builds_and_runs(tmp_path):
+    guide = (ROOT / "docs" / "xla.md").read_text()
+    _, example = guide.split("## A custom op inside XLA, in one file")
+    blocks = dict(re.findall(r"^```(cpp|sh|python)\n(.*?)^```", example, re.M | re.S))
+    (tmp_path / "scale.cc").write_text(blocks["cpp"])
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+
+    def run(*command):
+        done = subprocess.run(
+            command,
+            cwd=tmp_path,
+            env={**os.environ, "PATH": path},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    run("bash", "-e", "-c", blocks["sh"])
+    assert run(sys.executable, "-c", blocks["python"]) == "[3. 6.]\n"

@@ -45,9 +45,13 @@ def test_lengths_stay_on_the_host_where_they_are_checked(op):
     assert not list(kernel_on("CPU", op).host_memory_arg)
 
 
-def test_nothing_of_cuda_is_exported_or_needed():
+def test_xla_compiles_for_gpus_too():
+    assert _library.xla_devices() == {"CPU", "GPU"}
+
+
+@pytest.mark.parametrize("library", [_library.OP_LIBRARY, _library.XLA_LIBRARY])
+def test_nothing_of_cuda_is_exported_or_needed(library):
     """The CUDA that TensorFlow brings is another: neither may meet the other's."""
-    library = _library.OP_LIBRARY
     exported = _run("nm", "-D", "--defined-only", library)
     imported = _run("nm", "-D", "--undefined-only", library)
     for names in (exported, imported):

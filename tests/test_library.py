@@ -19,6 +19,7 @@ def nothing_loaded(monkeypatch):
     """The state of a new process, for one test: TensorFlow can't unload a library."""
     for module, name in [
         (_library, "ops"),
+        (_library, "_load_xla_library"),
         (_library, "why_unavailable"),
         (ops, "_warn_once"),
     ]:
@@ -126,6 +127,7 @@ def test_doctor_reports_and_succeeds():
     assert done.returncode == 0, done.stderr
     assert re.search(rf"ok +TensorFlow +{re.escape(tf.__version__)}", done.stdout)
     assert re.search(r"ok +TensorFlow op", done.stdout)
+    assert re.search(r"ok +XLA +has the op's kernels for CPU", done.stdout)
 
 
 def test_unknown_attribute_is_an_attribute_error():

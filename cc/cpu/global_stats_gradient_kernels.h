@@ -64,14 +64,15 @@ STATPOOL_INLINE void GradientLanes(T* dx, const T* x, const Terms& terms,
   using V = Vec<Compute, N>;
   const bool needs_x = terms.slope || terms.central || terms.max || terms.min;
   const V v = needs_x ? Load<N>(x + i) : V{};
+  const int64_t lane = i & tile.lane_mask;
   V result;
   if constexpr (Mode::kNarrow) {
-    result = NarrowSmoothLanes<N>(v, terms, tile, i);
+    result = NarrowSmoothLanes<N>(v, terms, tile, lane);
   } else {
-    result = SmoothLanes<N>(v, terms, tile, i);
+    result = SmoothLanes<N>(v, terms, tile, lane);
   }
   const auto add_share = [&](const Compute* extreme, const Compute* share) {
-    result += (v == LoadRaw<V>(extreme + i)) ? LoadRaw<V>(share + i) : V{};
+    result += (v == LoadRaw<V>(extreme + lane)) ? LoadRaw<V>(share + lane) : V{};
   };
   if (terms.max) add_share(tile.max, tile.max_share);
   if (terms.min) add_share(tile.min, tile.min_share);
@@ -127,17 +128,30 @@ void GradientRows(T* dx, const T* x, int64_t rows, int64_t width, int64_t stride
   }
 }
 
-// `steps` valid steps that follow one another.
+// `steps` valid steps of `width` channels that follow one another; rows hold `fold` of them.
 template <typename T>
 void GradientSteps(const GradientArguments& a, T* dx, const T* x, int64_t steps, int64_t width,
-                   int64_t stride, int64_t fold, const core::GradientTerms& terms,
+                   int64_t stride, const core::GradientTerms& terms,
                    const GradientTile<core::ComputeType<T>>& tile) {
+  const int64_t fold = a.plan.fold;
   const int64_t rows = steps / fold;
   const int64_t row_stride = stride * fold;
   GradientRows(dx, x, rows, width * fold, row_stride, a.streaming, terms, tile);
   const int64_t done = rows * row_stride;
   const int64_t rest = steps % fold * width;
   if (rest > 0) GradientRows(dx + done, x + done, 1, rest, row_stride, false, terms, tile);
+}
+
+// `steps` valid steps of one channel, side by side: a single row, whose first lanes align it.
+template <typename T>
+void GradientSteps(const GradientArguments& a, T* dx, const T* x, int64_t steps,
+                   const core::GradientTerms& terms,
+                   const GradientTile<core::ComputeType<T>>& tile) {
+  const int64_t misaligned = reinterpret_cast<uintptr_t>(dx) % kVectorBytes / sizeof(T);
+  const int64_t head =
+      misaligned == 0 ? 0 : std::min<int64_t>(steps, kVectorBytes / sizeof(T) - misaligned);
+  if (head > 0) GradientRows(dx, x, 1, head, 0, false, terms, tile);
+  GradientRows(dx + head, x + head, 1, steps - head, 0, a.streaming, terms, tile);
 }
 
 template <typename T>
@@ -172,8 +186,11 @@ void GradientSlab(const GradientArguments& a, const Unit& unit, int64_t offset, 
     const bool keep = mask == nullptr || mask[t];
     const int64_t run_end = mask == nullptr ? valid_end : RunEnd(mask, keep, t, valid_end);
     if (keep) {
-      GradientSteps(a, dx + t * stride, x + t * stride, run_end - t, width, stride, a.plan.fold,
-                    terms, tile);
+      if (a.problem.layout == core::Layout::kChannelsFirst) {
+        GradientSteps(a, dx + t, x + t, run_end - t, terms, tile);
+      } else {
+        GradientSteps(a, dx + t * stride, x + t * stride, run_end - t, width, stride, terms, tile);
+      }
     } else {
       ZeroSteps(dx + t * stride, run_end - t, width, stride);
     }
@@ -193,19 +210,19 @@ void GradientUnits(const GradientArguments& a, int64_t begin, int64_t end) {
     const int64_t example_end = EndOfExample(a.lengths, unit.b, shape);
     const int64_t example = unit.b * shape.time * shape.channels;
     FillTile<T>(a, terms, unit.b, unit.first_channel, unit.channels, &channels);
-    // Steps of `width` channels from the unit's channel `first` on, `stride` apart.
-    const auto slab = [&](int64_t first, int64_t width, int64_t offset, int64_t stride) {
-      const bool is_folded = a.plan.fold > 1 || first > 0;
-      if (is_folded) RepeatChannels(terms, channels, first, width, a.plan.fold, &lanes);
-      GradientSlab<T>(a, unit, offset, width, stride, example_end, terms,
-                      is_folded ? lanes : channels);
+    const auto slab = [&](int64_t offset, int64_t width, int64_t stride, const auto& tile) {
+      GradientSlab<T>(a, unit, example + offset, width, stride, example_end, terms, tile);
     };
-    if (a.problem.layout == core::Layout::kChannelsLast) {
-      slab(0, unit.channels, example + unit.first_channel, shape.channels);
-    } else {
+    if (a.problem.layout == core::Layout::kChannelsFirst) {
       for (int64_t c = 0; c < unit.channels; ++c) {
-        slab(c, 1, example + (unit.first_channel + c) * shape.time, 1);
+        RepeatChannels(terms, channels, c, 1, kMaxFold, &lanes);
+        slab((unit.first_channel + c) * shape.time, 1, 1, lanes);
       }
+    } else if (a.plan.fold > 1) {
+      RepeatChannels(terms, channels, 0, unit.channels, a.plan.fold, &lanes);
+      slab(0, unit.channels, shape.channels, lanes);
+    } else {
+      slab(unit.first_channel, unit.channels, shape.channels, channels);
     }
   }
 }

@@ -1,7 +1,8 @@
 // Forward pass: statistics over time of [B, T, C] or [B, C, T], one read of the valid steps.
 //
 // One unit owns a tile of channels of one example over one split of time. Rows of the tile are
-// steps (channels_last) or runs of `fold` consecutive steps of one channel (channels_first).
+// steps (channels_last; channels_first where it is transposed) or runs of `fold` consecutive steps
+// of one channel (channels_first).
 #ifndef STATPOOL_CPU_GLOBAL_STATS_KERNELS_H_
 #define STATPOOL_CPU_GLOBAL_STATS_KERNELS_H_
 
@@ -12,6 +13,7 @@
 #include "cc/cpu/results.h"
 #include "cc/cpu/steps.h"
 #include "cc/cpu/tile.h"
+#include "cc/cpu/transpose.h"
 
 namespace statpool {
 namespace cpu {
@@ -31,7 +33,7 @@ struct StepAccumulator {
   }
 
   // `steps` steps, each `stride` elements after the last. Folding needs stride == width.
-  void AddDense(const T* x, int64_t steps, int64_t stride) {
+  void AddSteps(const T* x, int64_t steps, int64_t stride) {
     const T* rows[kChunkRows];
     const int64_t row_stride = stride * fold;
     int64_t left = steps / fold;
@@ -109,7 +111,7 @@ void ForwardChannelsLast(const ForwardArguments& a, const core::Needs& needs, co
   const int64_t fold = a.mask == nullptr ? a.plan.fold : 1;
   StepAccumulator<T> accumulator(needs, unit.channels, fold, tile);
   if (a.mask == nullptr) {
-    accumulator.AddDense(x, StepsOf(a, unit), shape.channels);
+    accumulator.AddSteps(x, StepsOf(a, unit), shape.channels);
   } else {
     accumulator.AddMasked(x, a.mask + first, StepsOf(a, unit), shape.channels);
   }
@@ -126,11 +128,11 @@ void AddPacked(const T* x, const bool* mask, int64_t steps, StepAccumulator<T>* 
     if (!mask[t]) continue;
     packed[count++] = x[t];
     if (count == kBuffer) {
-      accumulator->AddDense(packed, count, 1);
+      accumulator->AddSteps(packed, count, 1);
       count = 0;
     }
   }
-  accumulator->AddDense(packed, count, 1);
+  accumulator->AddSteps(packed, count, 1);
 }
 
 // One channel after the other; lane 0 of each goes to its lane among the channels of the unit.
@@ -145,7 +147,7 @@ void ForwardChannelsFirst(const ForwardArguments& a, const core::Needs& needs, c
     const T* x = static_cast<const T*>(a.x) + row * shape.time + unit.first_step;
     StepAccumulator<T> accumulator(needs, 1, a.plan.fold, tile);
     if (a.mask == nullptr) {
-      accumulator.AddDense(x, StepsOf(a, unit), 1);
+      accumulator.AddSteps(x, StepsOf(a, unit), 1);
     } else {
       const bool* mask = a.mask + unit.b * shape.time + unit.first_step;
       AddPacked(x, mask, StepsOf(a, unit), &accumulator);
@@ -156,6 +158,30 @@ void ForwardChannelsFirst(const ForwardArguments& a, const core::Needs& needs, c
   Store<T>(a, needs, unit, steps, channels);
 }
 
+// Short channels, transposed a block of steps at a time, so that none has lanes of its own to join.
+template <typename T>
+void ForwardTransposed(const ForwardArguments& a, const core::Needs& needs, const Unit& unit,
+                       Tile<core::ComputeType<T>>* tile) {
+  constexpr int64_t kBlockSteps = 64;
+  const core::Shape& shape = a.problem.shape;
+  const int64_t first = unit.b * shape.channels + unit.first_channel;
+  const T* x = static_cast<const T*>(a.x) + first * shape.time;
+  const bool* mask = a.mask == nullptr ? nullptr : a.mask + unit.b * shape.time;
+  const int64_t steps = StepsOf(a, unit);
+  StepAccumulator<T> accumulator(needs, unit.channels, 1, tile);
+  alignas(64) T block[kBlockSteps * kTransposedChannels];
+  for (int64_t t = 0; t < steps; t += kBlockSteps) {
+    const int64_t count = std::min(kBlockSteps, steps - t);
+    TransposeSteps(x + t, shape.time, count, unit.channels, block);
+    if (mask == nullptr) {
+      accumulator.AddSteps(block, count, unit.channels);
+    } else {
+      accumulator.AddMasked(block, mask + t, count, unit.channels);
+    }
+  }
+  Store<T>(a, needs, unit, accumulator.JoinLanesOfChannels(), *tile);
+}
+
 template <typename T>
 void ForwardUnits(const ForwardArguments& a, int64_t begin, int64_t end) {
   const core::Needs needs = core::NeedsOf(a.problem.statistics);
@@ -164,6 +190,8 @@ void ForwardUnits(const ForwardArguments& a, int64_t begin, int64_t end) {
     const Unit unit = UnitOf(a.plan, a.problem.shape, index);
     if (a.problem.layout == core::Layout::kChannelsLast) {
       ForwardChannelsLast<T>(a, needs, unit, &tile);
+    } else if (a.plan.is_transposed) {
+      ForwardTransposed<T>(a, needs, unit, &tile);
     } else {
       ForwardChannelsFirst<T>(a, needs, unit, &tile);
     }

@@ -48,6 +48,8 @@ struct Slope {
 
 template <typename Compute>
 struct GradientTile {
+  // The coefficients of lane i stand at i & lane_mask: a single channel needs those of few lanes.
+  int64_t lane_mask = -1;
   // Whether constant and slope may be computed with in float: constant_narrow and slope_narrow.
   bool is_narrow;
   alignas(64) float constant_narrow[kTileLanes];
@@ -182,6 +184,7 @@ void RepeatChannels(const core::GradientTerms& terms, const GradientTile<Compute
     if (Slope<Compute>::kScaled) repeat(from.scale, to->scale);
   };
   lanes->is_narrow = channels.is_narrow;
+  lanes->lane_mask = width == 1 && fold == kMaxFold ? fold - 1 : -1;
   if (channels.is_narrow) {
     repeat(channels.constant_narrow, lanes->constant_narrow);
     repeat(channels.slope_narrow, lanes->slope_narrow);

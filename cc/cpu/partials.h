@@ -1,10 +1,12 @@
-// What is kept of each split of time until all are joined: the rows of its tile, as they are.
+// What is kept of each split of time until all are joined: the rows of its tile.
 #ifndef STATPOOL_CPU_PARTIALS_H_
 #define STATPOOL_CPU_PARTIALS_H_
 
-#include <cstring>
+#include <algorithm>
+#include <type_traits>
 
 #include "cc/cpu/kernels.h"
+#include "cc/cpu/packed_sum.h"
 #include "cc/cpu/plan.h"
 #include "cc/cpu/tile.h"
 
@@ -12,15 +14,26 @@ namespace statpool {
 namespace cpu {
 namespace {
 
-// Calls copy(row of the tile, its place in memory, bytes) for each row of `width` channels.
-template <typename TileOf, typename Copy>
+// Calls move(row of the tile, its place in memory, width) for each row of `width` channels. Sums
+// are packed but for the total, which stands for a mean that must not be rounded, and for those
+// that carry the error of their rounding.
+template <typename TileOf, typename Move>
 void ForEachPartialRow(const ForwardArguments& a, const core::Needs& needs, TileOf* tile, int64_t b,
-                       int64_t split, int64_t first_channel, int64_t width, const Copy& copy) {
+                       int64_t split, int64_t first_channel, int64_t width, const Move& move) {
+  constexpr bool can_pack = !std::is_same_v<typename std::remove_const_t<TileOf>::Compute, double>;
   const int64_t channels = a.problem.shape.channels;
   char* row = a.partials + (b * a.plan.splits + split) * PartialBytes(needs, a.dtype) * channels;
+  const auto visit_as = [&](auto* lanes, auto* stored) {
+    stored = reinterpret_cast<decltype(stored)>(row);
+    move(lanes, stored + first_channel, width);
+    row += channels * sizeof *stored;
+  };
   const auto visit = [&](auto* lanes) {
-    copy(lanes, row + first_channel * sizeof *lanes, width * sizeof *lanes);
-    row += channels * sizeof *lanes;
+    using Lane = std::remove_const_t<std::remove_pointer_t<decltype(lanes)>>;
+    if constexpr (can_pack && std::is_same_v<Lane, double>) {
+      if (lanes != tile->total) return visit_as(lanes, static_cast<PackedSum*>(nullptr));
+    }
+    visit_as(lanes, static_cast<Lane*>(nullptr));
   };
   ForEachRow(needs, visit, tile);
 }
@@ -28,15 +41,19 @@ void ForEachPartialRow(const ForwardArguments& a, const core::Needs& needs, Tile
 template <typename TileOf>
 void StorePartial(const ForwardArguments& a, const core::Needs& needs, const TileOf& tile,
                   int64_t b, int64_t split, int64_t first_channel, int64_t width) {
-  ForEachPartialRow(a, needs, &tile, b, split, first_channel, width,
-                    [](const void* lanes, void* row, size_t bytes) { memcpy(row, lanes, bytes); });
+  const auto store = [](const auto* lanes, auto* stored, int64_t width) {
+    std::copy_n(lanes, width, stored);
+  };
+  ForEachPartialRow(a, needs, &tile, b, split, first_channel, width, store);
 }
 
 template <typename TileOf>
 void LoadPartial(const ForwardArguments& a, const core::Needs& needs, int64_t b, int64_t split,
                  int64_t first_channel, int64_t width, TileOf* tile) {
-  ForEachPartialRow(a, needs, tile, b, split, first_channel, width,
-                    [](void* lanes, const void* row, size_t bytes) { memcpy(lanes, row, bytes); });
+  const auto load = [](auto* lanes, const auto* stored, int64_t width) {
+    std::copy_n(stored, width, lanes);
+  };
+  ForEachPartialRow(a, needs, tile, b, split, first_channel, width, load);
 }
 
 }  // namespace

@@ -10,6 +10,8 @@ namespace {
 constexpr int64_t kMinRows = 8;             // fewer rows than a chunk make folding a loss
 constexpr int64_t kEnoughUnits = 32;        // keeps many cores busy; more splits only cost joins
 constexpr int64_t kUnitElements = 1 << 15;  // below this a unit is not worth a thread
+constexpr int64_t kShortTime = 512;         // up to here, joining a channel's lanes costs the most
+constexpr int64_t kFewChannels = 8;         // fewer leave lanes idle
 constexpr int64_t kMaxSteps = 1 << 30;      // lane counters are 32 bits wide
 
 int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
@@ -27,12 +29,16 @@ int64_t Fold(const core::Shape& shape, int64_t row_channels) {
 
 Plan MakePlan(const core::Problem& problem) {
   const core::Shape& shape = problem.shape;
-  Plan plan = {1, 1, 0, 1, 0, 0};
+  Plan plan = {false, 1, 1, 0, 1, 0, 0};
   if (shape.batch == 0 || shape.channels == 0) return plan;
   const int64_t time = std::max<int64_t>(shape.time, 1);
   if (problem.layout == core::Layout::kChannelsLast) {
     plan.fold = Fold(shape, shape.channels);
     plan.channels_per_tile = std::min(shape.channels, kTileLanes);
+  } else if (shape.time <= kShortTime && shape.channels >= kFewChannels) {
+    plan.is_transposed = true;
+    const int64_t tiles = CeilDiv(shape.channels, kTransposedChannels);
+    plan.channels_per_tile = CeilDiv(shape.channels, tiles);
   } else {
     plan.fold = Fold(shape, 1);
     plan.channels_per_tile =
@@ -53,7 +59,7 @@ Plan MakePlan(const core::Problem& problem) {
 
 int64_t PartialBytes(const core::Needs& needs, core::DType dtype) {
   const bool is_double = dtype == core::DType::kFloat64;
-  const int64_t sum = is_double ? 16 : 8;      // with its error
+  const int64_t sum = is_double ? 16 : 4;      // with its error; packed
   const int64_t extreme = is_double ? 16 : 8;  // with its count
   return sum * (needs.sum + needs.squares + needs.central) + 8 * needs.central +
          extreme * (needs.max + needs.min);

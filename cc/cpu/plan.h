@@ -11,10 +11,12 @@
 namespace statpool {
 namespace cpu {
 
-constexpr int64_t kTileLanes = 512;  // what the kernels keep accumulators for
-constexpr int64_t kMaxFold = 16;     // lanes that fill every instruction set's vectors
+constexpr int64_t kTileLanes = 512;          // what the kernels keep accumulators for
+constexpr int64_t kMaxFold = 16;             // lanes that fill every instruction set's vectors
+constexpr int64_t kTransposedChannels = 32;  // of a unit that transposes them
 
 struct Plan {
+  bool is_transposed;         // channels_first that the forward pass reads by blocks of channels
   int64_t fold;               // consecutive steps that share a row of the tile, each in its lanes
   int64_t channels_per_tile;  // channels that one unit owns
   int64_t tiles;              // units along C

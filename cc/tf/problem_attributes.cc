@@ -19,12 +19,13 @@ absl::Status ReadOptional(tensorflow::OpKernelContext* ctx, const char* name,
                           const Tensor** tensor) {
   OpInputList list;
   TF_RETURN_IF_ERROR(ctx->input_list(name, &list));
-  if (list.size() > 1) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(name, " must be at most one tensor, got ", list.size()));
-  }
+  TF_RETURN_IF_ERROR(CheckAtMostOne(name, list.size()));
   *tensor = list.size() == 1 ? &list[0] : nullptr;
   return absl::OkStatus();
+}
+
+const TensorShape* ShapeOrNull(const Tensor* tensor) {
+  return tensor == nullptr ? nullptr : &tensor->shape();
 }
 
 }  // namespace
@@ -79,37 +80,45 @@ absl::Status ReadAttributes(tensorflow::OpKernelConstruction* ctx, ProblemAttrib
   return absl::OkStatus();
 }
 
+absl::Status CheckAtMostOne(const char* name, int64_t tensors) {
+  if (tensors <= 1) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat(name, " must be at most one tensor, got ", tensors));
+}
+
+absl::Status MakeProblem(const ProblemAttributes& attributes, const TensorShape& x,
+                         const TensorShape* mask, const TensorShape* lengths,
+                         core::Problem* problem) {
+  const bool last = attributes.layout == core::Layout::kChannelsLast;
+  if (x.dims() != 3) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "x must have rank 3, ", last ? "[B, T, C]" : "[B, C, T]", ", got shape ", x.DebugString()));
+  }
+  const core::Shape shape = {x.dim_size(0), x.dim_size(last ? 1 : 2), x.dim_size(last ? 2 : 1)};
+  *problem = {shape, attributes.layout, attributes.statistics, attributes.epsilon};
+  if (mask != nullptr) {
+    TF_RETURN_IF_ERROR(
+        ExpectShape("mask", "[B, T]", *mask, TensorShape({shape.batch, shape.time})));
+  }
+  if (lengths == nullptr) return absl::OkStatus();
+  return ExpectShape("lengths", "[B]", *lengths, TensorShape({shape.batch}));
+}
+
 absl::Status ReadInputs(tensorflow::OpKernelContext* ctx, const ProblemAttributes& attributes,
                         PoolingInputs* inputs) {
   TF_RETURN_IF_ERROR(ctx->input("x", &inputs->x));
   TF_RETURN_IF_ERROR(ReadOptional(ctx, "mask", &inputs->mask));
   TF_RETURN_IF_ERROR(ReadOptional(ctx, "lengths", &inputs->lengths));
-
-  const TensorShape& shape = inputs->x->shape();
-  const bool last = attributes.layout == core::Layout::kChannelsLast;
-  if (shape.dims() != 3) {
-    return absl::InvalidArgumentError(absl::StrCat("x must have rank 3, ",
-                                                   last ? "[B, T, C]" : "[B, C, T]", ", got shape ",
-                                                   shape.DebugString()));
-  }
-  core::Problem& problem = inputs->problem;
-  problem.shape = {shape.dim_size(0), shape.dim_size(last ? 1 : 2), shape.dim_size(last ? 2 : 1)};
-  problem.layout = attributes.layout;
-  problem.statistics = attributes.statistics;
-  problem.epsilon = attributes.epsilon;
-
-  const int64_t batch = problem.shape.batch;
-  TF_RETURN_IF_ERROR(
-      ExpectShape("mask", "[B, T]", inputs->mask, TensorShape({batch, problem.shape.time})));
-  return ExpectShape("lengths", "[B]", inputs->lengths, TensorShape({batch}));
+  return MakeProblem(attributes, inputs->x->shape(), ShapeOrNull(inputs->mask),
+                     ShapeOrNull(inputs->lengths), &inputs->problem);
 }
 
-absl::Status ExpectShape(const char* name, const char* rule, const Tensor* tensor,
-                         const TensorShape& shape) {
-  if (tensor == nullptr || tensor->shape() == shape) return absl::OkStatus();
+absl::Status ExpectShape(const char* name, const char* rule, const TensorShape& received,
+                         const TensorShape& expected) {
+  if (received == expected) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrCat(name, " must have shape ", rule, " = ",
-                                                 shape.DebugString(), ", got ",
-                                                 tensor->shape().DebugString()));
+                                                 expected.DebugString(), ", got ",
+                                                 received.DebugString()));
 }
 
 TensorShape OutputShape(const core::Problem& problem) {

@@ -28,6 +28,15 @@ struct ProblemAttributes {
 };
 absl::Status ReadAttributes(tensorflow::OpKernelConstruction* ctx, ProblemAttributes* attributes);
 
+// An optional input is a list of at most one tensor.
+absl::Status CheckAtMostOne(const char* name, int64_t tensors);
+
+// The problem that these shapes pose, checked against the contract. Those of mask and lengths are
+// null where none was given.
+absl::Status MakeProblem(const ProblemAttributes& attributes, const tensorflow::TensorShape& x,
+                         const tensorflow::TensorShape* mask,
+                         const tensorflow::TensorShape* lengths, core::Problem* problem);
+
 // The inputs that both ops share, checked against the contract. Masks and lengths are null where
 // none was given.
 struct PoolingInputs {
@@ -39,9 +48,10 @@ struct PoolingInputs {
 absl::Status ReadInputs(tensorflow::OpKernelContext* ctx, const ProblemAttributes& attributes,
                         PoolingInputs* inputs);
 
-// OK if `tensor` is null or has the shape that the rule, such as "[B, T]", asks for.
-absl::Status ExpectShape(const char* name, const char* rule, const tensorflow::Tensor* tensor,
-                         const tensorflow::TensorShape& shape);
+// OK if a tensor has the shape that the rule, such as "[B, T]", asks for.
+absl::Status ExpectShape(const char* name, const char* rule,
+                         const tensorflow::TensorShape& received,
+                         const tensorflow::TensorShape& expected);
 
 // [B, S * C] and [B, planes, C].
 tensorflow::TensorShape OutputShape(const core::Problem& problem);

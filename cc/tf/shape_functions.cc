@@ -33,10 +33,7 @@ absl::Status CheckOptional(InferenceContext* c, const char* name, const char* ru
                            ShapeHandle expected) {
   std::vector<ShapeHandle> list;
   TF_RETURN_IF_ERROR(c->input(name, &list));
-  if (list.size() > 1) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(name, " must be at most one tensor, got ", list.size()));
-  }
+  TF_RETURN_IF_ERROR(CheckAtMostOne(name, list.size()));
   ShapeHandle merged;
   if (list.empty() || c->Merge(list[0], expected, &merged).ok()) return absl::OkStatus();
   return Broken(c, name, absl::StrCat(rule, " = ", c->DebugString(expected)).c_str(), list[0]);

@@ -1,8 +1,8 @@
 """Finds, checks and loads the native libraries, the first time that they are needed.
 
 Importing this module loads nothing. The NumPy binding `statpool._core` carries the
-stamp of the TensorFlow that both libraries were built for: it is compared before
-TensorFlow's loader touches the op library, because a mismatch there ends in undefined
+stamp of the TensorFlow that all libraries were built for: it is compared before
+TensorFlow's loader touches the other two, because a mismatch there ends in undefined
 symbols or a crash.
 """
 
@@ -10,6 +10,7 @@ import functools
 from pathlib import Path
 
 OP_LIBRARY = Path(__file__).parent / "libstatpool.so"
+XLA_LIBRARY = Path(__file__).parent / "libstatpool_xla.so"
 
 
 class NativeLibraryError(RuntimeError):
@@ -38,6 +39,9 @@ def core():
 def ops():
     """Returns the module of raw TensorFlow ops, loaded and with gradients registered.
 
+    The kernels inside XLA, where they are built, are loaded with it: auto-clustering
+    asks for them when nobody of statpool is there to load them.
+
     Raises:
       NativeLibraryError: if it isn't built, is built for another TensorFlow or doesn't
         load.
@@ -56,7 +60,28 @@ def ops():
     from statpool import _gradients
 
     _gradients.register(library)
+    _load_xla_library()
     return library
+
+
+@functools.cache
+def _load_xla_library() -> str | None:
+    """Returns why the kernels inside XLA can't be loaded; None if they are."""
+    import tensorflow as tf
+
+    if not XLA_LIBRARY.exists():
+        return (
+            "statpool's kernels inside XLA must be built, got a build without them; "
+            "run 'make clean build', and see build/build.log if they are left out"
+        )
+    try:
+        tf.load_library(str(XLA_LIBRARY))
+    except (OSError, tf.errors.OpError) as error:
+        return (
+            f"the XLA library must load into TensorFlow {tf.__version__}, got "
+            f"'{error}'; run 'make clean build'"
+        )
+    return None
 
 
 def check_stamp(build_info, tensorflow_version, cxx11_abi) -> None:
@@ -87,8 +112,40 @@ def why_unavailable() -> str | None:
     return None
 
 
+def why_unavailable_in_xla() -> str | None:
+    """Returns why XLA should not compile the op here; None if it should."""
+    reason = why_unavailable() or _load_xla_library()
+    if reason is not None:
+        return reason
+    import tensorflow as tf
+
+    from statpool import _gpu
+
+    # Which device a function will be compiled for isn't known while it is traced.
+    if tf.config.get_visible_devices("GPU") and _gpu.why_unusable() is not None:
+        return _gpu.why_unusable()
+    seen = {device.device_type for device in tf.config.list_logical_devices()}
+    lacking = sorted(seen - xla_devices())
+    if lacking:
+        return (
+            "the op must have an XLA kernel for every device that TensorFlow sees, got "
+            f"none for {', '.join(lacking)}; hide those devices to do without"
+        )
+    return None
+
+
 def devices() -> set[str]:
     """Returns the device types that the op has kernels for, such as {"CPU"}."""
+    return {device for device in _registered_devices() if "XLA" not in device}
+
+
+def xla_devices() -> set[str]:
+    """Returns the device types that XLA can compile the op for, such as {"CPU"}."""
+    compilers = {f"XLA_{device}_JIT": device for device in ("CPU", "GPU")}
+    return {compilers[name] for name in _registered_devices() & set(compilers)}
+
+
+def _registered_devices() -> set[str]:
     from tensorflow.python.framework import kernels
 
     ops()

@@ -111,5 +111,12 @@ def _gpu() -> Finding:
 
 
 def _xla() -> Finding:
-    detail = "no kernel of the op inside XLA; 'auto' compiles the composite there"
-    return Finding("XLA", False, detail)
+    if importlib.util.find_spec("tensorflow") is None:
+        return Finding("XLA", False, "needs TensorFlow")
+    reason = _library.why_unavailable_in_xla()
+    if reason is not None:
+        detail = f"{reason}; the composite is compiled instead"
+        return Finding("XLA", False, detail)
+    compiled_for = ", ".join(sorted(_library.xla_devices()))
+    detail = f"has the op's kernels for {compiled_for}, implementation='auto' uses them"
+    return Finding("XLA", True, detail)

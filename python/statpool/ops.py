@@ -103,15 +103,23 @@ def _optional(tensor, name, check_dtype, dtype):
 def _use_native(implementation) -> bool:
     if implementation == "composite":
         return False
-    if implementation == "native":
+    in_xla = control_flow_util.GraphOrParentsInXlaContext(
+        framework_ops.get_default_graph()
+    )
+    if implementation == "native" and not in_xla:
         _library.ops()
         return True
-    if control_flow_util.GraphOrParentsInXlaContext(framework_ops.get_default_graph()):
-        return False  # XLA compiles the composite; it has no kernel of the op
-    reason = _library.why_unavailable() or _why_unusable_where_this_runs()
-    if reason is not None:
-        _warn_once(reason)
-    return reason is None
+    reason = (
+        _library.why_unavailable_in_xla()
+        if in_xla
+        else _library.why_unavailable() or _why_unusable_where_this_runs()
+    )
+    if reason is None:
+        return True
+    if implementation == "native":
+        raise _library.NativeLibraryError(reason)
+    _warn_once(reason)
+    return False
 
 
 def _why_unusable_where_this_runs() -> str | None:

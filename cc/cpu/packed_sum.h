@@ -1,0 +1,55 @@
+// Sums in 32 bits: what a split of time keeps of the doubles that it summed in. A float's precision
+// would do but not its range, since partial sums must not overflow where the whole doesn't. So two
+// bits of the fraction go to the exponent: 2^-511 to 2^512 with an error of 2^-22, four units of
+// the eight that the contract allows. The others are those of accumulate.h's sums of eight.
+#ifndef STATPOOL_CPU_PACKED_SUM_H_
+#define STATPOOL_CPU_PACKED_SUM_H_
+
+#include <cstdint>
+#include <cstring>
+
+namespace statpool {
+namespace cpu {
+namespace {
+
+class PackedSum {
+ public:
+  PackedSum(double value) {  // NOLINT: a storage format of double
+    uint64_t bits;
+    std::memcpy(&bits, &value, sizeof bits);
+    const uint32_t sign = static_cast<uint32_t>(bits >> 63) << 31;
+    const bool is_finite = (bits >> 52 & 0x7ff) != 0x7ff;
+    if (is_finite) bits += (uint64_t{1} << (kDropped - 1)) - 1 + (bits >> kDropped & 1);
+    const uint64_t exponent = is_finite ? (bits >> 52 & 0x7ff) - kBiasChange : kInfinity;
+    const bool is_zero = (bits >> 52 & 0x7ff) <= kBiasChange;  // no other sum of floats is as small
+    const uint32_t fraction = static_cast<uint32_t>(bits >> kDropped) & kFractionMask;
+    bits_ = is_zero ? sign : sign | static_cast<uint32_t>(exponent) << kFraction | fraction;
+  }
+
+  operator double() const {
+    const uint64_t exponent = bits_ >> kFraction & kInfinity;
+    uint64_t bits = static_cast<uint64_t>(bits_ >> 31) << 63;
+    if (exponent != 0) {
+      const uint64_t wide = exponent == kInfinity ? 0x7ff : exponent + kBiasChange;
+      bits |= wide << 52 | static_cast<uint64_t>(bits_ & kFractionMask) << kDropped;
+    }
+    double value;
+    std::memcpy(&value, &bits, sizeof value);
+    return value;
+  }
+
+ private:
+  static constexpr int kFraction = 21;
+  static constexpr int kDropped = 52 - kFraction;
+  static constexpr uint32_t kFractionMask = (1u << kFraction) - 1;
+  static constexpr uint64_t kBiasChange = 1023 - 511;
+  static constexpr uint64_t kInfinity = 1023;  // as an exponent; NaN where the fraction isn't 0
+
+  uint32_t bits_;
+};
+
+}  // namespace
+}  // namespace cpu
+}  // namespace statpool
+
+#endif  // STATPOOL_CPU_PACKED_SUM_H_

@@ -1,0 +1,36 @@
+"""What XLA's programs call on a GPU, without one: tests/xla/gpu_handlers.cc."""
+
+import json
+import shlex
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+COMMANDS = ROOT / "build" / "cmake" / "compile_commands.json"
+
+
+def test_gpu_handlers_pass_on_what_they_get(tmp_path):
+    flags = _flags_of("handlers_gpu.cc")
+    if flags is None:
+        pytest.skip("this build has no CUDA, or no XLA part")
+    program = tmp_path / "gpu_handlers"
+    source = ROOT / "tests" / "xla" / "gpu_handlers.cc"
+    _run(*flags, "-O0", "-UNDEBUG", source, "-o", program)
+    _run(program)
+
+
+def _flags_of(file):
+    """The compiler and what it is told when it builds a file; None if it doesn't."""
+    commands = json.loads(COMMANDS.read_text()) if COMMANDS.exists() else []
+    for command in commands:
+        if Path(command["file"]).name == file:
+            words = shlex.split(command["command"])
+            return words[: words.index("-o")]
+    return None
+
+
+def _run(*command):
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
