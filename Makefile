@@ -17,7 +17,8 @@ TENSORFLOW ?= $(if $(HAS_GPU),tensorflow-gpu,tensorflow-cpu)
 ENVIRONMENT := $(VENV)/.installed-$(TENSORFLOW)
 LIBRARY := build/.built
 SETTINGS := build/.settings
-NATIVE_SOURCES := $(shell find cc cmake cuda -type f) $(wildcard tests/*/CMakeLists.txt) CMakeLists.txt setup.py pyproject.toml VERSION
+NATIVE_SOURCES := $(shell find cc cmake cuda -type f) $(wildcard tests/*/CMakeLists.txt) \
+  CMakeLists.txt setup.py pyproject.toml VERSION
 CXX_FILES := $(shell find cc cuda tests -name '*.h' -o -name '*.cc' -o -name '*.cu' -o -name '*.cuh')
 CMAKE_FILES := $(shell find . -name CMakeLists.txt -not -path './$(VENV)/*' -not -path './build/*') \
   $(wildcard cmake/*.cmake)

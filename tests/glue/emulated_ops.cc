@@ -1,5 +1,6 @@
-// The ops of statpool once more, as StatpoolTest>GlobalStats and StatpoolTest>GlobalStatsGrad, whose
-// kernels on the CPU are those of the GPU. Load it after the library that has the ops themselves.
+// The ops of statpool once more, as StatpoolTest>GlobalStats and StatpoolTest>GlobalStatsGrad,
+// whose kernels on the CPU are those of the GPU. Load it after the library that has the ops
+// themselves.
 #if defined(__x86_64__)
 #include <xmmintrin.h>
 #endif
