@@ -103,7 +103,8 @@ void StoreResults(const ForwardArguments& a, const core::Needs& needs, const Til
       if (!NeedsRescaling(tile, needs, a.problem.epsilon, c)) continue;
       const core::Rescaled rescaled = RescaledSums(a, needs, to.b, to.first_channel + c);
       for (int i = 0; i < a.planes.size; ++i) {
-        if (core::RescaledPlane(a.planes.items[i], rescaled, values)) store(i, to.first_channel + c, 1);
+        if (core::RescaledPlane(a.planes.items[i], rescaled, values))
+          store(i, to.first_channel + c, 1);
       }
     }
   }
