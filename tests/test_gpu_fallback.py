@@ -57,8 +57,8 @@ UNFIT = [
 ]
 
 
-def op_types(function):
-    graph = tf.function(function).get_concrete_function().graph
+def op_types(function, **how):
+    graph = tf.function(function, **how).get_concrete_function().graph
     return {op.type for op in graph.get_operations()}
 
 
@@ -67,6 +67,20 @@ def uses_native(**arguments):
         return statpool.global_stats(X, **arguments)
 
     return "Statpool>GlobalStats" in op_types(pool)
+
+
+@pytest.mark.parametrize(("change", "words"), UNFIT)
+def test_xla_compiles_the_composite_there(machine, change, words):
+    def pool():
+        return statpool.global_stats(X)
+
+    compiled = {"jit_compile": True}
+    assert "Statpool>GlobalStats" in op_types(pool, **compiled)
+    machine.update(change)
+    _gpu.why_unusable.cache_clear()
+    with pytest.warns(UserWarning, match="composite") as caught:
+        assert "Statpool>GlobalStats" not in op_types(pool, **compiled)
+    assert all(word in str(caught[0].message) for word in words)
 
 
 @pytest.mark.parametrize(("change", "words"), UNFIT)
