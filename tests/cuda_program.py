@@ -1,0 +1,57 @@
+"""Runs the CUDA kernels on a selection of cases, and prints what came out as JSON.
+
+A program of its own, for the emulator's switches (`PTXSIM_...`) are of the environment.
+Takes the names of the dtypes to run.
+"""
+
+import hashlib
+import json
+import sys
+
+import cuda_launchers
+from cases import DTYPES, FORMATS, Case
+from exact import STATISTICS
+
+# [B, T, C] around what a vector, a warp, a block and a split of time hold.
+SIZES = [(2, 9, 5), (3, 33, 20), (2, 17, 132), (9, 8, 16)]
+SPLIT = {"channels_last": (1, 700, 64), "channels_first": (1, 25_000, 1)}
+PADDINGS = ("none", "mask", "lengths", "both")
+DEFAULT = ("mean", "max", "l2")
+
+
+def calls(dtype):
+    """Every layout with every padding, as cases and statistics."""
+    for layout in FORMATS:
+        for i, padding in enumerate(PADDINGS):
+            ties = Case(*SIZES[i], dtype, "ties", padding, data_format=layout)
+            yield ties, DEFAULT
+            normal = Case(*SIZES[i - 1], dtype, "normal", padding, data_format=layout)
+            yield normal, STATISTICS
+        split = Case(*SPLIT[layout], dtype, padding="both", data_format=layout)
+        yield split, DEFAULT
+        yield split, STATISTICS
+
+
+def results(cuda, case, statistics):
+    """The values and the gradient of a case."""
+    padding = case.mask(), case.lengths()
+    options = case.options(statistics)
+    with cuda_launchers.Pooling(cuda, case.x(), *padding, **options) as pooling:
+        return pooling.forward(), pooling.gradient(case.upstream(statistics))
+
+
+def digests(cuda, dtypes=DTYPES):
+    """The bits of all results: a call -> their hash."""
+    return {
+        f"{case} {'-'.join(statistics)}": _digest(results(cuda, case, statistics))
+        for dtype in dtypes
+        for case, statistics in calls(dtype)
+    }
+
+
+def _digest(arrays):
+    return hashlib.sha256(b"".join(array.tobytes() for array in arrays)).hexdigest()
+
+
+if __name__ == "__main__":
+    print(json.dumps(digests(cuda_launchers.load(), sys.argv[1:])))

@@ -1,0 +1,197 @@
+"""What is specific to the CUDA kernels: orders, architectures, races, and faults."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import cuda_launchers
+import cuda_program
+import numpy as np
+import pytest
+from cases import DTYPES, FORMATS, Case
+from cuda_launchers import ROOT, Pooling, UnavailableError
+
+from statpool import numpy as core
+
+TESTS = Path(__file__).parent
+ARCHITECTURES = ("75", "80", "90", "120")
+ORDERS = ("fwd", "rev", "rand7")
+
+
+@pytest.fixture(scope="module")
+def cuda():
+    try:
+        return cuda_launchers.load()
+    except UnavailableError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="module")
+def emulated(cuda):
+    if not cuda.is_emulated:
+        pytest.skip("a GPU has its own order and architecture")
+    return cuda
+
+
+@pytest.fixture(scope="module")
+def expected(emulated):
+    return cuda_program.digests(emulated)
+
+
+def run_program(*dtypes, **switches):
+    """Runs the program with some of the emulator's switches."""
+    return subprocess.run(
+        [sys.executable, TESTS / "cuda_program.py", *dtypes],
+        env={**os.environ, **{f"PTXSIM_{k}": v for k, v in switches.items()}},
+        capture_output=True,
+        check=False,
+        text=True,
+    )
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_same_bits_in_any_order_without_races(expected, architecture, order):
+    switches = {"ARCH": architecture, "ORDER": order, "RACE": "2", "STRICT": "1"}
+    done = run_program(*DTYPES, **switches)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == expected
+
+
+# -------------------------------------------------------------- the C++ core as witness
+
+
+@pytest.mark.parametrize("data_format", FORMATS)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_extremes_and_their_ties_are_those_of_the_core(cuda, dtype, data_format):
+    """To the last bit; a tie count is the denominator of the gradient."""
+    for size in [(3, 65, 17), (2, 33, 128), (1, 3000, 8)]:
+        for padding in ("none", "both"):
+            case = Case(*size, dtype, "ties", padding, data_format=data_format)
+            arguments = case.x(), case.mask(), case.lengths()
+            options = case.options(("max", "min"))
+            with Pooling(cuda, *arguments, **options) as pooling:
+                values = pooling.forward()
+                gradient = pooling.gradient(case.upstream(("max", "min")))
+            np.testing.assert_array_equal(
+                values, core.global_stats(*arguments, **options)
+            )
+            x, *padding_arrays = arguments
+            of_core = core.global_stats_gradient(
+                x, case.upstream(("max", "min")), *padding_arrays, **options
+            )
+            np.testing.assert_array_equal(gradient, of_core)
+
+
+def test_any_number_of_splits_stays_within_the_bounds(cuda):
+    """Devices of other sizes split time elsewhere."""
+    case = Case(1, 1500, 64, padding="both")
+    reference = core.global_stats(
+        case.x(), case.mask(), case.lengths(), **case.options()
+    )
+    for multiprocessors in (1, 2, 7, 132, 1000):
+        options = {**case.options(), "multiprocessors": multiprocessors}
+        with Pooling(cuda, case.x(), case.mask(), case.lengths(), **options) as pooling:
+            values = pooling.forward()
+        np.testing.assert_allclose(values, reference, rtol=16 * 2.0**-24, atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_unaligned_slices(cuda, dtype):
+    """A slice that begins at any element gives the extremes of a copy of it."""
+    case = Case(3, 40, 16, dtype, "ties", "both")
+    arguments = case.x(), case.mask(), case.lengths()
+    options = case.options(("max", "min"))
+    results = []
+    for offset in (0, case.x().itemsize, 3 * case.x().itemsize):
+        with Pooling(cuda, *arguments, **options, offset=offset) as pooling:
+            values = pooling.forward()
+            gradient = pooling.gradient(case.upstream(("max", "min")))
+        results.append((values.tobytes(), gradient.tobytes()))
+    assert results[1:] == results[:-1]
+
+
+# ----------------------------------------------------------------------- planted faults
+
+
+FAULTS = {
+    "a removed barrier": (
+        "cuda/join.cuh",
+        "    __syncthreads();\n#pragma unroll",
+        "#pragma unroll",
+        r"RACE|UNINITIALI[SZ]ED",
+    ),
+    "a removed barrier before shared memory is used again": (
+        "cuda/join.cuh",
+        "    __syncthreads();\n    copies = kept;",
+        "    copies = kept;",
+        r"RACE",
+    ),
+    "an index one too far": (
+        "cuda/results.cuh",
+        "* channels + c] = rounded;",
+        "* channels + c + 1] = rounded;",
+        r"OUT OF BOUNDS",
+    ),
+    "a gradient one row too far": (
+        "cuda/global_stats_gradient_kernels.cuh",
+        "Store<kVector>(result, dx);",
+        "Store<kVector>(result, dx + stride);",
+        r"OUT OF BOUNDS",
+    ),
+    "an unaligned vector": (
+        "cuda/vector_io.cuh",
+        "reinterpret_cast<const uint4*>(from);",
+        "reinterpret_cast<const uint4*>(from + 1);",
+        r"MISALIGNED",
+    ),
+}
+
+
+def nvcc():
+    """The compiler that the launchers were built with."""
+    cache = (ROOT / "build" / "cmake" / "CMakeCache.txt").read_text()
+    return re.search(r"^CMAKE_CUDA_COMPILER:\w+=(.+)$", cache, re.MULTILINE)[1]
+
+
+def compile_ptx(folder, mutated, text):
+    """Compiles the float32 kernels with another text for one of their headers."""
+    header = folder / mutated
+    header.parent.mkdir(parents=True)
+    header.write_text(text)
+    ptx = folder / "faulty.ptx"
+    # The mutated header is found first.
+    flags = [
+        "-std=c++17",
+        "-O3",
+        "-fmad=false",
+        "--expt-relaxed-constexpr",
+        "-lineinfo",
+    ]
+    flags += [f"-I{folder}", f"-I{ROOT}", "-arch=compute_90", "-ptx", "-o", ptx]
+    source = ROOT / "cuda" / "kernels_float32.cu"
+    subprocess.run([nvcc(), *flags, source], check=True)
+    return ptx
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_planted_fault_is_found(emulated, tmp_path, fault):
+    file, text, faulty, report = FAULTS[fault]
+    source = (ROOT / file).read_text()
+    assert source.count(text) == 1
+    ptx = compile_ptx(tmp_path, file, source.replace(text, faulty))
+    done = run_program("float32", PTX=str(ptx))
+    assert done.returncode != 0
+    assert re.search(report, done.stderr, re.IGNORECASE), done.stderr[-2000:]
+
+
+def test_kernels_without_a_fault_pass_the_same_way(emulated, tmp_path):
+    """What the faults are found in is compiled as it should be."""
+    file = "cuda/join.cuh"
+    ptx = compile_ptx(tmp_path, file, (ROOT / file).read_text())
+    done = run_program("float32", PTX=str(ptx))
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == cuda_program.digests(emulated, ["float32"])
