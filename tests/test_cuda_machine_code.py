@@ -9,9 +9,10 @@ import pytest
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
+from cases import DTYPES  # noqa: E402
+
 from benchmarks.cuda import machine_code  # noqa: E402
 from benchmarks.cuda.machine_code import Code, Kernel, MissingToolError, Usage  # noqa: E402
-from cases import DTYPES  # noqa: E402
 
 REGISTERS = 65536  # of a multiprocessor, on every architecture
 LOADS_IN_FLIGHT = 4

@@ -206,6 +206,11 @@ def split_functions(text: str) -> dict[Kernel, str]:
     return {kernel: body for name, body in named if (kernel := kernel_of(name))}
 
 
+def most_warps(architecture: str) -> int:
+    """Returns how many warps a multiprocessor holds at most."""
+    return _MULTIPROCESSORS[architecture][0] // 32
+
+
 def find_tool(name: str) -> str:
     """Returns the path of cuobjdump or nvdisasm.
 
