@@ -2,10 +2,10 @@
 
     python -m benchmarks.lambda_bytes
 
-Traces the expression and its gradient, has TensorFlow's optimizer (grappler) rewrite the
-graph as it does before running it, and sums the sizes of the inputs and outputs of every
-op: without XLA each op is a kernel of its own, that reads and writes memory. Beside it
-stand the floor and what statpool's launch plans count.
+Traces the expression and its gradient, has TensorFlow's optimizer (grappler) rewrite
+the graph as it does before running it, and sums the sizes of the inputs and outputs of
+every op: without XLA each op is a kernel of its own, that reads and writes memory.
+Beside it stand the floor and what statpool's launch plans count.
 """
 
 import numpy as np

@@ -1,6 +1,6 @@
-"""The benchmark program of the CUDA kernels, run by the emulator: its times mean nothing.
+"""The benchmark program of the CUDA kernels checks before it times.
 
-That it checks before it times, and that it notices wrong results.
+The emulator runs it, so that its times mean nothing.
 """
 
 import os

@@ -105,7 +105,7 @@ def test_promises_are_those_of_the_source(usages):
         assert int(blocks or 1) == kernel.promised_blocks, symbol
 
 
-# ------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------
 # The checks notice what they are for.
 
 WIDE = Kernel("Gradient", "float32", 4, True)

@@ -12,6 +12,9 @@
 #include <functional>
 #include <vector>
 
+namespace statpool {
+namespace bench {
+
 inline void Check(cudaError_t error, const char* what) {
   if (error == cudaSuccess) return;
   std::fprintf(stderr, "bench_kernels: %s failed: %s\n", what, cudaGetErrorString(error));
@@ -102,5 +105,8 @@ inline double CopySpeed(Stopwatch* stopwatch, int64_t bytes) {
   });
   return 2.0 * static_cast<double>(bytes) / times.median / 1e6;
 }
+
+}  // namespace bench
+}  // namespace statpool
 
 #endif  // STATPOOL_BENCHMARKS_CUDA_DEVICE_MEMORY_H_

@@ -60,7 +60,7 @@ def registers_table(usages: dict) -> str:
 
 def _range(values) -> str:
     low, *rest = sorted(set(values))
-    return f"{low}–{rest[-1]}" if rest else str(low)
+    return f"{low} to {rest[-1]}" if rest else str(low)
 
 
 def _blocks(kernel, of_kernel) -> str:
