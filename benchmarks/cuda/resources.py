@@ -5,9 +5,19 @@
 Reads the native library as it is built; needs cuobjdump, but no GPU.
 """
 
+import math
+
 from benchmarks.cuda import machine_code
+from statpool import launch_plan
 
 PASSES = ("Forward", "Join", "Gradient")
+CALLS = [
+    ((64, 1500, 512), "float32"),
+    ((64, 1500, 512), "bfloat16"),
+    ((16, 2580, 128), "float32"),
+    ((64, 1500, 5), "float32"),
+    ((1, 1_000_000, 8), "float32"),
+]
 
 
 def resources_table(usages: dict) -> str:
@@ -58,6 +68,23 @@ def registers_table(usages: dict) -> str:
     return "\n".join(rows)
 
 
+def bytes_table() -> str:
+    """Writes what calls move on an H100: x once, and x and its gradient once."""
+    rows = [
+        "| x | splits | forward MB | of the floor | gradient MB | of the floor |",
+        "|---|--:|--:|--:|--:|--:|",
+    ]
+    for shape, dtype in CALLS:
+        plan = launch_plan(shape, dtype, multiprocessors=132)
+        of_x = math.prod(shape) * {"float32": 4, "bfloat16": 2}[dtype]
+        cells = [f"{shape} {dtype}", str(plan["forward"]["splits"])]
+        for name, floor in (("forward", of_x), ("gradient", 2 * of_x)):
+            moved = plan[name]["bytes_read"] + plan[name]["bytes_written"]
+            cells += [f"{moved / 1e6:.2f}", f"{moved / floor:.3f}"]
+        rows.append(f"| {' | '.join(cells)} |")
+    return "\n".join(rows)
+
+
 def _range(values) -> str:
     low, *rest = sorted(set(values))
     return f"{low} to {rest[-1]}" if rest else str(low)
@@ -75,6 +102,8 @@ def main() -> None:
     print(resources_table(usages))
     print()
     print(registers_table(usages))
+    print()
+    print(bytes_table())
 
 
 if __name__ == "__main__":
