@@ -3,12 +3,7 @@
 # Sets STATPOOL_WITH_CUDA, STATPOOL_CUDA_VERSION (of nvcc) and STATPOOL_CUDA_CODE, what the kernels
 # are built for, such as "sm_90;compute_90".
 
-set(
-  STATPOOL_CUDA
-  AUTO
-  CACHE STRING
-  "Build the CUDA kernels: AUTO (where nvcc is found), ON or OFF"
-)
+set(STATPOOL_CUDA AUTO CACHE STRING "Build the CUDA kernels: AUTO (where nvcc is found), ON or OFF")
 set_property(CACHE STATPOOL_CUDA PROPERTY STRINGS AUTO ON OFF)
 set(
   STATPOOL_CUDA_ARCHS

@@ -59,7 +59,7 @@ def in_place_of_the_native_op(**environment):
     ours = ops()
     with (
         mock.patch.dict(os.environ, {**EMULATION, **environment}),
-        mock.patch.object(_library, "ops", lambda: ours),
+        mock.patch.object(_library, "ops", return_value=ours),
     ):
         yield
 

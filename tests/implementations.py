@@ -242,8 +242,6 @@ class EmulatedGlue(TensorFlow):
     def __init__(self, mode):
         super().__init__("native", mode)
         self.name = f"glue-emulated-{mode}"
-        # The emulator computes in TensorFlow's threads, which flush.
-        self.flushes_denormals = True
         # The launchers are tested at every size; in a graph, a few do.
         self.compiles_each_shape = mode == "graph"
 

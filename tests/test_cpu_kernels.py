@@ -8,6 +8,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 import tensorflow as tf
+from cases import DTYPES, FORMATS, numpy_dtype
 
 import statpool
 from statpool import _library
@@ -138,6 +139,27 @@ def test_large_gradients_take_the_streaming_path_and_agree():
     for part in (slice(0, 16), slice(32, 48)):  # small, yet time is not split either
         dx = core.global_stats_gradient(x[part], upstream[part])
         assert_same_bits(whole[part], dx)
+
+
+@pytest.mark.parametrize("data_format", FORMATS)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_workspace_is_small(dtype, data_format):
+    """Of the default statistics; float64 sums carry the error of their rounding."""
+    bytes_per_channel = 48 if dtype == "float64" else 16
+    splits = set()
+    for time in (1, 1000, 100_000, 2_000_000):
+        for channels in (1, 7, 64):
+            last = data_format == "channels_last"
+            shape = (1, time, channels) if last else (1, channels, time)
+            x = np.empty(shape, numpy_dtype(dtype))
+            arguments = _library.core().PoolingArguments(
+                x, None, None, ["mean", "max", "l2"], 0.0, data_format
+            )
+            plan = _library.core().cpu_plan(arguments)
+            split = plan["splits"] if plan["splits"] > 1 else 0
+            assert plan["workspace_bytes"] == bytes_per_channel * channels * split
+            splits.add(split)
+    assert len(splits) > 1
 
 
 @pytest.mark.parametrize("name", ["avx9000", "", "AVX2"])

@@ -15,7 +15,8 @@ cmake_minimum_required(VERSION 3.24)
 project(test LANGUAGES CXX)
 list(APPEND CMAKE_MODULE_PATH {ROOT}/cmake)
 include(StatpoolCuda)
-message(STATUS "result|${{STATPOOL_WITH_CUDA}}|${{STATPOOL_CUDA_VERSION}}|${{STATPOOL_CUDA_CODE}}")
+set(result ${{STATPOOL_WITH_CUDA}}|${{STATPOOL_CUDA_VERSION}}|${{STATPOOL_CUDA_CODE}})
+message(STATUS "result|${{result}}")
 """
 USUAL = Path("/usr/local/cuda/bin/nvcc")
 

@@ -30,6 +30,7 @@ def kernel_on(device, op):
 
 @pytest.mark.parametrize("op", OPS)
 def test_every_dtype_has_a_kernel_on_every_device(op):
+    _library.ops()
     definition = op_def_registry.get(op)
     for name in ("T", "Tout"):
         (attribute,) = (a for a in definition.attr if a.name == name)

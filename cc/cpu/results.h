@@ -101,9 +101,10 @@ void StoreResults(const ForwardArguments& a, const core::Needs& needs, const Til
     if (count == 0) return;
     for (int64_t c = 0; c < to.width; ++c) {
       if (!NeedsRescaling(tile, needs, a.problem.epsilon, c)) continue;
-      const Rescaled rescaled = RescaledSums(a, needs, to.b, to.first_channel + c);
+      const core::Rescaled rescaled = RescaledSums(a, needs, to.b, to.first_channel + c);
       for (int i = 0; i < a.planes.size; ++i) {
-        if (RescaledPlane(a.planes.items[i], rescaled, values)) store(i, to.first_channel + c, 1);
+        if (core::RescaledPlane(a.planes.items[i], rescaled, values))
+          store(i, to.first_channel + c, 1);
       }
     }
   }

@@ -6,6 +6,7 @@
 #include "cc/core/statistics.h"
 #include "cc/cpu/global_stats_cpu.h"
 #include "cc/cpu/global_stats_gradient_cpu.h"
+#include "cc/cpu/plan.h"
 #include "cc/pybind/array_arguments.h"
 #include "cc/pybind/launch_plan.h"
 #include "cc/pybind/streaming.h"
@@ -66,6 +67,14 @@ void GlobalStatsGradient(py::array dx, const py::array& upstream, const py::arra
   cpu::GlobalStatsGradient(to, upstream.data(), pooling.x, saved.data(), pooling.mask,
                            pooling.lengths, pooling.problem, pooling.dtype, out_dtype, set,
                            ThreadsFor(num_threads));
+}
+
+py::dict CpuPlan(const PoolingArguments& arguments) {
+  const Pooling pooling(arguments);
+  py::dict plan;
+  plan["splits"] = cpu::MakePlan(pooling.problem).splits;
+  plan["workspace_bytes"] = cpu::GlobalStatsWorkspaceBytes(pooling.problem, pooling.dtype);
+  return plan;
 }
 
 py::dict BuildInfo() {
@@ -135,6 +144,7 @@ PYBIND11_MODULE(_core, m) {
   m.def("global_stats_gradient", &GlobalStatsGradient, py::arg("dx"), py::arg("upstream"),
         py::arg("saved"), py::arg("arguments"), py::arg("instruction_set"), py::arg("num_threads"));
   DefineLaunchPlan(&m);
+  m.def("cpu_plan", &CpuPlan, py::arg("arguments"));
   m.def("build_info", &BuildInfo);
   m.def("instruction_sets", &InstructionSets);
   m.def("saved_plane_count", &SavedPlaneCount, py::arg("statistics"));

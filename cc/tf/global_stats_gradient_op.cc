@@ -15,8 +15,8 @@ void GlobalStatsGradientOp::Compute(tensorflow::OpKernelContext* ctx) {
   OP_REQUIRES_OK(ctx, ReadInputs(ctx, attributes_, &inputs));
   OP_REQUIRES_OK(ctx, ctx->input("upstream", &upstream));
   OP_REQUIRES_OK(ctx, ctx->input("saved", &saved));
-  OP_REQUIRES_OK(ctx, ExpectShape("upstream", "[B, S * C]", upstream->shape(),
-                                  OutputShape(inputs.problem)));
+  OP_REQUIRES_OK(
+      ctx, ExpectShape("upstream", "[B, S * C]", upstream->shape(), OutputShape(inputs.problem)));
   OP_REQUIRES_OK(
       ctx, ExpectShape("saved", "[B, planes, C]", saved->shape(), SavedShape(inputs.problem)));
   tensorflow::Tensor* dx = nullptr;

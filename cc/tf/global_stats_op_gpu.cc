@@ -18,12 +18,11 @@ absl::Status GlobalStatsOpGpu::Launch(tensorflow::OpKernelContext* ctx, const Po
   if (bytes > 0) {
     TF_RETURN_IF_ERROR(ctx->allocate_temp(tensorflow::DT_INT8, {bytes}, &workspace));
   }
-  return CheckCuda(
-      cuda::LaunchGlobalStats(y->data(), saved->data(), inputs.x->data(),
-                              DataOrNull<bool>(inputs.mask), call.lengths, inputs.problem,
-                              attributes().dtype, attributes().out_dtype, call.device,
-                              bytes > 0 ? workspace.data() : nullptr, call.stream),
-      "LaunchGlobalStats", inputs.problem);
+  return CheckCuda(cuda::LaunchGlobalStats(
+                       y->data(), saved->data(), inputs.x->data(), DataOrNull<bool>(inputs.mask),
+                       call.lengths, inputs.problem, attributes().dtype, attributes().out_dtype,
+                       call.device, bytes > 0 ? workspace.data() : nullptr, call.stream),
+                   "LaunchGlobalStats", inputs.problem);
 }
 
 }  // namespace tf

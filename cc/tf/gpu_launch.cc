@@ -31,8 +31,8 @@ absl::Status PrepareGpuCall(tensorflow::OpKernelContext* ctx, const PoolingInput
   const auto given = inputs.lengths->flat<int64_t>();
   const std::vector<int64_t> lengths(given.data(), given.data() + given.size());
   TF_RETURN_IF_ERROR(AsInvalidArgument(core::CheckLengths(lengths.data(), inputs.problem.shape)));
-  TF_RETURN_IF_ERROR(ctx->allocate_temp(tensorflow::DT_INT64, inputs.lengths->shape(),
-                                        &call->lengths_copy));
+  TF_RETURN_IF_ERROR(
+      ctx->allocate_temp(tensorflow::DT_INT64, inputs.lengths->shape(), &call->lengths_copy));
   auto* const copy = call->lengths_copy.flat<int64_t>().data();
   call->lengths = copy;
   return CheckCuda(cudaMemcpyAsync(copy, lengths.data(), lengths.size() * sizeof(int64_t),

@@ -11,8 +11,8 @@
 namespace statpool {
 namespace tf {
 
-// The stream that TensorFlow runs this kernel on. cc/tf/gpu_kernels.cc defines it for GPUs; the tests,
-// which run the same OpKernels without a GPU, define it for themselves.
+// The stream that TensorFlow runs this kernel on. cc/tf/gpu_kernels.cc defines it for GPUs; the
+// tests, which run the same OpKernels without a GPU, define it for themselves.
 cudaStream_t StreamOf(tensorflow::OpKernelContext* ctx);
 
 // An InternalError that says which call failed on what, or OK.
@@ -26,8 +26,8 @@ struct GpuCall {
   const int64_t* lengths;  // [B], in lengths_copy, or null
 };
 
-// Describes the current device and enqueues the copy of lengths, which are in host memory, once they
-// have been found valid.
+// Describes the current device and enqueues the copy of lengths, which are in host memory, once
+// they have been found valid.
 absl::Status PrepareGpuCall(tensorflow::OpKernelContext* ctx, const PoolingInputs& inputs,
                             GpuCall* call);
 

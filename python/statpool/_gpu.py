@@ -18,7 +18,7 @@ _DRIVERS = {11: "450.80", 12: "525.60", 13: "580.65"}
 
 @functools.cache
 def driver_cuda() -> tuple[int, int] | None:
-    """Returns the newest CUDA that the driver serves, (13, 0); None without a driver."""
+    """Returns the newest CUDA that the driver serves; None without a driver."""
     try:
         driver = ctypes.CDLL(DRIVER_LIBRARY)
     except OSError:

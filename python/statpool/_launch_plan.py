@@ -1,4 +1,4 @@
-"""How a call would be laid over a GPU: the launch plans of the CUDA kernels, as data."""
+"""How the CUDA kernels would lay a call over a GPU: launch plans, as data."""
 
 import math
 

@@ -1,5 +1,10 @@
-// The ops of statpool once more, as StatpoolTest>GlobalStats and StatpoolTest>GlobalStatsGrad, whose
-// kernels on the CPU are those of the GPU. Load it after the library that has the ops themselves.
+// The ops of statpool once more, as StatpoolTest>GlobalStats and StatpoolTest>GlobalStatsGrad,
+// whose kernels on the CPU are those of the GPU. Load it after the library that has the ops
+// themselves.
+#if defined(__x86_64__)
+#include <xmmintrin.h>
+#endif
+
 #include <string>
 
 #include "cc/tf/global_stats_gradient_op_gpu.h"
@@ -10,8 +15,15 @@
 namespace statpool {
 namespace tf {
 
-// The emulator has one stream that matters.
-cudaStream_t StreamOf(tensorflow::OpKernelContext*) { return nullptr; }
+// The emulator has one stream that matters, and computes with the registers of this thread: unlike
+// a GPU's, TensorFlow has them flush subnormal numbers. It sets them anew for whatever comes next.
+cudaStream_t StreamOf(tensorflow::OpKernelContext*) {
+#if defined(__x86_64__)
+  constexpr unsigned kFlushBits = 0x8040;  // flush to zero, denormals are zero
+  _mm_setcsr(_mm_getcsr() & ~kFlushBits);
+#endif
+  return nullptr;
+}
 
 namespace {
 
