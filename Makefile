@@ -1,5 +1,5 @@
 # make build | demo | test | bench | bench-quick | bench-peers | mutation | lint | format | clean
-# make test-gpu-wheel | test-gpu-sanitizer
+# make test-gpu-wheel | test-gpu-sanitizer | bench-cuda
 #
 # Each target makes .venv/, installs what constraints.txt pins, and builds against the TensorFlow
 # there; nothing is done twice. CMAKE_ARGS is passed on to CMake. The CUDA kernels are built where
@@ -18,15 +18,15 @@ ENVIRONMENT := $(VENV)/.installed-$(TENSORFLOW)
 LIBRARY := build/.built
 SETTINGS := build/.settings
 NATIVE_SOURCES := $(shell find cc cmake cuda -type f) $(wildcard tests/*/CMakeLists.txt) \
-  CMakeLists.txt setup.py pyproject.toml VERSION
-CXX_FILES := $(shell find cc cuda tests -name '*.h' -o -name '*.cc' -o -name '*.cu' -o -name '*.cuh')
+  benchmarks/cuda/CMakeLists.txt CMakeLists.txt setup.py pyproject.toml VERSION
+CXX_FILES := $(shell find cc cuda tests benchmarks -name '*.h' -o -name '*.cc' -o -name '*.cu' -o -name '*.cuh')
 CMAKE_FILES := $(shell find . -name CMakeLists.txt -not -path './$(VENV)/*' -not -path './build/*') \
   $(wildcard cmake/*.cmake)
 
 TEST_LIBRARIES := build/.built-for-tests
 GPU_WHEEL := build/gpu-wheel
 
-.PHONY: build demo test test-gpu-wheel test-gpu-sanitizer bench bench-quick bench-peers mutation lint format clean
+.PHONY: build demo test test-gpu-wheel test-gpu-sanitizer bench bench-quick bench-peers bench-cuda mutation lint format clean
 build: $(LIBRARY)
 
 $(ENVIRONMENT): constraints.txt pyproject.toml
@@ -56,7 +56,7 @@ demo: $(LIBRARY)
 	$(BIN)/python examples/train_audio_classifier.py train
 
 # The kernels for GPUs as tests take them: nothing where CUDA is left out.
-$(TEST_LIBRARIES): $(LIBRARY) $(wildcard tests/cuda/* tests/glue/*)
+$(TEST_LIBRARIES): $(LIBRARY) $(wildcard tests/cuda/* tests/glue/* benchmarks/cuda/*.cc benchmarks/cuda/*.h)
 	@if $(BIN)/cmake --build build/cmake --target help | grep -q statpool_for_tests; then \
 	  $(BIN)/cmake --build build/cmake --target statpool_for_tests > build/tests.log 2>&1 \
 	    || { cat build/tests.log; exit 1; }; \
@@ -104,6 +104,14 @@ bench-quick: $(LIBRARY)
 bench-peers: $(LIBRARY)
 	$(PIP) install --quiet --constraint constraints.txt --group peers
 	$(BIN)/python -m benchmarks.run --peers
+
+# The CUDA kernels alone: checked, then timed against a copy. FILTER="float32 channels_last" for some.
+bench-cuda: $(LIBRARY)
+	@if [ -z "$(HAS_GPU)" ]; then echo "bench-cuda: skipped, there is no GPU here"; else \
+	  $(BIN)/cmake --build build/cmake --target statpool_bench_cuda > build/bench-cuda.log 2>&1 \
+	    || { cat build/bench-cuda.log; exit 1; }; \
+	  build/cuda/statpool_bench_cuda $(if $(FILTER),"$(FILTER)"); \
+	fi
 
 # Breaks the rules of the contract one by one: the contract suite must notice each.
 mutation: $(LIBRARY)

@@ -1,0 +1,195 @@
+"""The machine code that nvcc made of the kernels keeps what their source promises."""
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT))
+
+from cases import DTYPES  # noqa: E402
+
+from benchmarks.cuda import machine_code  # noqa: E402
+from benchmarks.cuda.machine_code import Code, Kernel, MissingToolError, Usage  # noqa: E402
+
+REGISTERS = 65536  # of a multiprocessor, on every architecture
+LOADS_IN_FLIGHT = 4
+
+
+@pytest.fixture(scope="module")
+def usages():
+    """Each kernel's registers and memory: {architecture: {kernel: usage}}."""
+    try:
+        usages = machine_code.usages_of()
+    except MissingToolError as error:
+        pytest.skip(str(error))
+    if not usages:
+        pytest.skip("this build has no CUDA kernels")
+    return usages
+
+
+@pytest.fixture(scope="module")
+def codes(usages):
+    """Each kernel's instructions, read once: {architecture: {kernel: code}}."""
+    return machine_code.codes_of()
+
+
+def broken_by_usage(kernel: Kernel, usage: Usage) -> list[str]:
+    """Which promises a kernel's registers and memory break."""
+    broken = []
+    if usage.stack or usage.local:
+        broken.append("local memory")
+    registers = -(-usage.registers // 8) * 8  # as they are handed out
+    if kernel.promised_blocks * kernel.block_threads * registers > REGISTERS:
+        broken.append("registers")
+    return broken
+
+
+def broken_by_code(kernel: Kernel, code: Code) -> list[str]:
+    """Which promises a kernel's instructions break."""
+    broken = []
+    if code.local_accesses:
+        broken.append("spills")
+    if kernel.pass_name == "Join" or not kernel.is_wide:
+        return broken
+    if code.in_flight < LOADS_IN_FLIGHT:
+        broken.append("loads in flight")
+    if kernel.pass_name == "Gradient" and not code.wide_stores:
+        broken.append("stores")
+    return broken
+
+
+def test_every_kernel_is_there_for_every_architecture(usages, codes):
+    expected = {
+        Kernel(pass_name, dtype, width, is_default)
+        for dtype in DTYPES
+        for pass_name in ("Forward", "Gradient")
+        for width in (1, 16 // Kernel(pass_name, dtype, 1, True).element_bytes)
+        for is_default in (False, True)
+    } | {Kernel("Join", dtype, 1, False) for dtype in DTYPES}
+    assert usages.keys() == codes.keys()
+    for architecture in usages:
+        assert usages[architecture].keys() == expected
+        assert codes[architecture].keys() == expected
+
+
+def test_registers_and_memory(usages):
+    for architecture, kernels in usages.items():
+        for kernel, usage in kernels.items():
+            where = architecture, kernel, usage
+            assert not broken_by_usage(kernel, usage), where
+            assert usage.blocks(kernel, architecture) >= kernel.promised_blocks, where
+
+
+def test_instructions(codes):
+    for architecture, kernels in codes.items():
+        for kernel, code in kernels.items():
+            assert not broken_by_code(kernel, code), (architecture, kernel, code)
+
+
+def test_promises_are_those_of_the_source(usages):
+    """What __launch_bounds__ says is in the PTX that the library carries, if any."""
+    printed = machine_code.run_tool("cuobjdump", "-ptx", machine_code.LIBRARY)
+    entries = re.findall(
+        r"\.entry (\w+)\(.*?\)\s*\.maxntid (\d+)[^\n]*\n(?:\.minnctapersm (\d+))?",
+        printed,
+        flags=re.DOTALL,
+    )
+    if not entries:
+        pytest.skip("this build has machine code only, no PTX")
+    for symbol, threads, blocks in entries:
+        kernel = machine_code.kernel_of(symbol)
+        assert int(threads) == kernel.block_threads, symbol
+        assert int(blocks or 1) == kernel.promised_blocks, symbol
+
+
+# --------------------------------------------------------------------------------------
+# The checks notice what they are for.
+
+WIDE = Kernel("Gradient", "float32", 4, True)
+
+
+def instructions(*lines):
+    """Writes instructions as nvdisasm does; names that end in a colon are labels."""
+    return "\n".join(
+        line if line.endswith(":") else f"        /*{16 * i:04x}*/        {line} ;"
+        for i, line in enumerate(lines)
+    )
+
+
+def load(register):
+    return f"LDG.E.128 R{register}, desc[UR4][R2.64]"
+
+
+LOADS = [load(40), load(44), load(48), load(52)]
+STORE = "@!P1 STG.E.128 desc[UR4][R6.64], R40"
+
+
+def test_four_loads_and_a_store_are_enough():
+    code = machine_code.parse_code(instructions(*LOADS, "FADD R9, R40, R9", STORE))
+    assert code == Code(wide_loads=4, wide_stores=1, in_flight=4, local_accesses=0)
+    assert not broken_by_code(WIDE, code)
+
+
+@pytest.mark.parametrize(
+    "use",
+    ["FADD R9, R43, R9", "@P0 FADD R9, R9, R41", "STG.E desc[UR4][R6.64], R40"],
+)
+def test_a_use_after_two_loads_is_found(use):
+    code = machine_code.parse_code(instructions(*LOADS[:2], use, *LOADS[2:], STORE))
+    assert code.in_flight == 2
+    assert broken_by_code(WIDE, code) == ["loads in flight"]
+
+
+def test_an_address_from_a_load_that_is_under_way_is_found():
+    dependent = "LDG.E.128 R48, desc[UR4][R40.64]"
+    code = machine_code.parse_code(instructions(*LOADS[:2], dependent, load(52)))
+    assert code.in_flight == 2
+
+
+def test_loads_of_a_path_that_has_ended_do_not_count():
+    for end in ("EXIT", "BRA `(.L_x_1)"):
+        text = instructions(".L_x_1:", *LOADS[:2], end, *LOADS[2:])
+        assert machine_code.parse_code(text).in_flight == 2
+
+
+def test_the_arm_of_masked_steps_is_stepped_over():
+    arm = ["BRA `(.L_x_2)", ".L_x_1:", "CS2R R40, SRZ", ".L_x_2:"]
+    text = instructions("@P0 BRA `(.L_x_1)", LOADS[0], *arm, *LOADS[1:])
+    assert machine_code.parse_code(text).in_flight == 4
+
+
+def test_narrow_loads_and_stores_are_found():
+    narrow = [line.replace("E.128", "E.64") for line in [*LOADS, STORE]]
+    code = machine_code.parse_code(instructions(*narrow))
+    assert broken_by_code(WIDE, code) == ["loads in flight", "stores"]
+
+
+@pytest.mark.parametrize("spill", ["STL [R1+0x8], R5", "LDL.LU R5, [R1+0x8]"])
+def test_a_spill_is_found(spill):
+    code = machine_code.parse_code(instructions(*LOADS, spill, STORE))
+    assert broken_by_code(WIDE, code) == ["spills"]
+
+
+SYMBOL = "_ZN8statpool4cuda25GlobalStatsGradientKernelIfLi4ENS_4core20Default"
+
+
+@pytest.mark.parametrize(
+    ("registers", "stack", "local", "broken"),
+    [
+        (128, 0, 0, []),
+        (128, 8, 0, ["local memory"]),
+        (128, 0, 16, ["local memory"]),
+        (129, 0, 0, ["registers"]),
+    ],
+)
+def test_usage_beyond_the_promise_is_found(registers, stack, local, broken):
+    text = (
+        f" Function {SYMBOL}GradientTermsE:\n"
+        f"  REG:{registers} STACK:{stack} SHARED:0 LOCAL:{local} CONSTANT[0]:777"
+    )
+    [(kernel, usage)] = machine_code.parse_usage(text).items()
+    assert kernel == WIDE
+    assert broken_by_usage(kernel, usage) == broken
