@@ -32,7 +32,9 @@ _INSTRUCTION = re.compile(
     re.MULTILINE,
 )
 _REGISTER = re.compile(r"\bR(\d+)\b")
-# Threads and KiB of shared memory that a multiprocessor has.
+# Threads and KiB of shared memory that a multiprocessor has: as the CUDA Programming
+# Guide tabulates them. sm_88 is taken for an sm_86, sm_110 for an sm_100 with fewer
+# threads.
 _MULTIPROCESSORS = {
     "sm_70": (2048, 96),
     "sm_72": (2048, 96),
@@ -99,8 +101,7 @@ class Usage:
     def blocks(self, kernel: Kernel, architecture: str) -> int:
         """Returns how many blocks of a kernel a multiprocessor holds at a time.
 
-        Threads, registers and shared memory of a multiprocessor as the CUDA Programming
-        Guide tabulates them; registers are handed out to warps, 256 at a time.
+        Registers are handed out to warps, 256 at a time.
         """
         most_threads, shared_kib = _MULTIPROCESSORS[architecture]
         registers = -(-self.registers // 8) * 8 * kernel.block_threads
