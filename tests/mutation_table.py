@@ -249,6 +249,11 @@ CORE = [
         (NO_VANISHING, "(magnitude < 0x1p-100)", "(magnitude < 0)"),
     ),
     *_in_file(
+        "cc/cpu/packed_sum.h",
+        (LONG_SUMS, "kFraction = 21", "kFraction = 12"),
+        (NO_VANISHING, "kBiasChange = 1023 - 511", "kBiasChange = 1023 - 127"),
+    ),
+    *_in_file(
         "cc/cpu/rescaled.h",
         (NO_OVERFLOW, "return (needs.sum &&", "return false && (needs.sum &&"),
     ),

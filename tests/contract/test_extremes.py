@@ -35,6 +35,8 @@ def test_gradients_next_to_the_largest_number(any_shape, dtype):
     """Of every statistic that is finite; the l2 of these channels is not."""
     case = Case(2, 9, 5, dtype, "largest", epsilon=0.0)
     check_gradient(any_shape, case, ("mean", "max", "min", "rms", "std"))
+    # Without std, whose formula may be computed in a wider type for all of them.
+    check_gradient(any_shape, case, ("mean", "max", "rms"))
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
