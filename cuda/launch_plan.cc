@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include "cc/core/accumulators.h"
+#include "cc/core/dtype.h"
 #include "cc/core/statistics.h"
 
 namespace statpool {
@@ -22,19 +23,6 @@ constexpr int64_t kBlockOverheadRows = 8;
 constexpr int64_t kJoinOverheadRows = 16;
 
 int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
-
-int64_t ElementBytes(core::DType dtype) {
-  switch (dtype) {
-    case core::DType::kFloat16:
-    case core::DType::kBFloat16:
-      return 2;
-    case core::DType::kFloat32:
-      return 4;
-    case core::DType::kFloat64:
-      return 8;
-  }
-  return 8;
-}
 
 // Vectors, rows and tiles: 16 bytes a thread where the start of every slab and the rows allow it.
 void ChooseVectors(int64_t time, int64_t element_bytes, int64_t alignment, LaunchPlan* plan) {
@@ -98,7 +86,7 @@ LaunchPlan MakePlan(const core::Problem& problem, core::DType dtype, int64_t ali
                     const Device& device, int64_t rows_wanted, bool needs_join) {
   const core::Shape& shape = problem.shape;
   const bool last = problem.layout == core::Layout::kChannelsLast;
-  const int64_t element_bytes = ElementBytes(dtype);
+  const int64_t element_bytes = core::BytesOf(dtype);
   const int64_t threads = BlockThreads(element_bytes);
   LaunchPlan plan = {};
   plan.slabs = last ? shape.batch : shape.batch * shape.channels;
@@ -141,7 +129,7 @@ int64_t OutputBytes(const core::Problem& problem, int64_t element_bytes) {
 ForwardPlan MakeForwardPlan(const core::Problem& problem, core::DType dtype, int64_t alignment,
                             const Device& device) {
   const core::Shape& shape = problem.shape;
-  const int64_t element_bytes = ElementBytes(dtype);
+  const int64_t element_bytes = core::BytesOf(dtype);
   ForwardPlan plan = {};
   LaunchPlan& launch = plan.launch;
   launch = MakePlan(problem, dtype, alignment, device, kForwardRows, true);
@@ -164,7 +152,7 @@ ForwardPlan MakeForwardPlan(const core::Problem& problem, core::DType dtype, int
 
 LaunchPlan MakeGradientPlan(const core::Problem& problem, core::DType dtype, int64_t alignment,
                             const Device& device) {
-  const int64_t element_bytes = ElementBytes(dtype);
+  const int64_t element_bytes = core::BytesOf(dtype);
   // The coefficients of a thread's lanes are worth many rows.
   LaunchPlan plan = MakePlan(problem, dtype, alignment, device, 4 * kGradientRows, false);
   if (problem.shape.time == 0) plan.grid = plan.blocks = 0;
@@ -187,7 +175,7 @@ int64_t WorkspaceBytes(const core::Problem& problem, core::DType dtype, const De
   const auto bytes = [&](int64_t alignment) {
     return MakeForwardPlan(problem, dtype, alignment, device).workspace_bytes;
   };
-  return std::max(bytes(kVectorBytes), bytes(ElementBytes(dtype)));
+  return std::max(bytes(kVectorBytes), bytes(core::BytesOf(dtype)));
 }
 
 }  // namespace cuda

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "cc/core/dtype.h"
 #include "cc/core/float16.h"
 #include "cc/core/statistics.h"
 #include "cc/cpu/global_stats_cpu.h"
@@ -32,11 +33,6 @@ struct Config {
 inline const char* NameOf(core::DType dtype) {
   const char* const names[] = {"float16", "bfloat16", "float32", "float64"};
   return names[static_cast<int>(dtype)];
-}
-
-inline int64_t BytesOf(core::DType dtype) {
-  const int64_t bytes[] = {2, 2, 4, 8};
-  return bytes[static_cast<int>(dtype)];
 }
 
 inline core::Problem ProblemOf(const Config& config) {
@@ -80,7 +76,7 @@ void Visit(core::DType dtype, Function function) {
 }
 
 inline Bytes RandomNumbers(core::DType dtype, int64_t size, unsigned seed) {
-  Bytes bytes(size * BytesOf(dtype));
+  Bytes bytes(size * core::BytesOf(dtype));
   std::mt19937 generator(seed);
   Visit(dtype, [&](auto zero) {
     auto* numbers = reinterpret_cast<decltype(zero)*>(bytes.data());
@@ -92,7 +88,7 @@ inline Bytes RandomNumbers(core::DType dtype, int64_t size, unsigned seed) {
 }
 
 inline std::vector<double> Doubles(core::DType dtype, const Bytes& bytes) {
-  std::vector<double> values(bytes.size() / BytesOf(dtype));
+  std::vector<double> values(bytes.size() / core::BytesOf(dtype));
   Visit(dtype, [&](auto zero) {
     const auto* numbers = reinterpret_cast<const decltype(zero)*>(bytes.data());
     std::transform(numbers, numbers + values.size(), values.begin(),
@@ -119,7 +115,7 @@ inline Reference MakeReference(const Config& config, const core::Problem& proble
   r.x = RandomNumbers(config.dtype, s.batch * s.time * s.channels, 1);
   r.upstream = RandomNumbers(config.dtype, columns * kStatistics, 2);
   r.y.resize(r.upstream.size());
-  r.saved.resize(columns * planes * std::max<int64_t>(BytesOf(config.dtype), 4));
+  r.saved.resize(columns * planes * std::max<int64_t>(core::BytesOf(config.dtype), 4));
   r.dx.resize(r.x.size());
   r.steps.assign(s.batch, s.time);
   if (config.is_masked) {  // every fourth step is left out

@@ -4,29 +4,16 @@
 
 #include <cstdint>
 
-#include "cc/core/problem.h"
+#include "cc/core/dtype.h"
 #include "cc/cpu/plan.h"
 
 namespace statpool {
 namespace cpu {
 
-inline int64_t BytesOf(core::DType dtype) {
-  switch (dtype) {
-    case core::DType::kFloat16:
-    case core::DType::kBFloat16:
-      return 2;
-    case core::DType::kFloat32:
-      return 4;
-    case core::DType::kFloat64:
-      break;
-  }
-  return 8;
-}
-
 // About 10 bytes a nanosecond for what is streamed, and 5 ns to finish a channel.
 inline int64_t ForwardUnitCost(const Plan& plan, core::DType dtype) {
   const int64_t elements = plan.channels_per_tile * plan.steps_per_split;
-  return elements * BytesOf(dtype) / 10 + plan.channels_per_tile * 5;
+  return elements * core::BytesOf(dtype) / 10 + plan.channels_per_tile * 5;
 }
 
 inline int64_t GradientUnitCost(const Plan& plan, core::DType dtype) {

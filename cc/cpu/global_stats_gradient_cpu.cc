@@ -1,5 +1,6 @@
 #include "cc/cpu/global_stats_gradient_cpu.h"
 
+#include "cc/core/dtype.h"
 #include "cc/core/statistics.h"
 #include "cc/cpu/cost.h"
 #include "cc/cpu/full_precision.h"
@@ -23,7 +24,7 @@ void GlobalStatsGradient(void* dx, const void* upstream, const void* x, const vo
   const core::Shape& shape = problem.shape;
   if (shape.time == 0) return;  // dx is empty
   const Plan plan = MakePlan(problem);
-  const int64_t bytes = shape.batch * shape.time * shape.channels * BytesOf(dtype);
+  const int64_t bytes = shape.batch * shape.time * shape.channels * core::BytesOf(dtype);
   const bool is_large = bytes >= kLargeBytes;
   if (is_large) AdviseHugePages(dx, bytes);
   const GradientArguments arguments = {

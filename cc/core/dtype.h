@@ -1,0 +1,28 @@
+// What a value of each dtype takes.
+#ifndef STATPOOL_CORE_DTYPE_H_
+#define STATPOOL_CORE_DTYPE_H_
+
+#include <cstdint>
+
+#include "cc/core/problem.h"
+
+namespace statpool {
+namespace core {
+
+static inline int64_t BytesOf(DType dtype) {
+  switch (dtype) {
+    case DType::kFloat16:
+    case DType::kBFloat16:
+      return 2;
+    case DType::kFloat32:
+      return 4;
+    case DType::kFloat64:
+      break;
+  }
+  return 8;
+}
+
+}  // namespace core
+}  // namespace statpool
+
+#endif  // STATPOOL_CORE_DTYPE_H_
