@@ -75,9 +75,10 @@ STATPOOL_HOST_DEVICE static inline void AddCompensated(double term, double* sum,
   *sum = total;
 }
 
-// After an overflow the error is NaN, and infinity is the answer.
-STATPOOL_HOST_DEVICE static inline double CompensatedValue(double sum, double error) {
-  return std::isfinite(sum) ? sum + error : sum;
+// After an overflow the error is NaN, and infinity is the answer. Of a double or a vector of them.
+template <typename V>
+STATPOOL_HOST_DEVICE static inline V CompensatedValue(const V& sum, const V& error) {
+  return sum - sum == 0.0 ? V(sum + error) : sum;
 }
 
 // What the squared distance between the means of `part` and of `before` values adds to the squared

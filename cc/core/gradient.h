@@ -53,30 +53,40 @@ static inline GradientTerms GradientTermsOf(const StatisticList& statistics) {
   return terms;
 }
 
-// What each statistic adds to the formula, from its upstream g and its saved planes.
-STATPOOL_HOST_DEVICE static inline double MeanConstant(double g, double mean, double n) {
-  return mean == mean ? g / n : mean;  // a NaN mean makes the channel's gradient NaN
+// What each statistic adds to the formula, from its upstream g and its saved planes: of one channel
+// (double) or a vector of them, with a scalar n.
+template <typename V, typename Scalar>
+STATPOOL_HOST_DEVICE static inline V MeanConstant(const V& g, const V& mean, Scalar n) {
+  return mean == mean ? V(g / n) : mean;  // a NaN mean makes the channel's gradient NaN
 }
 
 // A NaN extreme equals no step, and makes the channel's gradient NaN through the constant.
-STATPOOL_HOST_DEVICE static inline double ExtremeConstant(double extreme) {
-  return extreme == extreme ? 0 : extreme;
+template <typename V>
+STATPOOL_HOST_DEVICE static inline V ExtremeConstant(const V& extreme) {
+  return extreme == extreme ? V{} : extreme;
 }
 
-STATPOOL_HOST_DEVICE static inline double ExtremeShare(double g, double count) {
-  return count == 0 ? 0 : g / count;
+template <typename V>
+STATPOOL_HOST_DEVICE static inline V ExtremeShare(const V& g, const V& count) {
+  return count == V{} ? V{} : V(g / count);
 }
 
 // `root` is scaled as RootScale says, and x must be too.
-STATPOOL_HOST_DEVICE static inline double RootSlope(double g, double root) {
-  return root == 0 ? 0 : g / root;
+template <typename V>
+STATPOOL_HOST_DEVICE static inline V RootSlope(const V& g, const V& root) {
+  return root == V{} ? V{} : V(g / root);
+}
+
+// Whether RootScale is 1; a mask for a vector.
+template <typename V>
+STATPOOL_HOST_DEVICE static inline auto IsCommonRoot(const V& root) {
+  return (root > 0x1p-500) & (root < 0x1p500);
 }
 
 // The power of two that keeps g / (root * scale) and x * scale from overflowing and vanishing. Only
 // float64 has roots that need one other than 1: the others are computed on in double.
 STATPOOL_HOST_DEVICE static inline double RootScale(double root) {
-  const bool is_common = (root > 0x1p-500) & (root < 0x1p500);
-  if (is_common || root == 0 || !std::isfinite(root)) return 1;
+  if (IsCommonRoot(root) || root == 0 || !std::isfinite(root)) return 1;
   return std::ldexp(1.0, std::clamp(-std::ilogb(root), -1000, 1000));
 }
 

@@ -13,9 +13,11 @@
 namespace statpool {
 namespace core {
 
-// Whether a sum of squares has overflowed, or may have lost bits to subnormals.
-STATPOOL_HOST_DEVICE static inline bool IsOffScale(double power, double epsilon) {
-  return !std::isfinite(power) || power + epsilon < 0x1p-900;
+// Whether a sum of squares, or each of a vector of them, has overflowed, or may have lost bits to
+// subnormals.
+template <typename V>
+STATPOOL_HOST_DEVICE static inline auto IsOffScale(const V& power, double epsilon) {
+  return (power - power != 0.0) | (power + epsilon < 0x1p-900);
 }
 
 // The power of two that brings the larger of max |x| and sqrt(epsilon) near 1.

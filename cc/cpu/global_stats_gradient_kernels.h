@@ -5,9 +5,12 @@
 #ifndef STATPOOL_CPU_GLOBAL_STATS_GRADIENT_KERNELS_H_
 #define STATPOOL_CPU_GLOBAL_STATS_GRADIENT_KERNELS_H_
 
+#include "cc/cpu/gradient_coefficients.h"
 #include "cc/cpu/gradient_tile.h"
 #include "cc/cpu/kernels.h"
 #include "cc/cpu/steps.h"
+#include "cc/cpu/storage.h"
+#include "cc/cpu/streaming_store.h"
 
 namespace statpool {
 namespace cpu {

@@ -6,11 +6,11 @@
 #ifndef STATPOOL_CPU_GLOBAL_STATS_KERNELS_H_
 #define STATPOOL_CPU_GLOBAL_STATS_KERNELS_H_
 
-#include "cc/cpu/accumulate.h"
 #include "cc/cpu/join.h"
 #include "cc/cpu/kernels.h"
 #include "cc/cpu/partials.h"
 #include "cc/cpu/results.h"
+#include "cc/cpu/step_accumulator.h"
 #include "cc/cpu/steps.h"
 #include "cc/cpu/tile.h"
 #include "cc/cpu/transpose.h"
@@ -18,72 +18,6 @@
 namespace statpool {
 namespace cpu {
 namespace {
-
-// ------------------------------------------------------------------------------------------------
-// Accumulation
-
-// Feeds a tile with steps of `width` channels. The lanes of `fold` steps lie side by side.
-template <typename T>
-struct StepAccumulator {
-  using Compute = core::ComputeType<T>;
-
-  StepAccumulator(const core::Needs& needs, int64_t width, int64_t fold, Tile<Compute>* tile)
-      : needs(needs), width(width), fold(fold), tile(tile) {
-    tile->Clear(needs, width * fold);
-  }
-
-  // `steps` steps, each `stride` elements after the last. Folding needs stride == width.
-  void AddSteps(const T* x, int64_t steps, int64_t stride) {
-    const T* rows[kChunkRows];
-    const int64_t row_stride = stride * fold;
-    int64_t left = steps / fold;
-    while (left > 0) {
-      const int64_t count = std::min<int64_t>(left, kChunkRows);
-      for (int64_t r = 0; r < count; ++r) rows[r] = x + r * row_stride;
-      AccumulateRows(rows, count, width * fold, full_rows, needs, tile);
-      full_rows += count;
-      left -= count;
-      x += count * row_stride;
-    }
-    last_lanes = steps % fold * width;
-    if (last_lanes > 0) AccumulateRows(&x, 1, last_lanes, full_rows, needs, tile);
-  }
-
-  // The steps that the mask keeps, gathered by address: the others are never loaded.
-  void AddMasked(const T* x, const bool* mask, int64_t steps, int64_t stride) {
-    const T* rows[kChunkRows];
-    int64_t count = 0;
-    for (int64_t t = 0; t < steps; ++t) {
-      if (!mask[t]) continue;
-      rows[count++] = x + t * stride;
-      if (count == kChunkRows) {
-        AccumulateRows(rows, count, width, full_rows, needs, tile);
-        full_rows += count;
-        count = 0;
-      }
-    }
-    AccumulateRows(rows, count, width, full_rows, needs, tile);
-    full_rows += count;
-  }
-
-  // Joins each channel's lanes into its first one; returns the steps of a channel.
-  int64_t JoinLanesOfChannels() const {
-    int64_t steps[kMaxFold];
-    for (int64_t k = 0; k < fold; ++k) steps[k] = full_rows + (k * width < last_lanes);
-    JoinFold(needs, tile, width, fold, steps);
-    return steps[0];
-  }
-
-  const core::Needs needs;
-  const int64_t width;
-  const int64_t fold;
-  Tile<Compute>* const tile;
-  int64_t full_rows = 0;
-  int64_t last_lanes = 0;  // lanes that a last, shorter row reached
-};
-
-// ------------------------------------------------------------------------------------------------
-// Units
 
 // Writes what the lanes of a tile, a channel each, saw in a unit.
 template <typename T, typename TileOf>
@@ -115,7 +49,7 @@ void ForwardChannelsLast(const ForwardArguments& a, const core::Needs& needs, co
   } else {
     accumulator.AddMasked(x, a.mask + first, StepsOf(a, unit), shape.channels);
   }
-  Store<T>(a, needs, unit, accumulator.JoinLanesOfChannels(), *tile);
+  Store<T>(a, needs, unit, accumulator.Finish(), *tile);
 }
 
 // Packs the steps that the mask keeps, a buffer at a time, so that they fill the lanes.
@@ -152,34 +86,37 @@ void ForwardChannelsFirst(const ForwardArguments& a, const core::Needs& needs, c
       const bool* mask = a.mask + unit.b * shape.time + unit.first_step;
       AddPacked(x, mask, StepsOf(a, unit), &accumulator);
     }
-    steps = accumulator.JoinLanesOfChannels();
+    steps = accumulator.Finish();
     ForEachRow(needs, [c](auto* to, const auto* from) { to[c] = from[0]; }, &channels, tile);
   }
   Store<T>(a, needs, unit, steps, channels);
 }
 
-// Short channels, transposed a block of steps at a time, so that none has lanes of its own to join.
+// Short channels, transposed some steps at a time, so that none has lanes of its own to join.
 template <typename T>
 void ForwardTransposed(const ForwardArguments& a, const core::Needs& needs, const Unit& unit,
                        Tile<core::ComputeType<T>>* tile) {
-  constexpr int64_t kBlockSteps = 64;
+  constexpr int64_t kSteps = 64;
   const core::Shape& shape = a.problem.shape;
   const int64_t first = unit.b * shape.channels + unit.first_channel;
   const T* x = static_cast<const T*>(a.x) + first * shape.time;
   const bool* mask = a.mask == nullptr ? nullptr : a.mask + unit.b * shape.time;
   const int64_t steps = StepsOf(a, unit);
   StepAccumulator<T> accumulator(needs, unit.channels, 1, tile);
-  alignas(64) T block[kBlockSteps * kTransposedChannels];
-  for (int64_t t = 0; t < steps; t += kBlockSteps) {
-    const int64_t count = std::min(kBlockSteps, steps - t);
-    TransposeSteps(x + t, shape.time, count, unit.channels, block);
+  alignas(64) T rows[kSteps * kTransposedChannels];
+  // No store of a vector crosses a cache line.
+  constexpr int64_t kAligned = kVectorBytes / sizeof(T);
+  const int64_t stride = (unit.channels + kAligned - 1) / kAligned * kAligned;
+  for (int64_t t = 0; t < steps; t += kSteps) {
+    const int64_t count = std::min(kSteps, steps - t);
+    TransposeSteps(x + t, shape.time, count, unit.channels, stride, rows);
     if (mask == nullptr) {
-      accumulator.AddSteps(block, count, unit.channels);
+      accumulator.AddSteps(rows, count, stride);
     } else {
-      accumulator.AddMasked(block, mask + t, count, unit.channels);
+      accumulator.AddMasked(rows, mask + t, count, stride);
     }
   }
-  Store<T>(a, needs, unit, accumulator.JoinLanesOfChannels(), *tile);
+  Store<T>(a, needs, unit, accumulator.Finish(), *tile);
 }
 
 template <typename T>

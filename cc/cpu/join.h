@@ -9,8 +9,8 @@ namespace cpu {
 namespace {
 
 template <typename Compute>
-void JoinSums(TileSum<Compute>* to, int64_t at, const TileSum<Compute>& part, int64_t from,
-              int64_t width) {
+STATPOOL_INLINE void JoinSums(TileSum<Compute>* to, int64_t at, const TileSum<Compute>& part,
+                              int64_t from, int64_t width) {
   ForLanes<kLanes<double>>(width, [&](auto lanes, int64_t i) __attribute__((always_inline)) {
     constexpr int N = decltype(lanes)::value;
     using D = Vec<double, N>;
@@ -24,8 +24,8 @@ void JoinSums(TileSum<Compute>* to, int64_t at, const TileSum<Compute>& part, in
 
 // NaN wins and equals nothing.
 template <typename Compute, typename Count, typename PartCount, typename Beats>
-void JoinExtremes(Compute* to, Count* to_count, const Compute* part, const PartCount* part_count,
-                  int64_t width, const Beats& beats) {
+STATPOOL_INLINE void JoinExtremes(Compute* to, Count* to_count, const Compute* part,
+                                  const PartCount* part_count, int64_t width, const Beats& beats) {
   ForLanes<kLanes<Compute>>(width, [&](auto lanes, int64_t i) __attribute__((always_inline)) {
     constexpr int N = decltype(lanes)::value;
     using V = Vec<Compute, N>;
@@ -45,8 +45,8 @@ void JoinExtremes(Compute* to, Count* to_count, const Compute* part, const PartC
 
 // Lanes [from, from + width) of a part join lanes [at, at + width): all but the deviations.
 template <typename TileTo, typename TilePart>
-void JoinLanes(const core::Needs& needs, TileTo* to, int64_t at, const TilePart& part, int64_t from,
-               int64_t width) {
+STATPOOL_INLINE void JoinLanes(const core::Needs& needs, TileTo* to, int64_t at,
+                               const TilePart& part, int64_t from, int64_t width) {
   if (needs.sum) JoinSums(&to->sum, at, part.sum, from, width);
   if (needs.squares) JoinSums(&to->squares, at, part.squares, from, width);
   if (needs.max) {
@@ -61,8 +61,8 @@ void JoinLanes(const core::Needs& needs, TileTo* to, int64_t at, const TilePart&
 
 // The same for the deviations, where the part saw `part_steps` steps and the other `steps`.
 template <typename TileTo, typename TilePart>
-void JoinCentral(TileTo* to, int64_t at, int64_t steps, const TilePart& part, int64_t from,
-                 int64_t part_steps, int64_t width) {
+STATPOOL_INLINE void JoinCentral(TileTo* to, int64_t at, int64_t steps, const TilePart& part,
+                                 int64_t from, int64_t part_steps, int64_t width) {
   if (part_steps == 0) return;
   const double per_step = steps == 0 ? 0 : 1.0 / static_cast<double>(steps);
   const double part_per_step = 1.0 / static_cast<double>(part_steps);
@@ -79,19 +79,31 @@ void JoinCentral(TileTo* to, int64_t at, int64_t steps, const TilePart& part, in
   });
 }
 
+// The upper half of the groups of lanes, of `width` channels each, joins the lower one. `steps`
+// holds those that each group saw.
+template <typename TileOf>
+STATPOOL_INLINE void JoinHalf(const core::Needs& needs, TileOf* tile, int64_t width, int64_t half,
+                              int64_t* steps) {
+  JoinLanes(needs, tile, 0, *tile, half * width, half * width);
+  for (int64_t k = 0; k < half; ++k) {
+    if (needs.central) {
+      JoinCentral(tile, k * width, steps[k], *tile, (k + half) * width, steps[k + half], width);
+    }
+    steps[k] += steps[k + half];
+  }
+}
+
 // Joins the lanes of each channel, of which there are `fold`, `width` apart, into its first one.
-// `steps` holds those that each of the fold groups saw.
 template <typename TileOf>
 void JoinFold(const core::Needs& needs, TileOf* tile, int64_t width, int64_t fold, int64_t* steps) {
-  for (int64_t half = fold / 2; half > 0; half /= 2) {
-    JoinLanes(needs, tile, 0, *tile, half * width, half * width);
-    for (int64_t k = 0; k < half; ++k) {
-      if (needs.central) {
-        JoinCentral(tile, k * width, steps[k], *tile, (k + half) * width, steps[k + half], width);
-      }
-      steps[k] += steps[k + half];
-    }
-  }
+  for (int64_t half = fold / 2; half > 0; half /= 2) JoinHalf(needs, tile, width, half, steps);
+}
+
+// The same for one channel, with loops that the compiler unrolls.
+template <int kFold, typename TileOf>
+void JoinChannel(const core::Needs& needs, TileOf* tile, int64_t* steps) {
+  JoinHalf(needs, tile, 1, kFold / 2, steps);
+  if constexpr (kFold > 2) JoinChannel<kFold / 2>(needs, tile, steps);
 }
 
 }  // namespace

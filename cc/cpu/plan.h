@@ -13,7 +13,7 @@ namespace cpu {
 
 constexpr int64_t kTileLanes = 512;          // what the kernels keep accumulators for
 constexpr int64_t kMaxFold = 16;             // lanes that fill every instruction set's vectors
-constexpr int64_t kTransposedChannels = 32;  // of a unit that transposes them
+constexpr int64_t kTransposedChannels = 48;  // of a unit that transposes them
 
 struct Plan {
   bool is_transposed;         // channels_first that the forward pass reads by blocks of channels

@@ -2,8 +2,6 @@
 #ifndef STATPOOL_CPU_RESCALED_H_
 #define STATPOOL_CPU_RESCALED_H_
 
-#include <cmath>
-
 #include "cc/core/rescaled.h"
 #include "cc/cpu/kernels.h"
 #include "cc/cpu/steps.h"
@@ -13,11 +11,27 @@ namespace statpool {
 namespace cpu {
 namespace {
 
+// Whether any of channels [begin, end) does.
 template <typename TileOf>
-bool NeedsRescaling(const TileOf& tile, const core::Needs& needs, double epsilon, int64_t c) {
-  return (needs.sum && !std::isfinite(tile.sum.value[c])) ||
-         (needs.squares && core::IsOffScale(tile.squares.value[c], epsilon)) ||
-         (needs.central && core::IsOffScale(tile.deviations.value[c], epsilon));
+bool NeedRescaling(const TileOf& tile, const core::Needs& needs, double epsilon, int64_t begin,
+                   int64_t end) {
+  bool need = false;
+  const auto visit = [&](auto lanes, int64_t c) __attribute__((always_inline)) {
+    constexpr int N = decltype(lanes)::value;
+    using D = Vec<double, N>;
+    const auto is_infinite = [&](const double* values) {
+      const D value = LoadRaw<D>(values + c);
+      return !AllTrue<N>(value - value == 0.0);
+    };
+    const auto is_off_scale = [&](const double* powers) {
+      return !AllTrue<N>(~core::IsOffScale(LoadRaw<D>(powers + c), epsilon));
+    };
+    need |= (needs.sum && is_infinite(tile.sum.value)) ||
+            (needs.squares && is_off_scale(tile.squares.value)) ||
+            (needs.central && is_off_scale(tile.deviations.value));
+  };
+  ForLanes<kLanes<double>>(end, visit, begin);
+  return need;
 }
 
 // The statistics of (b, c) that are built on sums, by scalar passes over the whole of time.

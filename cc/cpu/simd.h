@@ -1,5 +1,5 @@
-// Vectors of N lanes through the compiler's vector extension, and how the four storage types
-// enter and leave them. One instruction set per translation unit: what the flags allow is used.
+// Vectors of N lanes through the compiler's vector extension. One instruction set per translation
+// unit: what the flags allow is used.
 #ifndef STATPOOL_CPU_SIMD_H_
 #define STATPOOL_CPU_SIMD_H_
 
@@ -8,12 +8,10 @@
 #endif
 
 #include <algorithm>
-#include <array>
+#include <cmath>
 #include <cstdint>
 #include <cstring>
 #include <type_traits>
-
-#include "cc/core/float16.h"
 
 #define STATPOOL_INLINE static inline __attribute__((always_inline))
 
@@ -63,57 +61,6 @@ STATPOOL_INLINE To BitCast(const From& from) {
 template <typename E, int N, typename V>
 STATPOOL_INLINE Vec<E, N> Convert(const V& value) {
   return __builtin_convertvector(value, Vec<E, N>);
-}
-
-// 16 bits to 32, by name for the same reason as Widen below.
-template <int N>
-STATPOOL_INLINE Vec<uint32_t, N> LoadBits(const uint16_t* from) {
-#if defined(__AVX512F__)
-  if constexpr (N == 16) return (Vec<uint32_t, N>)_mm512_cvtepu16_epi32(LoadRaw<__m256i>(from));
-#endif
-#if defined(__AVX2__)
-  if constexpr (N == 8) return (Vec<uint32_t, N>)_mm256_cvtepu16_epi32(LoadRaw<__m128i>(from));
-  if constexpr (N == 4) {
-    return (Vec<uint32_t, N>)_mm_cvtepu16_epi32(_mm_cvtsi64_si128(LoadRaw<long long>(from)));
-  }
-#endif
-  return Convert<uint32_t, N>(LoadRaw<Vec<uint16_t, N>>(from));
-}
-
-template <int N>
-STATPOOL_INLINE Vec<float, N> Load(const float* from) {
-  return LoadRaw<Vec<float, N>>(from);
-}
-
-template <int N>
-STATPOOL_INLINE Vec<double, N> Load(const double* from) {
-  return LoadRaw<Vec<double, N>>(from);
-}
-
-template <int N>
-STATPOOL_INLINE Vec<float, N> Load(const core::BFloat16* from) {
-  return BitCast<Vec<float, N>>(LoadBits<N>(&from->bits) << 16);
-}
-
-template <int N>
-STATPOOL_INLINE Vec<float, N> Load(const core::Float16* from) {
-#if defined(__AVX512F__)
-  if constexpr (N == 16) {
-    return (Vec<float, N>)_mm512_cvtph_ps(LoadRaw<__m256i>(from));
-  }
-#endif
-#if defined(__F16C__)
-  if constexpr (N == 8) return (Vec<float, N>)_mm256_cvtph_ps(LoadRaw<__m128i>(from));
-  if constexpr (N == 4) {
-    return (Vec<float, N>)_mm_cvtph_ps(_mm_cvtsi64_si128(LoadRaw<long long>(from)));
-  }
-#endif
-  // As core::ToCompute(Float16), lane by lane.
-  const auto bits = LoadBits<N>(&from->bits);
-  const auto magnitude = (bits & 0x7fffu) << 13;
-  const auto finite = BitCast<Vec<uint32_t, N>>(BitCast<Vec<float, N>>(magnitude) * 0x1p112f);
-  const auto value = magnitude >= (0x7c00u << 13) ? magnitude | 0x7f800000u : finite;
-  return BitCast<Vec<float, N>>(value | (bits & 0x8000u) << 16);
 }
 
 // To double and back, lane by lane. GCC 12 takes __builtin_convertvector between these types
@@ -189,60 +136,6 @@ STATPOOL_INLINE Vec<Compute, N> Narrow(const Vec<double, N>& value) {
   }
 }
 
-// The low halves of 32-bit lanes of less than 2^16, by name for the same reason as Widen.
-template <int N>
-STATPOOL_INLINE Vec<uint16_t, N> NarrowBits(const Vec<uint32_t, N>& bits) {
-#if defined(__AVX512F__)
-  if constexpr (N == 16) return (Vec<uint16_t, N>)_mm512_cvtepi32_epi16((__m512i)bits);
-#endif
-#if defined(__AVX2__)
-  if constexpr (N == 8) {
-    return (Vec<uint16_t, N>)_mm_packus_epi32(_mm256_castsi256_si128((__m256i)bits),
-                                              _mm256_extracti128_si256((__m256i)bits, 1));
-  }
-  if constexpr (N == 4) {
-    const __m128i both = _mm_packus_epi32((__m128i)bits, (__m128i)bits);
-    return BitCast<Vec<uint16_t, N>>(_mm_cvtsi128_si64(both));
-  }
-#endif
-  return Convert<uint16_t, N>(bits);
-}
-
-// Rounds a compute vector to N stored values.
-template <typename T, int N>
-STATPOOL_INLINE auto Round(const Vec<core::ComputeType<T>, N>& value) {
-  if constexpr (std::is_same_v<T, core::BFloat16>) {
-    const auto bits = BitCast<Vec<uint32_t, N>>(value);
-    const auto rounded = (bits + 0x7fffu + (bits >> 16 & 1u)) >> 16;
-    const auto quiet = bits >> 16 | 0x40u;
-    return NarrowBits<N>((value != value) ? quiet : rounded);
-  } else if constexpr (std::is_same_v<T, core::Float16>) {
-#if defined(__AVX512F__)
-    if constexpr (N == 16) {
-      return (Vec<uint16_t, N>)_mm512_cvtps_ph((__m512)value, _MM_FROUND_TO_NEAREST_INT);
-    }
-#endif
-#if defined(__F16C__)
-    if constexpr (N == 8) {
-      return (Vec<uint16_t, N>)_mm256_cvtps_ph((__m256)value, _MM_FROUND_TO_NEAREST_INT);
-    }
-    if constexpr (N == 4) {
-      const __m128i both = _mm_cvtps_ph((__m128)value, _MM_FROUND_TO_NEAREST_INT);
-      return BitCast<Vec<uint16_t, N>>(_mm_cvtsi128_si64(both));
-    }
-#endif
-    Vec<uint16_t, N> bits = {};
-    for (int i = 0; i < N; ++i) {
-      core::Float16 one;
-      core::StoreRounded(static_cast<double>(value[i]), &one);
-      bits[i] = one.bits;
-    }
-    return bits;
-  } else {
-    return value;
-  }
-}
-
 // a > b ? a : b: what the x86 instruction does with NaN and signed zeros too.
 template <int N, typename V>
 STATPOOL_INLINE V Larger(const V& a, const V& b) {
@@ -266,44 +159,21 @@ STATPOOL_INLINE V Smaller(const V& a, const V& b) {
   return -Larger<N>(V(-a), V(-b));
 }
 
-constexpr int kLeastStreamingBytes = 16;
-
-// Stores a vector around the caches, in pieces of kBytes that `to` is aligned to.
-template <int kBytes, typename V, typename P>
-STATPOOL_INLINE void StoreStreaming(const V& value, P* to) {
-  if constexpr (kBytes < static_cast<int>(sizeof(V))) {
-    using Half = Vec<uint64_t, sizeof(V) / 16>;
-    const auto halves = BitCast<std::array<Half, 2>>(value);
-    StoreStreaming<kBytes>(halves[0], to);
-    StoreStreaming<kBytes>(halves[1], reinterpret_cast<char*>(to) + sizeof(Half));
-    return;
-  }
-#if defined(__x86_64__)
-  if constexpr (sizeof(V) == 8) {
-    return _mm_stream_si64(reinterpret_cast<long long*>(to), BitCast<long long>(value));
-  }
-  if constexpr (sizeof(V) == 16) {
-    return _mm_stream_si128(reinterpret_cast<__m128i*>(to), BitCast<__m128i>(value));
-  }
-#endif
-#if defined(__AVX2__)
-  if constexpr (sizeof(V) == 32) {
-    return _mm256_stream_si256(reinterpret_cast<__m256i*>(to), BitCast<__m256i>(value));
-  }
-#endif
+// Correctly rounded, as IEEE asks for.
+template <int N>
+STATPOOL_INLINE Vec<double, N> SquareRoot(const Vec<double, N>& value) {
 #if defined(__AVX512F__)
-  if constexpr (sizeof(V) == 64) {
-    return _mm512_stream_si512(reinterpret_cast<__m512i*>(to), BitCast<__m512i>(value));
-  }
+  if constexpr (N == 8) return (Vec<double, N>)_mm512_sqrt_pd((__m512d)value);
 #endif
-  StoreRaw(value, to);
-}
-
-// Orders streaming stores before whatever tells another thread that they are done.
-STATPOOL_INLINE void StreamingFence() {
+#if defined(__AVX__)
+  if constexpr (N == 4) return (Vec<double, N>)_mm256_sqrt_pd((__m256d)value);
+#endif
 #if defined(__x86_64__)
-  _mm_sfence();
+  if constexpr (N == 2) return (Vec<double, N>)_mm_sqrt_pd((__m128d)value);
 #endif
+  Vec<double, N> root;
+  for (int i = 0; i < N; ++i) root[i] = std::sqrt(value[i]);
+  return root;
 }
 
 // Whether every lane of a mask is true.

@@ -14,13 +14,18 @@ namespace statpool {
 namespace cpu {
 namespace {
 
+// Rows of a tile are longer than they need to be, so that their lanes of the same number are not a
+// multiple of 4096 bytes apart: a load from there would wait for the store before it.
+template <typename E>
+constexpr int64_t kRowLanes = kTileLanes + 512 / sizeof(E);
+
 // Sums in double. 2^31 float or 16-bit values lose less there than the contract allows, so only
 // double input carries the error terms (core::AddCompensated).
 template <typename Compute>
 struct TileSum {
   static constexpr bool kCompensated = std::is_same_v<Compute, double>;
-  alignas(64) double value[kTileLanes];
-  alignas(64) double error[kCompensated ? kTileLanes : 1];
+  alignas(64) double value[kRowLanes<double>];
+  alignas(64) double error[kCompensated ? kRowLanes<double> : 1];
 
   void Clear(int64_t lanes) {
     std::fill_n(value, lanes, 0.0);
@@ -39,10 +44,13 @@ struct TileSum {
     StoreRaw(total, value + i);
   }
 
-  // The sum as well as a double can tell.
-  double operator[](int64_t i) const {
-    if constexpr (kCompensated) return core::CompensatedValue(value[i], error[i]);
-    return value[i];
+  // N sums as well as a double can tell.
+  template <int N>
+  __attribute__((always_inline)) Vec<double, N> Value(int64_t i) const {
+    using D = Vec<double, N>;
+    const D sum = LoadRaw<D>(value + i);
+    if constexpr (!kCompensated) return sum;
+    return core::CompensatedValue(sum, LoadRaw<D>(error + i));
   }
 };
 
@@ -58,11 +66,12 @@ struct Tile {
   TileSum<Compute> sum;
   TileSum<Compute> squares;
   TileSum<Compute> deviations;
-  alignas(64) double total[kTileLanes];  // sum for the deviations: a large mean must not be rounded
-  alignas(64) Compute max[kTileLanes];
-  alignas(64) Compute min[kTileLanes];
-  alignas(64) Count max_count[kTileLanes];
-  alignas(64) Count min_count[kTileLanes];
+  alignas(64) double total[kRowLanes<double>];  // sum for the deviations: a large mean must not be
+                                                // rounded
+  alignas(64) Compute max[kRowLanes<Compute>];
+  alignas(64) Compute min[kRowLanes<Compute>];
+  alignas(64) Count max_count[kRowLanes<Count>];
+  alignas(64) Count min_count[kRowLanes<Count>];
 
   void Clear(const core::Needs& needs, int64_t lanes) {
     constexpr Compute kInfinity = std::numeric_limits<Compute>::infinity();

@@ -8,19 +8,54 @@ namespace statpool {
 namespace cpu {
 namespace {
 
-// a[0] b[0] a[1] b[1] ..., from the low or the high half of two vectors of 16 bytes.
+template <typename T>
+using BitsOf = std::conditional_t<sizeof(T) == 2, uint16_t,
+                                  std::conditional_t<sizeof(T) == 4, uint32_t, uint64_t>>;
+
+// Steps that a piece of 16 bytes holds, and channels of a block of such pieces.
+template <typename T>
+constexpr int kPiece = 16 / sizeof(T);
+
+// A vector of kCount pieces, `distance` elements apart.
+template <int kCount, typename T>
+STATPOOL_INLINE auto LoadPieces(const T* x, [[maybe_unused]] int64_t distance) {
+  using V = Vec<BitsOf<T>, kCount * kPiece<T>>;
+  if constexpr (kCount == 1) return LoadRaw<V>(x);
+#if defined(__AVX2__)
+  if constexpr (kCount == 2) {
+    const __m256i low = _mm256_castsi128_si256(LoadRaw<__m128i>(x));
+    return (V)_mm256_inserti128_si256(low, LoadRaw<__m128i>(x + distance), 1);
+  }
+#endif
+}
+
+// a[0] b[0] a[1] b[1] ..., from the low or the high half of each piece.
 template <bool kHigh, typename V>
 STATPOOL_INLINE V Interleave(const V& a, const V& b) {
   constexpr int kLaneBytes = sizeof(a[0]);
+#if defined(__AVX2__)
+  if constexpr (sizeof(V) == 32) {
+    const auto x = (__m256i)a;
+    const auto y = (__m256i)b;
+    if constexpr (kLaneBytes == 2)
+      return (V)(kHigh ? _mm256_unpackhi_epi16(x, y) : _mm256_unpacklo_epi16(x, y));
+    if constexpr (kLaneBytes == 4)
+      return (V)(kHigh ? _mm256_unpackhi_epi32(x, y) : _mm256_unpacklo_epi32(x, y));
+    if constexpr (kLaneBytes == 8)
+      return (V)(kHigh ? _mm256_unpackhi_epi64(x, y) : _mm256_unpacklo_epi64(x, y));
+  }
+#endif
 #if defined(__x86_64__)
-  const auto x = (__m128i)a;
-  const auto y = (__m128i)b;
-  if constexpr (kLaneBytes == 2)
-    return (V)(kHigh ? _mm_unpackhi_epi16(x, y) : _mm_unpacklo_epi16(x, y));
-  if constexpr (kLaneBytes == 4)
-    return (V)(kHigh ? _mm_unpackhi_epi32(x, y) : _mm_unpacklo_epi32(x, y));
-  if constexpr (kLaneBytes == 8)
-    return (V)(kHigh ? _mm_unpackhi_epi64(x, y) : _mm_unpacklo_epi64(x, y));
+  if constexpr (sizeof(V) == 16) {
+    const auto x = (__m128i)a;
+    const auto y = (__m128i)b;
+    if constexpr (kLaneBytes == 2)
+      return (V)(kHigh ? _mm_unpackhi_epi16(x, y) : _mm_unpacklo_epi16(x, y));
+    if constexpr (kLaneBytes == 4)
+      return (V)(kHigh ? _mm_unpackhi_epi32(x, y) : _mm_unpacklo_epi32(x, y));
+    if constexpr (kLaneBytes == 8)
+      return (V)(kHigh ? _mm_unpackhi_epi64(x, y) : _mm_unpacklo_epi64(x, y));
+  }
 #endif
   constexpr int kHalf = 8 / kLaneBytes;
   V result;
@@ -31,20 +66,13 @@ STATPOOL_INLINE V Interleave(const V& a, const V& b) {
   return result;
 }
 
-template <typename T>
-using BitsOf = std::conditional_t<sizeof(T) == 2, uint16_t,
-                                  std::conditional_t<sizeof(T) == 4, uint32_t, uint64_t>>;
-
-// kSquare<T> steps of as many channels, `time` apart, become rows `width` apart.
-template <typename T>
-constexpr int kSquare = 16 / sizeof(T);
-
-template <typename T>
-STATPOOL_INLINE void TransposeSquare(const T* x, int64_t time, int64_t width, T* rows) {
-  constexpr int N = kSquare<T>;
-  using V = Vec<BitsOf<T>, N>;
+// kPiece<T> steps of kCount times as many channels, `time` apart, become rows `stride` apart.
+template <int kCount, typename T>
+STATPOOL_INLINE void TransposeBlock(const T* x, int64_t time, int64_t stride, T* rows) {
+  constexpr int N = kPiece<T>;
+  using V = Vec<BitsOf<T>, kCount * N>;
   V v[N];
-  for (int i = 0; i < N; ++i) v[i] = LoadRaw<V>(x + i * time);
+  for (int i = 0; i < N; ++i) v[i] = LoadPieces<kCount>(x + i * time, N * time);
   for (int round = 1; round < N; round *= 2) {
     V shuffled[N];
     for (int i = 0; i < N / 2; ++i) {
@@ -53,23 +81,31 @@ STATPOOL_INLINE void TransposeSquare(const T* x, int64_t time, int64_t width, T*
     }
     std::copy_n(shuffled, N, v);
   }
-  for (int i = 0; i < N; ++i) StoreRaw(v[i], rows + i * width);
+  // GCC would take a loop through the stack.
+  ForParts<N>([&](auto i) __attribute__((always_inline)) { StoreRaw(v[i], rows + i * stride); });
 }
 
-// rows[r * width + c] = x[c * time + r] for r in [0, count), c in [0, width).
+// rows[r * stride + c] = x[c * time + r] for r in [0, steps), c in [0, channels).
 template <typename T>
-void TransposeSteps(const T* x, int64_t time, int64_t count, int64_t width, T* rows) {
-  constexpr int64_t N = kSquare<T>;
-  const int64_t square_count = count / N * N;
-  const int64_t square_width = width / N * N;
-  for (int64_t c = 0; c < square_width; c += N) {
-    for (int64_t r = 0; r < square_count; r += N) {
-      TransposeSquare(x + c * time + r, time, width, rows + r * width + c);
+void TransposeSteps(const T* x, int64_t time, int64_t steps, int64_t channels, int64_t stride,
+                    T* rows) {
+  constexpr int N = kPiece<T>;
+  constexpr int kMostPieces = kVectorBytes >= 32 ? 2 : 1;
+  const int64_t block_steps = steps / N * N;
+  const int64_t block_channels = channels / N * N;
+  const auto transpose = [&](auto count, int64_t c) __attribute__((always_inline)) {
+    for (int64_t r = 0; r < block_steps; r += N) {
+      TransposeBlock<decltype(count)::value>(x + c * time + r, time, stride, rows + r * stride + c);
     }
+  };
+  int64_t c = 0;
+  for (; c + kMostPieces * N <= channels; c += kMostPieces * N) {
+    transpose(std::integral_constant<int, kMostPieces>(), c);
   }
-  for (int64_t c = 0; c < width; ++c) {
-    const int64_t first = c < square_width ? square_count : 0;
-    for (int64_t r = first; r < count; ++r) rows[r * width + c] = x[c * time + r];
+  if (c < block_channels) transpose(std::integral_constant<int, 1>(), c);
+  for (c = 0; c < channels; ++c) {
+    const int64_t first = c < block_channels ? block_steps : 0;
+    for (int64_t r = first; r < steps; ++r) rows[r * stride + c] = x[c * time + r];
   }
 }
 

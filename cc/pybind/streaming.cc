@@ -4,7 +4,7 @@
 #include <atomic>
 #include <cstring>
 
-#include "cc/cpu/simd.h"
+#include "cc/cpu/streaming_store.h"
 
 namespace statpool {
 namespace pybind {

@@ -1,0 +1,61 @@
+// What the gradient of a tile of channels is made from, beside x.
+#ifndef STATPOOL_CPU_GRADIENT_SOURCES_H_
+#define STATPOOL_CPU_GRADIENT_SOURCES_H_
+
+#include "cc/core/gradient.h"
+#include "cc/cpu/kernels.h"
+#include "cc/cpu/storage.h"
+
+namespace statpool {
+namespace cpu {
+namespace {
+
+// What the forward pass and the caller know of the channels of a tile, whose first one is element 0
+// of each row.
+template <typename T>
+struct GradientSources {
+  using Compute = core::ComputeType<T>;
+
+  GradientSources(const GradientArguments& a, int64_t b, int64_t first_channel)
+      : statistics(a.problem.statistics),
+        channels(a.problem.shape.channels),
+        upstream_is_float(sizeof(T) == 2 && a.out_dtype == core::DType::kFloat32) {
+    const int64_t first = b * statistics.size * channels + first_channel;
+    upstream = static_cast<const T*>(a.upstream) + first;
+    float_upstream = static_cast<const float*>(a.upstream) + first;
+    for (int i = 0; i < a.planes.size; ++i) {
+      planes[static_cast<int>(a.planes.items[i])] =
+          static_cast<const Compute*>(a.saved) + (b * a.planes.size + i) * channels + first_channel;
+    }
+  }
+
+  // Of channels [c, c + N), the upstream of a statistic, by its place among them.
+  template <int N>
+  __attribute__((always_inline)) Vec<Compute, N> Upstream(int statistic, int64_t c) const {
+    const int64_t at = statistic * channels + c;
+    if constexpr (sizeof(T) == 2) {
+      if (upstream_is_float) return Load<N>(float_upstream + at);
+    }
+    return Load<N>(upstream + at);
+  }
+
+  template <int N>
+  __attribute__((always_inline)) Vec<Compute, N> Plane(core::Plane plane, int64_t c) const {
+    return Load<N>(planes[static_cast<int>(plane)] + c);
+  }
+
+  Compute Steps() const { return *planes[static_cast<int>(core::Plane::kSteps)]; }
+
+  const core::StatisticList& statistics;
+  const int64_t channels;
+  const bool upstream_is_float;
+  const T* upstream;
+  const float* float_upstream;
+  const Compute* planes[core::kPlaneCount];  // those that were saved
+};
+
+}  // namespace
+}  // namespace cpu
+}  // namespace statpool
+
+#endif  // STATPOOL_CPU_GRADIENT_SOURCES_H_

@@ -1,0 +1,94 @@
+// Feeds the steps of a unit to a tile.
+#ifndef STATPOOL_CPU_STEP_ACCUMULATOR_H_
+#define STATPOOL_CPU_STEP_ACCUMULATOR_H_
+
+#include <algorithm>
+
+#include "cc/cpu/accumulate.h"
+#include "cc/cpu/join.h"
+#include "cc/cpu/tile.h"
+
+namespace statpool {
+namespace cpu {
+namespace {
+
+// Feeds a tile with steps of `width` channels. The lanes of `fold` steps lie side by side.
+template <typename T>
+struct StepAccumulator {
+  using Compute = core::ComputeType<T>;
+  static constexpr int64_t N = kLanes<Compute>;
+
+  StepAccumulator(const core::Needs& needs, int64_t width, int64_t fold, Tile<Compute>* tile)
+      : needs(needs),
+        width(width),
+        fold(fold),
+        // Folded rows fill their vectors, and half a vector is no dearer than a whole one.
+        row{width * fold, fold == 1 && width > N && width % (N / 2) != 0},
+        tile(tile) {
+    tile->Clear(needs, row.overlaps ? (width / N + 1) * N : width * fold);
+  }
+
+  // `steps` steps, each `stride` elements after the last. Folding needs stride == width.
+  void AddSteps(const T* x, int64_t steps, int64_t stride) {
+    const T* rows[kChunkRows];
+    const int64_t row_stride = stride * fold;
+    int64_t left = steps / fold;
+    while (left > 0) {
+      const int64_t count = std::min<int64_t>(left, kChunkRows);
+      for (int64_t r = 0; r < count; ++r) rows[r] = x + r * row_stride;
+      AddRows(rows, count);
+      left -= count;
+      x += count * row_stride;
+    }
+    last_lanes = steps % fold * width;
+    if (last_lanes > 0) AccumulateRows(&x, 1, {last_lanes, false}, full_rows, needs, tile);
+  }
+
+  // The steps that the mask keeps, gathered by address: the others are never loaded.
+  void AddMasked(const T* x, const bool* mask, int64_t steps, int64_t stride) {
+    const T* rows[kChunkRows];
+    int64_t count = 0;
+    for (int64_t t = 0; t < steps; ++t) {
+      if (!mask[t]) continue;
+      rows[count++] = x + t * stride;
+      if (count == kChunkRows) {
+        AddRows(rows, count);
+        count = 0;
+      }
+    }
+    AddRows(rows, count);
+  }
+
+  // Up to kChunkRows whole rows.
+  void AddRows(const T* const* rows, int64_t count) {
+    AccumulateRows(rows, count, row, full_rows, needs, tile);
+    full_rows += count;
+  }
+
+  // Brings what was added of each channel to its first lane; returns the steps of a channel.
+  int64_t Finish() const {
+    RemoveOverlap(row, needs, tile);
+    int64_t steps[kMaxFold];
+    for (int64_t k = 0; k < fold; ++k) steps[k] = full_rows + (k * width < last_lanes);
+    if (width == 1 && fold == kMaxFold) {
+      JoinChannel<kMaxFold>(needs, tile, steps);
+    } else {
+      JoinFold(needs, tile, width, fold, steps);
+    }
+    return steps[0];
+  }
+
+  const core::Needs needs;
+  const int64_t width;
+  const int64_t fold;
+  const RowWidth row;
+  Tile<Compute>* const tile;
+  int64_t full_rows = 0;
+  int64_t last_lanes = 0;  // lanes that a last, shorter row reached
+};
+
+}  // namespace
+}  // namespace cpu
+}  // namespace statpool
+
+#endif  // STATPOOL_CPU_STEP_ACCUMULATOR_H_

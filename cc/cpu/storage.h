@@ -1,0 +1,121 @@
+// How the four storage types enter vectors of their compute type and leave them.
+#ifndef STATPOOL_CPU_STORAGE_H_
+#define STATPOOL_CPU_STORAGE_H_
+
+#include "cc/core/float16.h"
+#include "cc/cpu/simd.h"
+
+namespace statpool {
+namespace cpu {
+namespace {
+
+// 16 bits to 32, by name for the same reason as Widen.
+template <int N>
+STATPOOL_INLINE Vec<uint32_t, N> LoadBits(const uint16_t* from) {
+#if defined(__AVX512F__)
+  if constexpr (N == 16) return (Vec<uint32_t, N>)_mm512_cvtepu16_epi32(LoadRaw<__m256i>(from));
+#endif
+#if defined(__AVX2__)
+  if constexpr (N == 8) return (Vec<uint32_t, N>)_mm256_cvtepu16_epi32(LoadRaw<__m128i>(from));
+  if constexpr (N == 4) {
+    return (Vec<uint32_t, N>)_mm_cvtepu16_epi32(_mm_cvtsi64_si128(LoadRaw<long long>(from)));
+  }
+#endif
+  return Convert<uint32_t, N>(LoadRaw<Vec<uint16_t, N>>(from));
+}
+
+template <int N>
+STATPOOL_INLINE Vec<float, N> Load(const float* from) {
+  return LoadRaw<Vec<float, N>>(from);
+}
+
+template <int N>
+STATPOOL_INLINE Vec<double, N> Load(const double* from) {
+  return LoadRaw<Vec<double, N>>(from);
+}
+
+template <int N>
+STATPOOL_INLINE Vec<float, N> Load(const core::BFloat16* from) {
+  return BitCast<Vec<float, N>>(LoadBits<N>(&from->bits) << 16);
+}
+
+template <int N>
+STATPOOL_INLINE Vec<float, N> Load(const core::Float16* from) {
+#if defined(__AVX512F__)
+  if constexpr (N == 16) {
+    return (Vec<float, N>)_mm512_cvtph_ps(LoadRaw<__m256i>(from));
+  }
+#endif
+#if defined(__F16C__)
+  if constexpr (N == 8) return (Vec<float, N>)_mm256_cvtph_ps(LoadRaw<__m128i>(from));
+  if constexpr (N == 4) {
+    return (Vec<float, N>)_mm_cvtph_ps(_mm_cvtsi64_si128(LoadRaw<long long>(from)));
+  }
+#endif
+  // As core::ToCompute(Float16), lane by lane.
+  const auto bits = LoadBits<N>(&from->bits);
+  const auto magnitude = (bits & 0x7fffu) << 13;
+  const auto finite = BitCast<Vec<uint32_t, N>>(BitCast<Vec<float, N>>(magnitude) * 0x1p112f);
+  const auto value = magnitude >= (0x7c00u << 13) ? magnitude | 0x7f800000u : finite;
+  return BitCast<Vec<float, N>>(value | (bits & 0x8000u) << 16);
+}
+
+// The low halves of 32-bit lanes of less than 2^16, by name for the same reason as Widen.
+template <int N>
+STATPOOL_INLINE Vec<uint16_t, N> NarrowBits(const Vec<uint32_t, N>& bits) {
+#if defined(__AVX512F__)
+  if constexpr (N == 16) return (Vec<uint16_t, N>)_mm512_cvtepi32_epi16((__m512i)bits);
+#endif
+#if defined(__AVX2__)
+  if constexpr (N == 8) {
+    return (Vec<uint16_t, N>)_mm_packus_epi32(_mm256_castsi256_si128((__m256i)bits),
+                                              _mm256_extracti128_si256((__m256i)bits, 1));
+  }
+  if constexpr (N == 4) {
+    const __m128i both = _mm_packus_epi32((__m128i)bits, (__m128i)bits);
+    return BitCast<Vec<uint16_t, N>>(_mm_cvtsi128_si64(both));
+  }
+#endif
+  return Convert<uint16_t, N>(bits);
+}
+
+// Rounds a compute vector to N stored values.
+template <typename T, int N>
+STATPOOL_INLINE auto Round(const Vec<core::ComputeType<T>, N>& value) {
+  if constexpr (std::is_same_v<T, core::BFloat16>) {
+    const auto bits = BitCast<Vec<uint32_t, N>>(value);
+    const auto rounded = (bits + 0x7fffu + (bits >> 16 & 1u)) >> 16;
+    const auto quiet = bits >> 16 | 0x40u;
+    return NarrowBits<N>((value != value) ? quiet : rounded);
+  } else if constexpr (std::is_same_v<T, core::Float16>) {
+#if defined(__AVX512F__)
+    if constexpr (N == 16) {
+      return (Vec<uint16_t, N>)_mm512_cvtps_ph((__m512)value, _MM_FROUND_TO_NEAREST_INT);
+    }
+#endif
+#if defined(__F16C__)
+    if constexpr (N == 8) {
+      return (Vec<uint16_t, N>)_mm256_cvtps_ph((__m256)value, _MM_FROUND_TO_NEAREST_INT);
+    }
+    if constexpr (N == 4) {
+      const __m128i both = _mm_cvtps_ph((__m128)value, _MM_FROUND_TO_NEAREST_INT);
+      return BitCast<Vec<uint16_t, N>>(_mm_cvtsi128_si64(both));
+    }
+#endif
+    Vec<uint16_t, N> bits = {};
+    for (int i = 0; i < N; ++i) {
+      core::Float16 one;
+      core::StoreRounded(static_cast<double>(value[i]), &one);
+      bits[i] = one.bits;
+    }
+    return bits;
+  } else {
+    return value;
+  }
+}
+
+}  // namespace
+}  // namespace cpu
+}  // namespace statpool
+
+#endif  // STATPOOL_CPU_STORAGE_H_
