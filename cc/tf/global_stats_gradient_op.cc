@@ -20,7 +20,11 @@ void GlobalStatsGradientOp::Compute(tensorflow::OpKernelContext* ctx) {
   OP_REQUIRES_OK(
       ctx, ExpectShape("saved", "[B, planes, C]", saved->shape(), SavedShape(inputs.problem)));
   tensorflow::Tensor* dx = nullptr;
-  OP_REQUIRES_OK(ctx, ctx->allocate_output("dx", inputs.x->shape(), &dx));
+  if (CanOverwriteInput()) {
+    OP_REQUIRES_OK(ctx, ctx->forward_input_or_allocate_output({"x"}, "dx", inputs.x->shape(), &dx));
+  } else {
+    OP_REQUIRES_OK(ctx, ctx->allocate_output("dx", inputs.x->shape(), &dx));
+  }
   if (dx->NumElements() == 0) return;
   OP_REQUIRES_OK(ctx, Launch(ctx, inputs, *upstream, *saved, dx));
 }

@@ -16,6 +16,9 @@ class GlobalStatsGradientOp : public tensorflow::OpKernel {
  protected:
   const ProblemAttributes& attributes() const { return attributes_; }
 
+  // Whether dx may take the memory of an x that nobody else reads.
+  virtual bool CanOverwriteInput() const { return false; }
+
   // Runs the kernels. `dx` has at least one element.
   virtual absl::Status Launch(tensorflow::OpKernelContext* ctx, const PoolingInputs& inputs,
                               const tensorflow::Tensor& upstream, const tensorflow::Tensor& saved,

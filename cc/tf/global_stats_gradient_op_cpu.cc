@@ -14,6 +14,10 @@ class GlobalStatsGradientOpCpu final : public GlobalStatsGradientOp {
   using GlobalStatsGradientOp::GlobalStatsGradientOp;
 
  private:
+  // The kernel reads each element once, just before it writes its gradient. Fresh memory costs more
+  // than the kernel: the system has to clear it first.
+  bool CanOverwriteInput() const override { return true; }
+
   absl::Status Launch(tensorflow::OpKernelContext* ctx, const PoolingInputs& inputs,
                       const Tensor& upstream, const Tensor& saved, Tensor* dx) override {
     const auto* lengths = DataOrNull<int64_t>(inputs.lengths);
