@@ -159,20 +159,21 @@ COMPOSITE = _in_file(
     (SECOND_ORDER, "tf.sqrt(_where(zero, 1.0, square))", "tf.sqrt(square)"),
 )
 
-_OUTPUT_AT = "(b * statistics.size + i) * a.problem.shape.channels + first;"
-_UPSTREAM_AT = "(b * statistics.size + i) * channels + first_channel"
+_OUTPUT_AT = "(to.b * statistics.size + i) * channels + to.first_channel;"
+_UPSTREAM_AT = "statistic * channels + c"
 # How many of the statistics asked for come before this one in the enumeration.
 _RANK = (
     "std::count_if(statistics.items, statistics.items + statistics.size, "
     "[&](auto s) { return s < statistics.items[i]; })"
 )
+_RANK_BACKWARD = _RANK.replace("items[i]", "items[statistic]")
 
 CORE = [
     *_in_file(
         "cc/core/gradient.h",
-        (TIES, "count == 0 ? 0 : g / count", "count == 0 ? 0 : g"),
-        (ROOT_OF_ZERO, "root == 0 ? 0 : g / root", "g / root"),
-        (NAN_GRADIENT, "mean == mean ? g / n : mean", "g / n + 0 * (mean == mean)"),
+        (TIES, "count == V{} ? V{} : V(g / count)", "count == V{} ? V{} : g"),
+        (ROOT_OF_ZERO, "root == V{} ? V{} : V(g / root)", "V(g / root)"),
+        (NAN_GRADIENT, "V(g / n) : mean", "V(g / n) : V(g / n)"),
     ),
     *_in_file(
         "cc/cpu/global_stats_gradient_kernels.h",
@@ -184,7 +185,7 @@ CORE = [
         (PADDING, "std::memset(dx, 0, steps", "std::memset(dx, 1, steps"),
     ),
     *_in_file(
-        "cc/cpu/global_stats_kernels.h",
+        "cc/cpu/step_accumulator.h",
         (MASK, "if (!mask[t]) continue;\n      rows", "rows"),
     ),
     *_in_file(
@@ -195,42 +196,49 @@ CORE = [
         "cc/cpu/results.h",
         (
             MEAN,
-            "count, a.problem.epsilon, to.width, values);",
-            "count, a.problem.epsilon, to.width, values);\n"
-            "    if (a.planes.items[i] == core::Plane::kMean && count > 0)\n"
-            "      for (int64_t c = 0; c < to.width; ++c)\n"
-            "        values[c] *= 1.0 * count / a.problem.shape.time;",
+            "tile, count, a.problem.epsilon",
+            "tile, a.planes.items[i] == core::Plane::kMean && count > 0 "
+            "? a.problem.shape.time : count, a.problem.epsilon",
         ),
-        (
-            EPSILON_UNDER_ROOT,
-            "std::sqrt(tile.squares[c] + epsilon)",
-            "std::sqrt(tile.squares[c]) + epsilon",
-        ),
+        (EPSILON_UNDER_ROOT, "Value<N>(c)) + epsilon);", "Value<N>(c))) + epsilon;"),
         (
             EPSILON,
-            "std::sqrt(tile.squares[c] / n + epsilon)",
-            "std::sqrt(tile.squares[c] / n)",
+            "stabilised_root(tile.squares, per_step)",
+            "stabilised_root(tile.squares, "
+            "[&](const auto& sum) { return per_step(sum) - epsilon; })",
         ),
         (ORDER, _OUTPUT_AT, _OUTPUT_AT.replace("i)", f"{_RANK})", 1)),
         (
             POPULATION,
-            "std::sqrt(tile.deviations[c] / n + epsilon)",
-            "std::sqrt(tile.deviations[c] / std::max(n - 1, 1.0) + epsilon)",
+            "stabilised_root(tile.deviations, per_step)",
+            "stabilised_root(tile.deviations, "
+            "[&](const auto& sum) { return sum / std::max(n - 1, 1.0); })",
         ),
-        (NO_STEP, "if (count == 0) {", "if (count == 0 && is_root) {"),
+        (NO_STEP, "if (count == 0) return", "if (count == 0 && is_root) return"),
     ),
     *_in_file(
-        "cc/cpu/gradient_tile.h",
+        "cc/cpu/gradient_coefficients.h",
         (
             MEAN_GRADIENT,
-            "core::MeanConstant(g[c], plane[c], n)",
-            "core::MeanConstant(g[c], plane[c], double(a.problem.shape.time))",
+            "const GradientSources<T> from(a, b, first_channel);",
+            "GradientSources<T> from(a, b, first_channel);\n"
+            "  const core::ComputeType<T> time = a.problem.shape.time;\n"
+            "  from.planes[static_cast<int>(core::Plane::kSteps)] = &time;",
         ),
-        (ORDER_BACKWARD, _UPSTREAM_AT, _UPSTREAM_AT.replace("i)", f"{_RANK})", 1)),
-        (CANCELLATION, "tile->mean[c] += plane[c];", "tile->mean[c] += 0;"),
+        (
+            CANCELLATION,
+            "plane(core::Plane::kMean) + plane(core::Plane::kMeanResidual)",
+            "plane(core::Plane::kMean)",
+        ),
+        (NO_VANISHING, "(magnitude < 0x1p-100f)", "(magnitude < 0)"),
+        (NO_VANISHING, "is_zero | (term != 0.0f)", "is_zero | (term == term)"),
     ),
     *_in_file(
-        "cc/cpu/accumulate.h",
+        "cc/cpu/gradient_sources.h",
+        (ORDER_BACKWARD, _UPSTREAM_AT, f"{_RANK_BACKWARD} * channels + c"),
+    ),
+    *_in_file(
+        "cc/cpu/accumulate_lanes.h",
         (NAN_VALUE, "best = is_nan ?", "best = (is_nan & K{}) ?"),
         (NO_OVERFLOW, " & (powers < kMostPower);", ";"),
         (NO_VANISHING, "kLeastPower = 0x1p-110f", "kLeastPower = 0"),
@@ -245,17 +253,13 @@ CORE = [
         (LONG_SUMS, "std::is_same_v<Compute, double>;\n  alignas", "false;\n  alignas"),
     ),
     *_in_file(
-        "cc/cpu/gradient_tile.h",
-        (NO_VANISHING, "(magnitude < 0x1p-100)", "(magnitude < 0)"),
-    ),
-    *_in_file(
         "cc/cpu/packed_sum.h",
         (LONG_SUMS, "kFraction = 21", "kFraction = 12"),
         (NO_VANISHING, "kBiasChange = 1023 - 511", "kBiasChange = 1023 - 127"),
     ),
     *_in_file(
         "cc/cpu/rescaled.h",
-        (NO_OVERFLOW, "return (needs.sum &&", "return false && (needs.sum &&"),
+        (NO_OVERFLOW, "return need;", "return false;"),
     ),
 ]
 

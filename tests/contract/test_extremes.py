@@ -39,6 +39,15 @@ def test_gradients_next_to_the_largest_number(any_shape, dtype):
     check_gradient(any_shape, case, ("mean", "max", "rms"))
 
 
+@pytest.mark.parametrize("scale", [2.0**-12, 2.0**-30])
+def test_gradients_of_huge_values_under_a_tiny_upstream(any_shape, scale):
+    """upstream / l2 has few bits in float32, or none; upstream * (x / l2) has all."""
+    x = np.full((1, 4, 1), 2.0**126, np.float32)
+    upstream = np.float32([[scale * (1 + 3 * 2.0**-12)]])
+    gradient = any_shape.gradient(x, upstream, statistics=("l2",), epsilon=0.0)
+    np.testing.assert_allclose(gradient, np.full_like(x, upstream / 2), rtol=2.0**-20)
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_the_smallest_normal_numbers(implementation, dtype):
     """A gradient is upstream * (x / l2), for upstream / l2 may overflow."""
