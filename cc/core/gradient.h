@@ -84,7 +84,7 @@ STATPOOL_HOST_DEVICE static inline auto IsCommonRoot(const V& root) {
 }
 
 // The power of two that keeps g / (root * scale) and x * scale from overflowing and vanishing. Only
-// float64 has roots that need one other than 1: the others are computed on in double.
+// float64 has roots that need one other than 1: the others have double to go to.
 STATPOOL_HOST_DEVICE static inline double RootScale(double root) {
   if (IsCommonRoot(root) || root == 0 || !std::isfinite(root)) return 1;
   return std::ldexp(1.0, std::clamp(-std::ilogb(root), -1000, 1000));
