@@ -41,7 +41,7 @@ def test_gradients_next_to_the_largest_number(any_shape, dtype):
 
 @pytest.mark.parametrize("scale", [2.0**-12, 2.0**-30])
 def test_gradients_of_huge_values_under_a_tiny_upstream(any_shape, scale):
-    """upstream / l2 has few bits in float32, or none; upstream * (x / l2) has all."""
+    """As a float32, upstream / l2 has few bits or none; upstream * (x / l2) has all."""
     x = np.full((1, 4, 1), 2.0**126, np.float32)
     upstream = np.float32([[scale * (1 + 3 * 2.0**-12)]])
     gradient = any_shape.gradient(x, upstream, statistics=("l2",), epsilon=0.0)
