@@ -1,4 +1,4 @@
-// Estimated nanoseconds of a unit of work, from which thread pools decide how to spread it.
+// Estimated nanoseconds of a unit of work, from which it is decided whether threads are worthwhile.
 #ifndef STATPOOL_CPU_COST_H_
 #define STATPOOL_CPU_COST_H_
 
@@ -10,14 +10,12 @@
 namespace statpool {
 namespace cpu {
 
-// About 10 bytes a nanosecond for what is streamed, and 2 ns to finish a channel.
-inline int64_t ForwardUnitCost(const Plan& plan, core::DType dtype) {
+// As for what lies in the caches, forward or backward: larger input takes longer, but there the
+// answer is plain.
+inline int64_t UnitCost(const Plan& plan, core::DType dtype) {
+  const int64_t quarters = dtype == core::DType::kFloat64 ? 2 : 1;
   const int64_t elements = plan.channels_per_tile * plan.steps_per_split;
-  return elements * core::BytesOf(dtype) / 10 + plan.channels_per_tile * 2;
-}
-
-inline int64_t GradientUnitCost(const Plan& plan, core::DType dtype) {
-  return 2 * ForwardUnitCost(plan, dtype);
+  return elements * quarters / 4 + plan.channels_per_tile * 2;
 }
 
 inline int64_t JoinCost(const Plan& plan) { return plan.channels_per_tile * (2 + 2 * plan.splits); }

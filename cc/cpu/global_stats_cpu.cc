@@ -29,7 +29,7 @@ void GlobalStats(void* y, void* saved, const void* x, const bool* mask, const in
                                       plan,
                                       static_cast<char*>(workspace)};
   const Kernels& kernels = instruction_set.kernels(dtype);
-  parallel_for(plan.units, ForwardUnitCost(plan, dtype), [&](int64_t begin, int64_t end) {
+  parallel_for(plan.units, UnitCost(plan, dtype), [&](int64_t begin, int64_t end) {
     const ScopedFullPrecision full_precision;
     kernels.forward(arguments, begin, end);
   });

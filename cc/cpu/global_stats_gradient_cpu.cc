@@ -32,7 +32,7 @@ void GlobalStatsGradient(void* dx, const void* upstream, const void* x, const vo
       lengths, problem,  dtype, out_dtype, core::SavedPlanes(problem.statistics),
       plan,    is_large};
   const Kernels& kernels = instruction_set.kernels(dtype);
-  parallel_for(plan.units, GradientUnitCost(plan, dtype), [&](int64_t begin, int64_t end) {
+  parallel_for(plan.units, UnitCost(plan, dtype), [&](int64_t begin, int64_t end) {
     const ScopedFullPrecision full_precision;
     kernels.gradient(arguments, begin, end);
   });

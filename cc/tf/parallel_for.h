@@ -13,7 +13,7 @@ namespace statpool {
 namespace tf {
 
 inline cpu::ParallelFor ParallelForOf(tensorflow::OpKernelContext* ctx) {
-  constexpr int64_t kStartNanos = 10'000;  // until a sleeping thread of the pool runs
+  constexpr int64_t kStartNanos = 8'000;  // until a sleeping thread of the pool runs
   auto* workers = ctx->device()->tensorflow_cpu_worker_threads()->workers;
   return [workers](int64_t units, int64_t cost, const cpu::Work& work) {
     const auto schedule = [workers](std::function<void()> run) {
