@@ -231,7 +231,7 @@ CORE = [
             "plane(core::Plane::kMean)",
         ),
         (NO_VANISHING, "(magnitude < 0x1p-100f)", "(magnitude < 0)"),
-        (NO_VANISHING, "is_zero | (term != 0.0f)", "is_zero | (term == term)"),
+        (NO_VANISHING, "& ~is_zero", "& (term != 0.0f)"),
     ),
     *_in_file(
         "cc/cpu/gradient_sources.h",

@@ -27,69 +27,39 @@ void FillExtremes(const GradientSources<T>& from, int statistic, core::Plane val
 }
 
 // ------------------------------------------------------------------------------------------------
-// Constant and slope in float
+// Constant and slopes, of N channels
 
-// Whether a coefficient and its product with any x lose no more than a rounding each in float. NaN
-// may pass: it stays NaN.
+// In float. Only while is_moderate: while a coefficient and its product with any x lose no more
+// than a rounding each. NaN may pass: it stays NaN.
 template <int N>
-STATPOOL_INLINE bool IsModerate(const Vec<float, N>& value) {
-  const auto magnitude = value < 0.0f ? -value : value;
-  const auto is_tiny = (magnitude < 0x1p-100f) & (magnitude != 0.0f);
-  return AllTrue<N>(~(is_tiny | (magnitude > 0x1p100f)));
-}
+struct NarrowLanes {
+  using V = Vec<float, N>;
+  static constexpr bool kHasCentral = false;
 
-// False where float will not do for all channels.
-template <typename T>
-bool FillNarrow(const GradientSources<T>& from, int64_t width, GradientTile<float>* tile) {
+  __attribute__((always_inline)) void AddMean(const V& g, const V& mean, float n) {
+    Add(core::MeanConstant(g, mean, n), g == 0.0f, &constant);
+  }
+
+  // Adds g / (n * root).
+  __attribute__((always_inline)) void AddRoot(const V& g, float n, const V& root) {
+    Add(core::RootSlope(g, V(n * root)), (g == 0.0f) | (root == 0.0f), &slope);
+  }
+
+  template <typename Mask>
+  __attribute__((always_inline)) void Add(const V& term, const Mask& is_zero, V* sum) {
+    const V magnitude = term < 0.0f ? -term : term;
+    const auto is_lost = (magnitude < 0x1p-100f) & ~is_zero;
+    is_moderate &= AllTrue<N>(~(is_lost | (magnitude > 0x1p100f)));
+    *sum += term;
+  }
+
+  V constant = {};
+  V slope = {};
   bool is_moderate = true;
-  ForLanes<kLanes<float>>(width, [&](auto lanes, int64_t c) __attribute__((always_inline)) {
-    constexpr int N = decltype(lanes)::value;
-    using V = Vec<float, N>;
-    V constant = {};
-    V slope = {};
-    const auto plane = [&](core::Plane p) { return from.template Plane<N>(p, c); };
-    const auto add = [&](const V& term, const auto& is_zero,
-                         V* sum) __attribute__((always_inline)) {
-      is_moderate &= IsModerate<N>(term) && AllTrue<N>(is_zero | (term != 0.0f));
-      *sum += term;
-    };
-    const auto add_slope = [&](const V& g, float n, const V& root) __attribute__((always_inline)) {
-      add(core::RootSlope(g, V(n * root)), (g == 0.0f) | (root == 0.0f), &slope);
-    };
-    for (int i = 0; i < from.statistics.size; ++i) {
-      const V g = from.template Upstream<N>(i, c);
-      switch (from.statistics.items[i]) {
-        case core::Statistic::kMean:
-          add(core::MeanConstant(g, plane(core::Plane::kMean), from.Steps()), g == 0.0f, &constant);
-          break;
-        case core::Statistic::kMax:
-          constant += core::ExtremeConstant(plane(core::Plane::kMax));
-          break;
-        case core::Statistic::kMin:
-          constant += core::ExtremeConstant(plane(core::Plane::kMin));
-          break;
-        case core::Statistic::kL2:
-          add_slope(g, 1, plane(core::Plane::kL2));
-          break;
-        case core::Statistic::kRms:
-          add_slope(g, from.Steps(), plane(core::Plane::kRms));
-          break;
-        case core::Statistic::kStd:
-          is_moderate = false;
-          break;
-      }
-    }
-    StoreRaw(constant, tile->constant_narrow + c);
-    StoreRaw(slope, tile->slope_narrow + c);
-  });
-  return is_moderate;
-}
+};
 
-// ------------------------------------------------------------------------------------------------
-// Constant and slopes in double
-
-// A slope of N channels. The scale that suits its first root serves a second one: l2 and rms differ
-// by less than a factor of 2^32.
+// A slope in double. The scale that suits its first root serves a second one: l2 and rms differ by
+// less than a factor of 2^32.
 template <typename Compute, int N>
 struct SlopeLanes {
   using D = Vec<double, N>;
@@ -117,45 +87,93 @@ struct SlopeLanes {
   D scale = D{} + 1.0;
 };
 
+// In double.
+template <typename Compute, int N>
+struct WideLanes {
+  using V = Vec<double, N>;
+  static constexpr bool kHasCentral = true;
+
+  __attribute__((always_inline)) void AddMean(const V& g, const V& mean, double n) {
+    constant += core::MeanConstant(g, mean, n);
+  }
+
+  __attribute__((always_inline)) void AddRoot(const V& g, double n, const V& root) {
+    slope.Add(g, n, root);
+  }
+
+  V constant = {};
+  V mean = {};
+  SlopeLanes<Compute, N> slope;
+  SlopeLanes<Compute, N> central;
+};
+
+// Adds what the statistics asked for contribute to channels [c, c + N).
+template <int N, typename T, typename Lanes>
+STATPOOL_INLINE void AddStatistics(const GradientSources<T>& from, int64_t c, Lanes* lanes) {
+  using V = typename Lanes::V;
+  const auto widen = [](const auto& value) __attribute__((always_inline)) {
+    if constexpr (std::is_same_v<std::decay_t<decltype(value)>, V>) {
+      return value;
+    } else {
+      return Widen<N>(value);
+    }
+  };
+  const auto plane = [&](core::Plane p) { return widen(from.template Plane<N>(p, c)); };
+  for (int i = 0; i < from.statistics.size; ++i) {
+    const V g = widen(from.template Upstream<N>(i, c));
+    switch (from.statistics.items[i]) {
+      case core::Statistic::kMean:
+        lanes->AddMean(g, plane(core::Plane::kMean), from.Steps());
+        break;
+      case core::Statistic::kMax:
+        lanes->constant += core::ExtremeConstant(plane(core::Plane::kMax));
+        break;
+      case core::Statistic::kMin:
+        lanes->constant += core::ExtremeConstant(plane(core::Plane::kMin));
+        break;
+      case core::Statistic::kL2:
+        lanes->AddRoot(g, 1, plane(core::Plane::kL2));
+        break;
+      case core::Statistic::kRms:
+        lanes->AddRoot(g, from.Steps(), plane(core::Plane::kRms));
+        break;
+      case core::Statistic::kStd:
+        if constexpr (Lanes::kHasCentral) {
+          lanes->central.Add(g, from.Steps(), plane(core::Plane::kStd));
+          lanes->mean = plane(core::Plane::kMean) + plane(core::Plane::kMeanResidual);
+        }
+        break;
+    }
+  }
+}
+
+// False where float will not do for all channels. Not for std.
+template <typename T>
+bool FillNarrow(const GradientSources<T>& from, int64_t width, GradientTile<float>* tile) {
+  bool is_moderate = true;
+  ForLanes<kLanes<float>>(width, [&](auto lanes, int64_t c) __attribute__((always_inline)) {
+    constexpr int N = decltype(lanes)::value;
+    NarrowLanes<N> sums;
+    AddStatistics<N>(from, c, &sums);
+    StoreRaw(sums.constant, tile->constant_narrow + c);
+    StoreRaw(sums.slope, tile->slope_narrow + c);
+    is_moderate &= sums.is_moderate;
+  });
+  return is_moderate;
+}
+
 template <typename T>
 void FillWide(const GradientSources<T>& from, const core::GradientTerms& terms, int64_t width,
               GradientTile<core::ComputeType<T>>* tile) {
-  using Compute = core::ComputeType<T>;
   ForLanes<kLanes<double>>(width, [&](auto lanes, int64_t c) __attribute__((always_inline)) {
     constexpr int N = decltype(lanes)::value;
-    using D = Vec<double, N>;
-    D constant = {};
-    SlopeLanes<Compute, N> slope;
-    SlopeLanes<Compute, N> central;
-    const auto plane = [&](core::Plane p) { return Widen<N>(from.template Plane<N>(p, c)); };
-    for (int i = 0; i < from.statistics.size; ++i) {
-      const D g = Widen<N>(from.template Upstream<N>(i, c));
-      switch (from.statistics.items[i]) {
-        case core::Statistic::kMean:
-          constant += core::MeanConstant(g, plane(core::Plane::kMean), double(from.Steps()));
-          break;
-        case core::Statistic::kMax:
-          constant += core::ExtremeConstant(plane(core::Plane::kMax));
-          break;
-        case core::Statistic::kMin:
-          constant += core::ExtremeConstant(plane(core::Plane::kMin));
-          break;
-        case core::Statistic::kL2:
-          slope.Add(g, 1, plane(core::Plane::kL2));
-          break;
-        case core::Statistic::kRms:
-          slope.Add(g, from.Steps(), plane(core::Plane::kRms));
-          break;
-        case core::Statistic::kStd:
-          central.Add(g, from.Steps(), plane(core::Plane::kStd));
-          StoreRaw(D(plane(core::Plane::kMean) + plane(core::Plane::kMeanResidual)),
-                   tile->mean + c);
-          break;
-      }
-    }
-    StoreRaw(constant, tile->constant + c);
-    slope.Store(&tile->slope, c);
-    if (terms.central) central.Store(&tile->central, c);
+    WideLanes<core::ComputeType<T>, N> sums;
+    AddStatistics<N>(from, c, &sums);
+    StoreRaw(sums.constant, tile->constant + c);
+    sums.slope.Store(&tile->slope, c);
+    if (!terms.central) return;
+    StoreRaw(sums.mean, tile->mean + c);
+    sums.central.Store(&tile->central, c);
   });
 }
 

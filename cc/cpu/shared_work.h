@@ -14,6 +14,9 @@ namespace cpu {
 // Has a function called on another thread, now or later.
 using Schedule = std::function<void(std::function<void()>)>;
 
+// Until a sleeping thread of a pool runs.
+constexpr int64_t kPoolStartNanos = 8'000;
+
 // What a caller has to offer.
 struct Threads {
   int64_t count;        // the caller among them

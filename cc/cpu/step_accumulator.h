@@ -25,7 +25,7 @@ struct StepAccumulator {
         // Folded rows fill their vectors, and half a vector is no dearer than a whole one.
         row{width * fold, fold == 1 && width > N && width % (N / 2) != 0},
         tile(tile) {
-    tile->Clear(needs, row.overlaps ? (width / N + 1) * N : width * fold);
+    tile->Clear(needs, row.overlaps ? (width / N + 1) * N : row.elements);
   }
 
   // `steps` steps, each `stride` elements after the last. Folding needs stride == width.

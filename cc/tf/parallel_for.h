@@ -13,13 +13,12 @@ namespace statpool {
 namespace tf {
 
 inline cpu::ParallelFor ParallelForOf(tensorflow::OpKernelContext* ctx) {
-  constexpr int64_t kStartNanos = 8'000;  // until a sleeping thread of the pool runs
   auto* workers = ctx->device()->tensorflow_cpu_worker_threads()->workers;
   return [workers](int64_t units, int64_t cost, const cpu::Work& work) {
     const auto schedule = [workers](std::function<void()> run) {
       workers->Schedule(std::move(run));
     };
-    cpu::ShareWork({workers->NumThreads(), kStartNanos, schedule}, units, cost, work);
+    cpu::ShareWork({workers->NumThreads(), cpu::kPoolStartNanos, schedule}, units, cost, work);
   };
 }
 

@@ -11,10 +11,9 @@ namespace statpool {
 namespace xla {
 
 inline cpu::ParallelFor ParallelForOf(::xla::ffi::ThreadPool* pool) {
-  constexpr int64_t kStartNanos = 8'000;  // until a sleeping thread of the pool runs
   return [pool](int64_t units, int64_t cost, const cpu::Work& work) {
     const auto schedule = [pool](std::function<void()> run) { pool->Schedule(std::move(run)); };
-    cpu::ShareWork({pool->num_threads(), kStartNanos, schedule}, units, cost, work);
+    cpu::ShareWork({pool->num_threads(), cpu::kPoolStartNanos, schedule}, units, cost, work);
   };
 }
 
