@@ -19,7 +19,7 @@ LIBRARY := build/.built
 SETTINGS := build/.settings
 NATIVE_SOURCES := $(shell find cc cmake cuda -type f) $(wildcard tests/*/CMakeLists.txt) \
   benchmarks/cuda/CMakeLists.txt CMakeLists.txt setup.py pyproject.toml VERSION
-CXX_FILES := $(shell find cc cuda tests benchmarks -name '*.h' -o -name '*.cc' -o -name '*.cu' -o -name '*.cuh')
+CXX_FILES := $(shell find cc cuda tests benchmarks tools -name '*.h' -o -name '*.cc' -o -name '*.cu' -o -name '*.cuh')
 CMAKE_FILES := $(shell find . -name CMakeLists.txt -not -path './$(VENV)/*' -not -path './build/*') \
   $(wildcard cmake/*.cmake)
 
