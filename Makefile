@@ -1,5 +1,5 @@
 # make build | demo | test | bench | bench-quick | bench-peers | mutation | lint | format | clean
-# make test-gpu-wheel | test-gpu-sanitizer | bench-cuda
+# make test-tools | test-gpu-wheel | test-gpu-sanitizer | bench-cuda
 #
 # Each target makes .venv/, installs what constraints.txt pins, and builds against the TensorFlow
 # there; nothing is done twice. CMAKE_ARGS is passed on to CMake. The CUDA kernels are built where
@@ -26,7 +26,7 @@ CMAKE_FILES := $(shell find . -name CMakeLists.txt -not -path './$(VENV)/*' -not
 TEST_LIBRARIES := build/.built-for-tests
 GPU_WHEEL := build/gpu-wheel
 
-.PHONY: build demo test test-gpu-wheel test-gpu-sanitizer bench bench-quick bench-peers bench-cuda mutation lint format clean
+.PHONY: build demo test test-tools test-gpu-wheel test-gpu-sanitizer bench bench-quick bench-peers bench-cuda mutation lint format clean
 build: $(LIBRARY)
 
 $(ENVIRONMENT): constraints.txt pyproject.toml
@@ -55,17 +55,29 @@ $(LIBRARY): $(ENVIRONMENT) $(NATIVE_SOURCES) $(SETTINGS)
 demo: $(LIBRARY)
 	$(BIN)/python examples/train_audio_classifier.py train
 
-# The kernels for GPUs as tests take them: nothing where CUDA is left out.
-$(TEST_LIBRARIES): $(LIBRARY) $(wildcard tests/cuda/* tests/glue/* benchmarks/cuda/*.cc benchmarks/cuda/*.h)
+# The kernels for GPUs as tests take them, and the emulator that runs them: nothing where CUDA is
+# left out, and no emulator where CUDA is not 13.
+$(TEST_LIBRARIES): $(LIBRARY) $(wildcard tests/cuda/* tests/glue/* benchmarks/cuda/*.cc benchmarks/cuda/*.h) \
+  tools/find_nvcc.sh tools/ptxsim/build.sh $(wildcard tools/ptxsim/src/*)
 	@if $(BIN)/cmake --build build/cmake --target help | grep -q statpool_for_tests; then \
 	  $(BIN)/cmake --build build/cmake --target statpool_for_tests > build/tests.log 2>&1 \
 	    || { cat build/tests.log; exit 1; }; \
+	  tools/ptxsim/build.sh || [ $$? = 77 ]; \
 	fi
 	@touch $@
 
-test: lint $(LIBRARY) $(TEST_LIBRARIES) test-gpu-wheel
+test: lint $(LIBRARY) $(TEST_LIBRARIES) test-tools test-gpu-wheel
 	$(BIN)/python -m pytest
 	$(if $(HAS_GPU),$(BIN)/python -m pytest --gpu tests/contract -k "gpu or cuda")
+
+# The self-tests of the emulator and of the model of machine code.
+test-tools: $(ENVIRONMENT)
+	@if reason=$$(tools/find_nvcc.sh 2>&1 >/dev/null); then \
+	  export PATH="$(CURDIR)/$(BIN):$$PATH" && \
+	  tools/ptxsim/selftest.sh && tools/sassmodel/selftest.sh; \
+	else \
+	  echo "test-tools: skipped, $$reason"; \
+	fi
 
 $(GPU_WHEEL)/.installed: constraints.txt pyproject.toml
 	$(PYTHON) -m venv $(GPU_WHEEL)

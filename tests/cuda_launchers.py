@@ -18,8 +18,9 @@ from exact import STATISTICS
 ROOT = Path(__file__).parent.parent
 BUILD = ROOT / "build" / "cuda"
 LAUNCHERS = BUILD / "libstatpool_cuda_launchers.so"
-EMULATOR_SOURCE = ROOT.parent / "shared" / "ptxsim"
-EMULATOR = BUILD / "ptxsim" / "libcudart.so.13"
+EMULATOR_SOURCE = ROOT / "tools" / "ptxsim"
+EMULATOR = ROOT / "build" / "tools" / "ptxsim" / "libcudart.so.13"
+NO_TOOLKIT = 77  # exit code of the emulator's scripts
 
 HOST_TO_DEVICE, DEVICE_TO_HOST = 1, 2
 
@@ -249,12 +250,17 @@ def has_gpu():
 
 
 def build_emulator():
-    """Returns the emulator's libcudart, built if need be."""
-    script = EMULATOR_SOURCE / "build.sh"
-    if not script.exists():
-        raise UnavailableError("neither a GPU nor the emulator (shared/ptxsim)")
-    command = [script, EMULATOR.parent]
-    subprocess.run(command, check=True, capture_output=True)
+    """Returns the emulator's libcudart, built if need be.
+
+    Raises:
+      UnavailableError: if there is no toolkit of CUDA 13 to build it with.
+    """
+    command = [EMULATOR_SOURCE / "build.sh", EMULATOR.parent]
+    built = subprocess.run(command, check=False, capture_output=True, text=True)
+    if built.returncode == NO_TOOLKIT:
+        reason = built.stderr.strip()
+        raise UnavailableError(f"neither a GPU nor tools/ptxsim here: {reason}")
+    assert built.returncode == 0, built.stderr
     return EMULATOR
 
 
