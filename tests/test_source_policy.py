@@ -65,8 +65,14 @@ def test_the_rule_sees_the_sources():
     assert folders >= {"cc/core", "cc/cpu", "cuda", "cc/tf", "cc/pybind"}
 
 
+def tool_sources():
+    files = (ROOT / "tools").rglob("*")
+    return [f for f in files if f.suffix in {".h", ".cc", ".cu"}]
+
+
 def test_headers_are_guarded_by_their_path():
-    for folder, file in all_sources():
+    tools = [(str(f.parent.relative_to(ROOT)), f) for f in tool_sources()]
+    for folder, file in [*all_sources(), *tools]:
         if file.suffix not in {".h", ".cuh"}:
             continue
         path = f"{folder}/{file.name}".removeprefix("cc/")
@@ -130,8 +136,22 @@ def test_modules_without_tensorflow_stay_so(module):
     assert not re.search(r"^\s*(import|from) (tensorflow|keras)\b", text, re.MULTILINE)
 
 
+def test_tools_say_what_each_file_is():
+    assert len(tool_sources()) > 20
+    for file in tool_sources():
+        assert file.read_text().startswith("// "), file
+
+
 def test_no_path_of_one_machine():
     home = re.compile(r"(?<![\w./-])/(?:home|root|Users|work)/\w")
     for name, text in tracked_text():
         if name != "tests/test_source_policy.py":
             assert not home.search(text), name
+
+
+def test_nothing_refers_to_files_beside_the_project():
+    # What a clone doesn't have: a folder beside the checkout.
+    beside = re.compile(r'\.\./shared\b|\bshared/(\w+\.md|ptxsim|sassmodel)|/ "shared"')
+    for name, text in tracked_text():
+        if name != "tests/test_source_policy.py":
+            assert not beside.search(text), name
