@@ -220,8 +220,8 @@ CORE = [
         "cc/cpu/gradient_coefficients.h",
         (
             MEAN_GRADIENT,
-            "const GradientSources<T> from(a, b, first_channel);",
-            "GradientSources<T> from(a, b, first_channel);\n"
+            "const GradientSources<T> from(a, unit.b, unit.first_channel);",
+            "GradientSources<T> from(a, unit.b, unit.first_channel);\n"
             "  const core::ComputeType<T> time = a.problem.shape.time;\n"
             "  from.planes[static_cast<int>(core::Plane::kSteps)] = &time;",
         ),
@@ -284,7 +284,7 @@ QUICK_BUILD = [
     Mutation(
         "",
         "cc/cpu/instruction_set.cc",
-        "#if defined(__x86_64__)\nconst Kernels& KernelsAvx2",
-        "#if 0\nconst Kernels& KernelsAvx2",
+        "#if defined(__x86_64__)\nnamespace avx2",
+        "#if 0\nnamespace avx2",
     ),
 ]

@@ -8,6 +8,7 @@
 
 namespace statpool {
 namespace cpu {
+namespace STATPOOL_ISA {
 namespace {
 
 constexpr int kChunkRows = 8;
@@ -24,14 +25,19 @@ template <int N, int kRows, typename T>
 STATPOOL_INLINE void PrefetchRows(const T* const* rows, int64_t i, int64_t distance) {
   constexpr int64_t kLine = 64 / sizeof(T);
   if (i % kLine >= N) return;  // an earlier vector of this line has asked
-  for (int r = 0; r < kRows; ++r) __builtin_prefetch(rows[r] + i + distance);
+  for (int r = 0; r < kRows; ++r) {
+    // After the last chunk that is no address of the array, so it isn't computed as one.
+    const uintptr_t ahead = reinterpret_cast<uintptr_t>(rows[r] + i) + distance * sizeof(T);
+    __builtin_prefetch(reinterpret_cast<const void*>(ahead));
+  }
 }
 
 // Adds N lanes of kRows rows, from element `from` on, to lanes [to, to + N).
-template <int N, int kRows, typename Needs, typename T, typename Compute>
+template <int N, int kRows, typename Needs, typename T, typename TileOf>
 STATPOOL_INLINE void AccumulateLanes(const T* const* rows, int64_t from, int64_t to,
                                      const Needs& needs, int64_t rows_before, int64_t next_chunk,
-                                     Tile<Compute>* tile) {
+                                     TileOf* tile) {
+  using Compute = typename TileOf::Compute;
   using V = Vec<Compute, N>;
   if constexpr (kRows > 1) PrefetchRows<N, kRows>(rows, from, next_chunk);
   V v[kRows];
@@ -62,10 +68,10 @@ struct RowWidth {
   bool overlaps;
 };
 
-template <int kRows, typename Needs, typename T, typename Compute>
+template <int kRows, typename Needs, typename T, typename TileOf>
 STATPOOL_INLINE void AccumulateChunk(const T* const* rows, const RowWidth& width,
-                                     int64_t rows_before, const Needs& needs, Tile<Compute>* tile) {
-  constexpr int N = kLanes<Compute>;
+                                     int64_t rows_before, const Needs& needs, TileOf* tile) {
+  constexpr int N = kLanes<typename TileOf::Compute>;
   const int64_t next_chunk = ChunkDistance<kRows>(rows);
   const auto add = [&](auto lanes, int64_t from, int64_t to) __attribute__((always_inline)) {
     AccumulateLanes<decltype(lanes)::value, kRows>(rows, from, to, needs, rows_before, next_chunk,
@@ -81,10 +87,9 @@ STATPOOL_INLINE void AccumulateChunk(const T* const* rows, const RowWidth& width
 }
 
 // The binary digits of `count` < 2 * kRows, from the largest.
-template <int kRows, typename Needs, typename T, typename Compute>
+template <int kRows, typename Needs, typename T, typename TileOf>
 STATPOOL_INLINE void AccumulateRowsOf(const T* const* rows, int64_t count, const RowWidth& width,
-                                      int64_t rows_before, const Needs& needs,
-                                      Tile<Compute>* tile) {
+                                      int64_t rows_before, const Needs& needs, TileOf* tile) {
   if (count & kRows) {
     AccumulateChunk<kRows>(rows, width, rows_before, needs, tile);
     rows += kRows;
@@ -98,9 +103,9 @@ STATPOOL_INLINE void AccumulateRowsOf(const T* const* rows, int64_t count, const
 }
 
 // Adds `count` <= kChunkRows rows.
-template <typename T, typename Compute>
+template <typename T, typename TileOf>
 void AccumulateRows(const T* const* rows, int64_t count, const RowWidth& width, int64_t rows_before,
-                    const core::Needs& needs, Tile<Compute>* tile) {
+                    const core::Needs& needs, TileOf* tile) {
   if (core::AreDefault(needs)) {
     AccumulateRowsOf<kChunkRows>(rows, count, width, rows_before, core::DefaultNeeds(), tile);
   } else {
@@ -109,10 +114,10 @@ void AccumulateRows(const T* const* rows, int64_t count, const RowWidth& width, 
 }
 
 // Moves the lanes of an overlapping last vector to where they belong.
-template <typename Compute>
-void RemoveOverlap(const RowWidth& width, const core::Needs& needs, Tile<Compute>* tile) {
+template <typename TileOf>
+void RemoveOverlap(const RowWidth& width, const core::Needs& needs, TileOf* tile) {
   if (!width.overlaps) return;
-  constexpr int N = kLanes<Compute>;
+  constexpr int N = kLanes<typename TileOf::Compute>;
   const int64_t rest = width.elements % N;
   const int64_t whole = width.elements - rest;
   ForEachRow(
@@ -120,6 +125,7 @@ void RemoveOverlap(const RowWidth& width, const core::Needs& needs, Tile<Compute
 }
 
 }  // namespace
+}  // namespace STATPOOL_ISA
 }  // namespace cpu
 }  // namespace statpool
 

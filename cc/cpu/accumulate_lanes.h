@@ -11,6 +11,7 @@
 
 namespace statpool {
 namespace cpu {
+namespace STATPOOL_ISA {
 namespace {
 
 // term(first) + ... + term(first + kTerms - 1), by pairs: an error of log2(kTerms) roundings.
@@ -28,9 +29,9 @@ STATPOOL_INLINE V PairwiseSum(const Term& term, int first = 0) {
 // Sums
 
 // Sums kRows values a lane, and their squares, in double.
-template <int N, int kRows, typename Needs, typename Compute>
-STATPOOL_INLINE void AddWide(const Vec<Compute, N> (&v)[kRows], int64_t i, const Needs& needs,
-                             Tile<Compute>* tile) {
+template <int N, int kRows, typename Needs, typename TileOf>
+STATPOOL_INLINE void AddWide(const Vec<typename TileOf::Compute, N> (&v)[kRows], int64_t i,
+                             const Needs& needs, TileOf* tile) {
   constexpr int kPart = std::min(N, kLanes<double>);
   using D = Vec<double, kPart>;
   ForParts<N / kPart>([&](auto part) __attribute__((always_inline)) {
@@ -52,9 +53,9 @@ constexpr float kMostPower = 0x1p127f;
 
 // Sums kRows values a lane in float, and only what they come to in double: half the work of
 // AddWide. Lanes that leave the range are summed again in double; float16 never does.
-template <typename T, int N, int kRows, typename Needs>
+template <typename T, int N, int kRows, typename Needs, typename TileOf>
 STATPOOL_INLINE void AddNarrow(const Vec<float, N> (&v)[kRows], const Vec<float, N>& squares,
-                               int64_t i, const Needs& needs, Tile<float>* tile) {
+                               int64_t i, const Needs& needs, TileOf* tile) {
   constexpr int kPart = std::min(N, kLanes<double>);
   using D = Vec<double, kPart>;
   const auto sum = PairwiseSum<kRows, Vec<float, N>>([&](int r) { return v[r]; });
@@ -80,9 +81,9 @@ STATPOOL_INLINE void AddNarrow(const Vec<float, N> (&v)[kRows], const Vec<float,
 
 // Joins the mean and the deviations of kRows values a lane to those of the `before` rows before, in
 // double.
-template <int N, int kRows, typename Compute>
-STATPOOL_INLINE void AddCentral(const Vec<Compute, N> (&v)[kRows], int64_t i, int64_t before,
-                                Tile<Compute>* tile) {
+template <int N, int kRows, typename TileOf>
+STATPOOL_INLINE void AddCentral(const Vec<typename TileOf::Compute, N> (&v)[kRows], int64_t i,
+                                int64_t before, TileOf* tile) {
   const double per_row = before == 0 ? 0 : 1.0 / static_cast<double>(before);
   const double weight = core::DistanceWeight(kRows, before);
   constexpr int kPart = std::min(N, kLanes<double>);
@@ -127,6 +128,7 @@ STATPOOL_INLINE void UpdateExtreme(const Vec<Compute, N> (&v)[kRows], const Mask
 }
 
 }  // namespace
+}  // namespace STATPOOL_ISA
 }  // namespace cpu
 }  // namespace statpool
 

@@ -14,6 +14,7 @@
 
 namespace statpool {
 namespace cpu {
+namespace STATPOOL_ISA {
 namespace {
 
 // ------------------------------------------------------------------------------------------------
@@ -91,9 +92,11 @@ template <typename Mode, typename Terms, typename T, typename Compute>
 STATPOOL_INLINE void GradientRowsOf(T* dx, const T* x, int64_t rows, int64_t width, int64_t stride,
                                     const Terms& terms, const GradientTile<Compute>& tile) {
   constexpr int kRowLanes = Mode::template kRowLanes<Compute>;
-  for (int64_t row = 0; row < rows; ++row, dx += stride, x += stride) {
+  for (int64_t row = 0; row < rows; ++row) {
+    T* const to = dx + row * stride;
+    const T* const from = x + row * stride;
     ForLanes<kRowLanes>(width, [&](auto lanes, int64_t i) __attribute__((always_inline)) {
-      GradientLanes<decltype(lanes)::value, Mode>(dx, x, terms, tile, i);
+      GradientLanes<decltype(lanes)::value, Mode>(to, from, terms, tile, i);
     });
   }
 }
@@ -159,7 +162,6 @@ void GradientSteps(const GradientArguments& a, T* dx, const T* x, int64_t steps,
 
 template <typename T>
 void ZeroSteps(T* dx, int64_t steps, int64_t width, int64_t stride) {
-  if (steps <= 0) return;
   if (width == stride) {
     std::memset(dx, 0, steps * width * sizeof(T));
     return;
@@ -199,6 +201,7 @@ void GradientSlab(const GradientArguments& a, const Unit& unit, int64_t offset, 
     }
     t = run_end;
   }
+  if (valid_end == unit.end_step) return;
   ZeroSteps(dx + valid_end * stride, unit.end_step - valid_end, width, stride);
 }
 
@@ -206,31 +209,30 @@ template <typename T>
 void GradientUnits(const GradientArguments& a, int64_t begin, int64_t end) {
   const core::Shape& shape = a.problem.shape;
   const core::GradientTerms terms = core::GradientTermsOf(a.problem.statistics);
-  GradientTile<core::ComputeType<T>> channels;
-  GradientTile<core::ComputeType<T>> lanes;
+  GradientTile<core::ComputeType<T>> tile;
   for (int64_t index = begin; index < end; ++index) {
     const Unit unit = UnitOf(a.plan, shape, index);
     const int64_t example_end = EndOfExample(a.lengths, unit.b, shape);
     const int64_t example = unit.b * shape.time * shape.channels;
-    FillTile<T>(a, terms, unit.b, unit.first_channel, unit.channels, &channels);
-    const auto slab = [&](int64_t offset, int64_t width, int64_t stride, const auto& tile) {
+    const auto slab = [&](int64_t offset, int64_t width, int64_t stride) {
       GradientSlab<T>(a, unit, example + offset, width, stride, example_end, terms, tile);
     };
     if (a.problem.layout == core::Layout::kChannelsFirst) {
+      FillTile<T>(a, terms, unit, kMaxFold, &tile);
       for (int64_t c = 0; c < unit.channels; ++c) {
-        RepeatChannels(terms, channels, c, 1, kMaxFold, &lanes);
-        slab((unit.first_channel + c) * shape.time, 1, 1, lanes);
+        RepeatLanes(terms, kMaxFold + c, 1, kMaxFold, &tile);
+        slab((unit.first_channel + c) * shape.time, 1, 1);
       }
-    } else if (a.plan.fold > 1) {
-      RepeatChannels(terms, channels, 0, unit.channels, a.plan.fold, &lanes);
-      slab(0, unit.channels, shape.channels, lanes);
     } else {
-      slab(unit.first_channel, unit.channels, shape.channels, channels);
+      FillTile<T>(a, terms, unit, 0, &tile);
+      if (a.plan.fold > 1) RepeatLanes(terms, 0, unit.channels, a.plan.fold, &tile);
+      slab(unit.first_channel, unit.channels, shape.channels);
     }
   }
 }
 
 }  // namespace
+}  // namespace STATPOOL_ISA
 }  // namespace cpu
 }  // namespace statpool
 

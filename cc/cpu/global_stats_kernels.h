@@ -17,6 +17,7 @@
 
 namespace statpool {
 namespace cpu {
+namespace STATPOOL_ISA {
 namespace {
 
 // Writes what the lanes of a tile, a channel each, saw in a unit.
@@ -36,26 +37,42 @@ inline int64_t StepsOf(const ForwardArguments& a, const Unit& unit) {
   return std::max<int64_t>(end - unit.first_step, 0);
 }
 
+// Tiles are large, and threads may have little stack: each way through a unit has what it needs in
+// a frame of its own. -Wframe-larger-than says when it is too much, see CMakeLists.txt.
+#define STATPOOL_OWN_FRAME __attribute__((noinline))
+
 template <typename T>
-void ForwardChannelsLast(const ForwardArguments& a, const core::Needs& needs, const Unit& unit,
-                         Tile<core::ComputeType<T>>* tile) {
+STATPOOL_OWN_FRAME void ForwardChannelsLast(const ForwardArguments& a, const core::Needs& needs,
+                                            const Unit& unit) {
   const core::Shape& shape = a.problem.shape;
   const int64_t first = unit.b * shape.time + unit.first_step;
-  const T* x = static_cast<const T*>(a.x) + first * shape.channels + unit.first_channel;
+  const int64_t steps = StepsOf(a, unit);
   const int64_t fold = a.mask == nullptr ? a.plan.fold : 1;
-  StepAccumulator<T> accumulator(needs, unit.channels, fold, tile);
-  if (a.mask == nullptr) {
-    accumulator.AddSteps(x, StepsOf(a, unit), shape.channels);
-  } else {
-    accumulator.AddMasked(x, a.mask + first, StepsOf(a, unit), shape.channels);
+  Tile<core::ComputeType<T>, kTileLanes> tile;
+  StepAccumulator<T, decltype(tile)> accumulator(needs, unit.channels, fold, &tile);
+  if (steps > 0) {
+    const T* x = static_cast<const T*>(a.x) + first * shape.channels + unit.first_channel;
+    if (a.mask == nullptr) {
+      accumulator.AddSteps(x, steps, shape.channels);
+    } else {
+      accumulator.AddMasked(x, a.mask + first, steps, shape.channels);
+    }
   }
-  Store<T>(a, needs, unit, accumulator.Finish(), *tile);
+  Store<T>(a, needs, unit, accumulator.Finish(), tile);
 }
 
-// Packs the steps that the mask keeps, a buffer at a time, so that they fill the lanes.
+// What the other two ways accumulate in. A tile of their own size costs the code of the loops once
+// more, so only double has one, where a whole tile and what lies beside it would be too much.
 template <typename T>
-void AddPacked(const T* x, const bool* mask, int64_t steps, StepAccumulator<T>* accumulator) {
-  constexpr int64_t kBuffer = 1024;  // a multiple of every fold: only the last one ends in a row
+using ShortTile = Tile<core::ComputeType<T>, sizeof(T) == 8 ? kSeriesChannels : kTileLanes>;
+static_assert(kTransposedChannels <= kSeriesChannels && kMaxFold <= kSeriesChannels,
+              "a short tile holds the channels of a unit, or the lanes of a channel");
+
+// Packs the steps that the mask keeps, a buffer at a time, so that they fill the lanes.
+template <typename T, typename Accumulator>
+void AddPacked(const T* x, const bool* mask, int64_t steps, Accumulator* accumulator) {
+  constexpr int64_t kBuffer = 1024;
+  static_assert(kBuffer % (kMaxFold * kChunkRows) == 0, "only the last buffer ends within a chunk");
   T packed[kBuffer];
   int64_t count = 0;
   for (int64_t t = 0; t < steps; ++t) {
@@ -71,15 +88,16 @@ void AddPacked(const T* x, const bool* mask, int64_t steps, StepAccumulator<T>* 
 
 // One channel after the other; lane 0 of each goes to its lane among the channels of the unit.
 template <typename T>
-void ForwardChannelsFirst(const ForwardArguments& a, const core::Needs& needs, const Unit& unit,
-                          Tile<core::ComputeType<T>>* tile) {
+STATPOOL_OWN_FRAME void ForwardChannelsFirst(const ForwardArguments& a, const core::Needs& needs,
+                                             const Unit& unit) {
   const core::Shape& shape = a.problem.shape;
-  Tile<core::ComputeType<T>> channels;
+  Tile<core::ComputeType<T>, kSeriesChannels> channels;
+  ShortTile<T> tile;
   int64_t steps = 0;
   for (int64_t c = 0; c < unit.channels; ++c) {
     const int64_t row = unit.b * shape.channels + unit.first_channel + c;
     const T* x = static_cast<const T*>(a.x) + row * shape.time + unit.first_step;
-    StepAccumulator<T> accumulator(needs, 1, a.plan.fold, tile);
+    StepAccumulator<T, ShortTile<T>> accumulator(needs, 1, a.plan.fold, &tile);
     if (a.mask == nullptr) {
       accumulator.AddSteps(x, StepsOf(a, unit), 1);
     } else {
@@ -87,50 +105,47 @@ void ForwardChannelsFirst(const ForwardArguments& a, const core::Needs& needs, c
       AddPacked(x, mask, StepsOf(a, unit), &accumulator);
     }
     steps = accumulator.Finish();
-    ForEachRow(needs, [c](auto* to, const auto* from) { to[c] = from[0]; }, &channels, tile);
+    ForEachRow(needs, [c](auto* to, const auto* from) { to[c] = from[0]; }, &channels, &tile);
   }
   Store<T>(a, needs, unit, steps, channels);
 }
 
 // Short channels, transposed some steps at a time, so that none has lanes of its own to join.
 template <typename T>
-void ForwardTransposed(const ForwardArguments& a, const core::Needs& needs, const Unit& unit,
-                       Tile<core::ComputeType<T>>* tile) {
-  constexpr int64_t kSteps = 64;
+STATPOOL_OWN_FRAME void ForwardTransposed(const ForwardArguments& a, const core::Needs& needs,
+                                          const Unit& unit) {
   const core::Shape& shape = a.problem.shape;
   const int64_t first = unit.b * shape.channels + unit.first_channel;
   const T* x = static_cast<const T*>(a.x) + first * shape.time;
   const bool* mask = a.mask == nullptr ? nullptr : a.mask + unit.b * shape.time;
   const int64_t steps = StepsOf(a, unit);
-  StepAccumulator<T> accumulator(needs, unit.channels, 1, tile);
-  alignas(64) T rows[kSteps * kTransposedChannels];
-  // No store of a vector crosses a cache line.
-  constexpr int64_t kAligned = kVectorBytes / sizeof(T);
-  const int64_t stride = (unit.channels + kAligned - 1) / kAligned * kAligned;
-  for (int64_t t = 0; t < steps; t += kSteps) {
-    const int64_t count = std::min(kSteps, steps - t);
-    TransposeSteps(x + t, shape.time, count, unit.channels, stride, rows);
+  ShortTile<T> tile;
+  StepAccumulator<T, ShortTile<T>> accumulator(needs, unit.channels, 1, &tile);
+  TransposedRows<T> rows;
+  const int64_t stride = RowStride<T>(unit.channels);
+  for (int64_t t = 0; t < steps; t += rows.kSteps) {
+    const int64_t count = std::min<int64_t>(rows.kSteps, steps - t);
+    TransposeSteps(x + t, shape.time, count, unit.channels, &rows);
     if (mask == nullptr) {
-      accumulator.AddSteps(rows, count, stride);
+      accumulator.AddSteps(rows.elements, count, stride);
     } else {
-      accumulator.AddMasked(rows, mask + t, count, stride);
+      accumulator.AddMasked(rows.elements, mask + t, count, stride);
     }
   }
-  Store<T>(a, needs, unit, accumulator.Finish(), *tile);
+  Store<T>(a, needs, unit, accumulator.Finish(), tile);
 }
 
 template <typename T>
 void ForwardUnits(const ForwardArguments& a, int64_t begin, int64_t end) {
   const core::Needs needs = core::NeedsOf(a.problem.statistics);
-  Tile<core::ComputeType<T>> tile;
   for (int64_t index = begin; index < end; ++index) {
     const Unit unit = UnitOf(a.plan, a.problem.shape, index);
     if (a.problem.layout == core::Layout::kChannelsLast) {
-      ForwardChannelsLast<T>(a, needs, unit, &tile);
+      ForwardChannelsLast<T>(a, needs, unit);
     } else if (a.plan.is_transposed) {
-      ForwardTransposed<T>(a, needs, unit, &tile);
+      ForwardTransposed<T>(a, needs, unit);
     } else {
-      ForwardChannelsFirst<T>(a, needs, unit, &tile);
+      ForwardChannelsFirst<T>(a, needs, unit);
     }
   }
 }
@@ -143,30 +158,41 @@ inline int64_t CountOf(const ForwardArguments& a, const Unit& unit) {
   return std::count(mask, mask + steps, true);
 }
 
-// Joins the splits of each tile in the order of time.
+// Joins the splits of some channels in the order of time.
+template <typename T>
+void JoinChannels(const ForwardArguments& a, const core::Needs& needs, int64_t tile,
+                  const Destination& to) {
+  using Compute = core::ComputeType<T>;
+  Tile<Compute, kSeriesChannels> part;
+  Tile<Compute, kSeriesChannels, int64_t> whole;
+  whole.Clear(needs, to.width);
+  int64_t steps = 0;
+  for (int64_t split = 0; split < a.plan.splits; ++split) {
+    const Unit unit = UnitOf(a.plan, a.problem.shape, tile * a.plan.splits + split);
+    const int64_t part_steps = CountOf(a, unit);
+    LoadPartial(a, needs, to.b, split, to.first_channel, to.width, &part);
+    JoinLanes(needs, &whole, 0, part, 0, to.width);
+    if (needs.central) JoinCentral(&whole, 0, steps, part, 0, part_steps, to.width);
+    steps += part_steps;
+  }
+  StoreResults<T>(a, needs, whole, steps, to);
+}
+
+// Joins the splits of tiles [begin, end), a few channels at a time.
 template <typename T>
 void JoinSplits(const ForwardArguments& a, int64_t begin, int64_t end) {
-  using Compute = core::ComputeType<T>;
   const core::Needs needs = core::NeedsOf(a.problem.statistics);
-  Tile<Compute> part;
-  Tile<Compute, int64_t> whole;
   for (int64_t tile = begin; tile < end; ++tile) {
-    Unit unit = UnitOf(a.plan, a.problem.shape, tile * a.plan.splits);
-    whole.Clear(needs, unit.channels);
-    int64_t steps = 0;
-    for (int64_t split = 0; split < a.plan.splits; ++split) {
-      unit = UnitOf(a.plan, a.problem.shape, tile * a.plan.splits + split);
-      const int64_t part_steps = CountOf(a, unit);
-      LoadPartial(a, needs, unit.b, split, unit.first_channel, unit.channels, &part);
-      JoinLanes(needs, &whole, 0, part, 0, unit.channels);
-      if (needs.central) JoinCentral(&whole, 0, steps, part, 0, part_steps, unit.channels);
-      steps += part_steps;
+    const Unit unit = UnitOf(a.plan, a.problem.shape, tile * a.plan.splits);
+    for (int64_t c = 0; c < unit.channels; c += kSeriesChannels) {
+      const int64_t width = std::min(kSeriesChannels, unit.channels - c);
+      JoinChannels<T>(a, needs, tile, {unit.b, unit.first_channel + c, width});
     }
-    StoreResults<T>(a, needs, whole, steps, {unit.b, unit.first_channel, unit.channels});
   }
 }
 
 }  // namespace
+}  // namespace STATPOOL_ISA
 }  // namespace cpu
 }  // namespace statpool
 

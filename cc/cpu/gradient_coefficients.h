@@ -5,9 +5,11 @@
 #include "cc/core/gradient.h"
 #include "cc/cpu/gradient_sources.h"
 #include "cc/cpu/gradient_tile.h"
+#include "cc/cpu/steps.h"
 
 namespace statpool {
 namespace cpu {
+namespace STATPOOL_ISA {
 namespace {
 
 // ------------------------------------------------------------------------------------------------
@@ -149,60 +151,64 @@ STATPOOL_INLINE void AddStatistics(const GradientSources<T>& from, int64_t c, La
 
 // False where float will not do for all channels. Not for std.
 template <typename T>
-bool FillNarrow(const GradientSources<T>& from, int64_t width, GradientTile<float>* tile) {
+bool FillNarrow(const GradientSources<T>& from, int64_t at, int64_t width,
+                GradientTile<float>* tile) {
   bool is_moderate = true;
   ForLanes<kLanes<float>>(width, [&](auto lanes, int64_t c) __attribute__((always_inline)) {
     constexpr int N = decltype(lanes)::value;
     NarrowLanes<N> sums;
     AddStatistics<N>(from, c, &sums);
-    StoreRaw(sums.constant, tile->constant_narrow + c);
-    StoreRaw(sums.slope, tile->slope_narrow + c);
+    StoreRaw(sums.constant, tile->constant_narrow + at + c);
+    StoreRaw(sums.slope, tile->slope_narrow + at + c);
     is_moderate &= sums.is_moderate;
   });
   return is_moderate;
 }
 
 template <typename T>
-void FillWide(const GradientSources<T>& from, const core::GradientTerms& terms, int64_t width,
-              GradientTile<core::ComputeType<T>>* tile) {
+void FillWide(const GradientSources<T>& from, const core::GradientTerms& terms, int64_t at,
+              int64_t width, GradientTile<core::ComputeType<T>>* tile) {
   ForLanes<kLanes<double>>(width, [&](auto lanes, int64_t c) __attribute__((always_inline)) {
     constexpr int N = decltype(lanes)::value;
     WideLanes<core::ComputeType<T>, N> sums;
     AddStatistics<N>(from, c, &sums);
-    StoreRaw(sums.constant, tile->constant + c);
-    sums.slope.Store(&tile->slope, c);
+    StoreRaw(sums.constant, tile->constant + at + c);
+    sums.slope.Store(&tile->slope, at + c);
     if (!terms.central) return;
-    StoreRaw(sums.mean, tile->mean + c);
-    sums.central.Store(&tile->central, c);
+    StoreRaw(sums.mean, tile->mean + at + c);
+    sums.central.Store(&tile->central, at + c);
   });
 }
 
 // ------------------------------------------------------------------------------------------------
 // Tiles
 
-// Channels [first_channel, first_channel + width) of example b.
+// The channels of a unit, from lane `at` on.
 template <typename T>
-void FillTile(const GradientArguments& a, const core::GradientTerms& terms, int64_t b,
-              int64_t first_channel, int64_t width, GradientTile<core::ComputeType<T>>* tile) {
-  const GradientSources<T> from(a, b, first_channel);
+void FillTile(const GradientArguments& a, const core::GradientTerms& terms, const Unit& unit,
+              int64_t at, GradientTile<core::ComputeType<T>>* tile) {
+  const GradientSources<T> from(a, unit.b, unit.first_channel);
+  const int64_t width = unit.channels;
   for (int i = 0; i < from.statistics.size; ++i) {
     if (from.statistics.items[i] == core::Statistic::kMax) {
-      FillExtremes(from, i, core::Plane::kMax, core::Plane::kMaxCount, width, tile->max,
-                   tile->max_share);
+      FillExtremes(from, i, core::Plane::kMax, core::Plane::kMaxCount, width, tile->max + at,
+                   tile->max_share + at);
     }
     if (from.statistics.items[i] == core::Statistic::kMin) {
-      FillExtremes(from, i, core::Plane::kMin, core::Plane::kMinCount, width, tile->min,
-                   tile->min_share);
+      FillExtremes(from, i, core::Plane::kMin, core::Plane::kMinCount, width, tile->min + at,
+                   tile->min_share + at);
     }
   }
+  tile->lane_mask = -1;
   tile->is_narrow = false;
   if constexpr (std::is_same_v<core::ComputeType<T>, float>) {
-    tile->is_narrow = !terms.central && FillNarrow(from, width, tile);
+    tile->is_narrow = !terms.central && FillNarrow(from, at, width, tile);
   }
-  if (!tile->is_narrow) FillWide(from, terms, width, tile);
+  if (!tile->is_narrow) FillWide(from, terms, at, width, tile);
 }
 
 }  // namespace
+}  // namespace STATPOOL_ISA
 }  // namespace cpu
 }  // namespace statpool
 

@@ -8,6 +8,7 @@
 
 namespace statpool {
 namespace cpu {
+namespace STATPOOL_ISA {
 namespace {
 
 // What the forward pass and the caller know of the channels of a tile, whose first one is element 0
@@ -55,6 +56,7 @@ struct GradientSources {
 };
 
 }  // namespace
+}  // namespace STATPOOL_ISA
 }  // namespace cpu
 }  // namespace statpool
 

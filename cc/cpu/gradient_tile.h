@@ -11,7 +11,12 @@
 
 namespace statpool {
 namespace cpu {
+namespace STATPOOL_ISA {
 namespace {
+
+static_assert(kMaxFold + kSeriesChannels <= kTileLanes,
+              "the lanes of a channel lie before the channels of its unit");
+static_assert(kMaxFold % kLanes<float> == 0, "no vector reaches beyond the lanes of a channel");
 
 // A slope in double: a norm of 1e-30 under an upstream of 1 stays finite.
 template <typename Compute>
@@ -24,7 +29,7 @@ struct Slope {
 template <typename Compute>
 struct GradientTile {
   // The coefficients of lane i stand at i & lane_mask: a single channel needs those of few lanes.
-  int64_t lane_mask = -1;
+  int64_t lane_mask;
   // Whether constant and slope may be computed with in float: constant_narrow and slope_narrow.
   bool is_narrow;
   alignas(64) float constant_narrow[kTileLanes];
@@ -39,39 +44,42 @@ struct GradientTile {
   alignas(64) Compute min_share[kTileLanes];
 };
 
-// Lanes [0, fold * width) of `lanes` repeat channels [first, first + width) of another tile.
+// Makes lanes [0, fold * width) repeat lanes [first, first + width): the first ones, or such as lie
+// behind all that is written.
 template <typename Compute>
-void RepeatChannels(const core::GradientTerms& terms, const GradientTile<Compute>& channels,
-                    int64_t first, int64_t width, int64_t fold, GradientTile<Compute>* lanes) {
-  const auto repeat = [&](const auto* from, auto* to) {
+void RepeatLanes(const core::GradientTerms& terms, int64_t first, int64_t width, int64_t fold,
+                 GradientTile<Compute>* tile) {
+  const auto repeat = [&](auto* row) {
     if (width == 1) {
-      std::fill_n(to, fold, from[first]);
+      std::fill_n(row, fold, row[first]);
       return;
     }
-    for (int64_t k = 0; k < fold; ++k) std::copy_n(from + first, width, to + k * width);
+    for (int64_t k = first == 0 ? 1 : 0; k < fold; ++k) {
+      std::copy_n(row + first, width, row + k * width);
+    }
   };
-  const auto repeat_slope = [&](const Slope<Compute>& from, Slope<Compute>* to) {
-    repeat(from.value, to->value);
-    if (Slope<Compute>::kScaled) repeat(from.scale, to->scale);
+  const auto repeat_slope = [&](Slope<Compute>* slope) {
+    repeat(slope->value);
+    if (Slope<Compute>::kScaled) repeat(slope->scale);
   };
-  lanes->is_narrow = channels.is_narrow;
-  lanes->lane_mask = width == 1 && fold == kMaxFold ? fold - 1 : -1;
-  if (channels.is_narrow) {
-    repeat(channels.constant_narrow, lanes->constant_narrow);
-    repeat(channels.slope_narrow, lanes->slope_narrow);
+  tile->lane_mask = width == 1 && fold == kMaxFold ? fold - 1 : -1;
+  if (tile->is_narrow) {
+    repeat(tile->constant_narrow);
+    repeat(tile->slope_narrow);
   } else {
-    if (terms.constant) repeat(channels.constant, lanes->constant);
-    if (terms.slope) repeat_slope(channels.slope, &lanes->slope);
-    if (terms.central) repeat_slope(channels.central, &lanes->central);
-    if (terms.central) repeat(channels.mean, lanes->mean);
+    if (terms.constant) repeat(tile->constant);
+    if (terms.slope) repeat_slope(&tile->slope);
+    if (terms.central) repeat_slope(&tile->central);
+    if (terms.central) repeat(tile->mean);
   }
-  if (terms.max) repeat(channels.max, lanes->max);
-  if (terms.max) repeat(channels.max_share, lanes->max_share);
-  if (terms.min) repeat(channels.min, lanes->min);
-  if (terms.min) repeat(channels.min_share, lanes->min_share);
+  if (terms.max) repeat(tile->max);
+  if (terms.max) repeat(tile->max_share);
+  if (terms.min) repeat(tile->min);
+  if (terms.min) repeat(tile->min_share);
 }
 
 }  // namespace
+}  // namespace STATPOOL_ISA
 }  // namespace cpu
 }  // namespace statpool
 

@@ -4,10 +4,16 @@ namespace statpool {
 namespace cpu {
 
 // Each is kernels_isa.cc, compiled with its own flags.
-const Kernels& KernelsBaseline(core::DType dtype);
+namespace baseline {
+const Kernels& KernelsFor(core::DType dtype);
+}
 #if defined(__x86_64__)
-const Kernels& KernelsAvx2(core::DType dtype);
-const Kernels& KernelsAvx512(core::DType dtype);
+namespace avx2 {
+const Kernels& KernelsFor(core::DType dtype);
+}
+namespace avx512 {
+const Kernels& KernelsFor(core::DType dtype);
+}
 #endif
 
 namespace {
@@ -36,10 +42,10 @@ constexpr char kBaselineName[] = "generic";
 const std::vector<InstructionSet>& CompiledInstructionSets() {
   static const auto* sets = new std::vector<InstructionSet>{
 #if defined(__x86_64__)
-      {"avx512", &SupportsAvx512, &KernelsAvx512},
-      {"avx2", &SupportsAvx2, &KernelsAvx2},
+      {"avx512", &SupportsAvx512, &avx512::KernelsFor},
+      {"avx2", &SupportsAvx2, &avx2::KernelsFor},
 #endif
-      {kBaselineName, &SupportsBaseline, &KernelsBaseline},
+      {kBaselineName, &SupportsBaseline, &baseline::KernelsFor},
   };
   return *sets;
 }

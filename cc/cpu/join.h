@@ -6,16 +6,17 @@
 
 namespace statpool {
 namespace cpu {
+namespace STATPOOL_ISA {
 namespace {
 
-template <typename Compute>
-STATPOOL_INLINE void JoinSums(TileSum<Compute>* to, int64_t at, const TileSum<Compute>& part,
-                              int64_t from, int64_t width) {
+template <typename SumTo, typename SumPart>
+STATPOOL_INLINE void JoinSums(SumTo* to, int64_t at, const SumPart& part, int64_t from,
+                              int64_t width) {
   ForLanes<kLanes<double>>(width, [&](auto lanes, int64_t i) __attribute__((always_inline)) {
     constexpr int N = decltype(lanes)::value;
     using D = Vec<double, N>;
     to->template Add<N>(LoadRaw<D>(part.value + from + i), at + i);
-    if constexpr (TileSum<Compute>::kCompensated) {
+    if constexpr (SumTo::kCompensated) {
       const D error = LoadRaw<D>(to->error + at + i) + LoadRaw<D>(part.error + from + i);
       StoreRaw(error, to->error + at + i);
     }
@@ -107,6 +108,7 @@ void JoinChannel(const core::Needs& needs, TileOf* tile, int64_t* steps) {
 }
 
 }  // namespace
+}  // namespace STATPOOL_ISA
 }  // namespace cpu
 }  // namespace statpool
 

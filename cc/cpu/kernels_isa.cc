@@ -1,11 +1,12 @@
 // The kernels of one instruction set. CMake compiles this file once for each, with the flags of
-// that set and STATPOOL_ISA naming the function that hands the kernels out.
+// that set and STATPOOL_ISA, its name.
 #include "cc/cpu/global_stats_gradient_kernels.h"
 #include "cc/cpu/global_stats_kernels.h"
 #include "cc/cpu/instruction_set.h"
 
 namespace statpool {
 namespace cpu {
+namespace STATPOOL_ISA {
 namespace {
 
 template <typename T>
@@ -13,7 +14,7 @@ constexpr Kernels kKernels = {&ForwardUnits<T>, &JoinSplits<T>, &GradientUnits<T
 
 }  // namespace
 
-const Kernels& STATPOOL_ISA(core::DType dtype) {
+const Kernels& KernelsFor(core::DType dtype) {
   switch (dtype) {
     case core::DType::kFloat16:
       return kKernels<core::Float16>;
@@ -27,5 +28,6 @@ const Kernels& STATPOOL_ISA(core::DType dtype) {
   return kKernels<double>;
 }
 
+}  // namespace STATPOOL_ISA
 }  // namespace cpu
 }  // namespace statpool

@@ -10,6 +10,7 @@
 
 namespace statpool {
 namespace cpu {
+namespace STATPOOL_ISA {
 namespace {
 
 class PackedSum {
@@ -49,6 +50,7 @@ class PackedSum {
 };
 
 }  // namespace
+}  // namespace STATPOOL_ISA
 }  // namespace cpu
 }  // namespace statpool
 

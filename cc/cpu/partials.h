@@ -12,30 +12,39 @@
 
 namespace statpool {
 namespace cpu {
+namespace STATPOOL_ISA {
 namespace {
 
 // Calls move(row of the tile, its place in memory, width) for each row of `width` channels. Sums
 // are packed but for the total, which stands for a mean that must not be rounded, and for those
-// that carry the error of their rounding.
+// that carry the error of their rounding. Rows of 8-byte numbers come before those of 4-byte ones,
+// which may be odd in number: so all are aligned.
 template <typename TileOf, typename Move>
 void ForEachPartialRow(const ForwardArguments& a, const core::Needs& needs, TileOf* tile, int64_t b,
                        int64_t split, int64_t first_channel, int64_t width, const Move& move) {
   constexpr bool can_pack = !std::is_same_v<typename std::remove_const_t<TileOf>::Compute, double>;
   const int64_t channels = a.problem.shape.channels;
-  char* row = a.partials + (b * a.plan.splits + split) * PartialBytes(needs, a.dtype) * channels;
-  const auto visit_as = [&](auto* lanes, auto* stored) {
-    stored = reinterpret_cast<decltype(stored)>(row);
-    move(lanes, stored + first_channel, width);
-    row += channels * sizeof *stored;
+  char* row = a.partials + (b * a.plan.splits + split) * PartialBytes(needs, a.dtype, channels);
+  const auto visit_rows_of = [&](auto bytes) {
+    constexpr size_t kBytes = decltype(bytes)::value;
+    const auto visit_as = [&](auto* lanes, auto* stored) {
+      if constexpr (sizeof *stored == kBytes) {
+        stored = reinterpret_cast<decltype(stored)>(row);
+        move(lanes, stored + first_channel, width);
+        row += channels * sizeof *stored;
+      }
+    };
+    const auto visit = [&](auto* lanes) {
+      using Lane = std::remove_const_t<std::remove_pointer_t<decltype(lanes)>>;
+      if constexpr (can_pack && std::is_same_v<Lane, double>) {
+        if (lanes != tile->total) return visit_as(lanes, static_cast<PackedSum*>(nullptr));
+      }
+      visit_as(lanes, static_cast<Lane*>(nullptr));
+    };
+    ForEachRow(needs, visit, tile);
   };
-  const auto visit = [&](auto* lanes) {
-    using Lane = std::remove_const_t<std::remove_pointer_t<decltype(lanes)>>;
-    if constexpr (can_pack && std::is_same_v<Lane, double>) {
-      if (lanes != tile->total) return visit_as(lanes, static_cast<PackedSum*>(nullptr));
-    }
-    visit_as(lanes, static_cast<Lane*>(nullptr));
-  };
-  ForEachRow(needs, visit, tile);
+  visit_rows_of(std::integral_constant<size_t, 8>());
+  visit_rows_of(std::integral_constant<size_t, 4>());
 }
 
 template <typename TileOf>
@@ -57,6 +66,7 @@ void LoadPartial(const ForwardArguments& a, const core::Needs& needs, int64_t b,
 }
 
 }  // namespace
+}  // namespace STATPOOL_ISA
 }  // namespace cpu
 }  // namespace statpool
 

@@ -42,7 +42,7 @@ Plan MakePlan(const core::Problem& problem) {
   } else {
     plan.fold = Fold(shape, 1);
     plan.channels_per_tile =
-        std::clamp<int64_t>(kUnitElements / time, 1, std::min(shape.channels, kTileLanes));
+        std::clamp<int64_t>(kUnitElements / time, 1, std::min(shape.channels, kSeriesChannels));
   }
   plan.tiles = CeilDiv(shape.channels, plan.channels_per_tile);
   const int64_t unsplit_units = shape.batch * plan.tiles;
@@ -57,19 +57,20 @@ Plan MakePlan(const core::Problem& problem) {
   return plan;
 }
 
-int64_t PartialBytes(const core::Needs& needs, core::DType dtype) {
+int64_t PartialBytes(const core::Needs& needs, core::DType dtype, int64_t channels) {
   const bool is_double = dtype == core::DType::kFloat64;
   const int64_t sum = is_double ? 16 : 4;      // with its error; packed
   const int64_t extreme = is_double ? 16 : 8;  // with its count
-  return sum * (needs.sum + needs.squares + needs.central) + 8 * needs.central +
-         extreme * (needs.max + needs.min);
+  const int64_t channel = sum * (needs.sum + needs.squares + needs.central) + 8 * needs.central +
+                          extreme * (needs.max + needs.min);
+  return CeilDiv(channel * channels, 8) * 8;
 }
 
 int64_t WorkspaceBytes(const core::Problem& problem, core::DType dtype) {
   const Plan plan = MakePlan(problem);
   if (plan.splits <= 1) return 0;
-  return plan.splits * problem.shape.batch * problem.shape.channels *
-         PartialBytes(core::NeedsOf(problem.statistics), dtype);
+  return plan.splits * problem.shape.batch *
+         PartialBytes(core::NeedsOf(problem.statistics), dtype, problem.shape.channels);
 }
 
 }  // namespace cpu

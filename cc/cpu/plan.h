@@ -11,9 +11,12 @@
 namespace statpool {
 namespace cpu {
 
-constexpr int64_t kTileLanes = 512;          // what the kernels keep accumulators for
-constexpr int64_t kMaxFold = 16;             // lanes that fill every instruction set's vectors
-constexpr int64_t kTransposedChannels = 48;  // of a unit that transposes them
+constexpr int64_t kMaxVectorBytes = 64;                        // of any instruction set
+constexpr int64_t kMaxFold = kMaxVectorBytes / sizeof(float);  // lanes that fill any vector
+constexpr int64_t kTileLanes = 512;                            // most lanes of a tile
+constexpr int64_t kTransposedChannels = 48;  // most channels of a unit that transposes them
+constexpr int64_t kSeriesChannels = 64;      // most of one that takes them one after the other
+static_assert((2 * kMaxFold - 1) * kMaxFold <= kTileLanes, "folded rows fit into a tile");
 
 struct Plan {
   bool is_transposed;         // channels_first that the forward pass reads by blocks of channels
@@ -27,8 +30,8 @@ struct Plan {
 
 Plan MakePlan(const core::Problem& problem);
 
-// Bytes that a split leaves for each channel.
-int64_t PartialBytes(const core::Needs& needs, core::DType dtype);
+// Bytes that a split leaves of an example: a multiple of what its widest numbers are aligned to.
+int64_t PartialBytes(const core::Needs& needs, core::DType dtype, int64_t channels);
 
 // Doubles as the two-call protocol's first call: bytes of workspace that a forward pass needs.
 int64_t WorkspaceBytes(const core::Problem& problem, core::DType dtype);

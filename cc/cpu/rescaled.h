@@ -9,6 +9,7 @@
 
 namespace statpool {
 namespace cpu {
+namespace STATPOOL_ISA {
 namespace {
 
 // Whether any of channels [begin, end) does.
@@ -53,6 +54,7 @@ inline core::Rescaled RescaledSums(const ForwardArguments& a, const core::Needs&
 }
 
 }  // namespace
+}  // namespace STATPOOL_ISA
 }  // namespace cpu
 }  // namespace statpool
 

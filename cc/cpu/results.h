@@ -11,6 +11,7 @@
 
 namespace statpool {
 namespace cpu {
+namespace STATPOOL_ISA {
 namespace {
 
 // The channels that a tile owns, and where its results go.
@@ -95,7 +96,8 @@ void StorePlane(const PlaneRows<T>& rows, core::Plane plane, const TileOf& tile,
   };
   // A division costs more than everything else here. Where the mean is rounded to float, a product
   // is as good.
-  const auto per_step = [n, inverse = 1.0 / n](const auto& sum) __attribute__((always_inline)) {
+  const double inverse = 1.0 / n;
+  const auto per_step = [=](const auto& sum) __attribute__((always_inline)) {
     if constexpr (std::is_same_v<Compute, double>) return sum / n;
     return sum * inverse;
   };
@@ -164,6 +166,7 @@ void StoreResults(const ForwardArguments& a, const core::Needs& needs, const Til
 }
 
 }  // namespace
+}  // namespace STATPOOL_ISA
 }  // namespace cpu
 }  // namespace statpool
 

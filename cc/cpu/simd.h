@@ -1,7 +1,15 @@
 // Vectors of N lanes through the compiler's vector extension. One instruction set per translation
 // unit: what the flags allow is used.
+//
+// All code that depends on the instruction set lies in a namespace STATPOOL_ISA, by whose name
+// profilers and debuggers tell the sets apart, and in an unnamed one in it, so that the linker
+// never takes one set's copy of a function for another's.
 #ifndef STATPOOL_CPU_SIMD_H_
 #define STATPOOL_CPU_SIMD_H_
+
+#if !defined(STATPOOL_ISA)
+#error "STATPOOL_ISA must name the instruction set, see add_instruction_set in CMakeLists.txt"
+#endif
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -17,6 +25,7 @@
 
 namespace statpool {
 namespace cpu {
+namespace STATPOOL_ISA {
 namespace {
 
 template <typename E, int N>
@@ -26,7 +35,10 @@ struct VecOf {
 template <typename E, int N>
 using Vec = typename VecOf<E, N>::type;
 
-#if defined(__AVX512F__)
+#if defined(STATPOOL_VECTOR_BYTES)
+constexpr int kVectorBytes =
+    STATPOOL_VECTOR_BYTES;  // the compiler splits what registers can't hold
+#elif defined(__AVX512F__)
 constexpr int kVectorBytes = 64;
 #elif defined(__AVX2__)
 constexpr int kVectorBytes = 32;
@@ -219,6 +231,7 @@ STATPOOL_INLINE void ForLanes(int64_t width, const Body& body, int64_t begin = 0
 }
 
 }  // namespace
+}  // namespace STATPOOL_ISA
 }  // namespace cpu
 }  // namespace statpool
 

@@ -10,15 +10,15 @@
 
 namespace statpool {
 namespace cpu {
+namespace STATPOOL_ISA {
 namespace {
 
 // Feeds a tile with steps of `width` channels. The lanes of `fold` steps lie side by side.
-template <typename T>
+template <typename T, typename TileOf>
 struct StepAccumulator {
-  using Compute = core::ComputeType<T>;
-  static constexpr int64_t N = kLanes<Compute>;
+  static constexpr int64_t N = kLanes<core::ComputeType<T>>;
 
-  StepAccumulator(const core::Needs& needs, int64_t width, int64_t fold, Tile<Compute>* tile)
+  StepAccumulator(const core::Needs& needs, int64_t width, int64_t fold, TileOf* tile)
       : needs(needs),
         width(width),
         fold(fold),
@@ -32,16 +32,16 @@ struct StepAccumulator {
   void AddSteps(const T* x, int64_t steps, int64_t stride) {
     const T* rows[kChunkRows];
     const int64_t row_stride = stride * fold;
-    int64_t left = steps / fold;
-    while (left > 0) {
-      const int64_t count = std::min<int64_t>(left, kChunkRows);
-      for (int64_t r = 0; r < count; ++r) rows[r] = x + r * row_stride;
+    const int64_t whole_rows = steps / fold;
+    for (int64_t first = 0; first < whole_rows; first += kChunkRows) {
+      const int64_t count = std::min<int64_t>(whole_rows - first, kChunkRows);
+      for (int64_t r = 0; r < count; ++r) rows[r] = x + (first + r) * row_stride;
       AddRows(rows, count);
-      left -= count;
-      x += count * row_stride;
     }
     last_lanes = steps % fold * width;
-    if (last_lanes > 0) AccumulateRows(&x, 1, {last_lanes, false}, full_rows, needs, tile);
+    if (last_lanes == 0) return;
+    rows[0] = x + whole_rows * row_stride;
+    AccumulateRows(rows, 1, {last_lanes, false}, full_rows, needs, tile);
   }
 
   // The steps that the mask keeps, gathered by address: the others are never loaded.
@@ -82,12 +82,13 @@ struct StepAccumulator {
   const int64_t width;
   const int64_t fold;
   const RowWidth row;
-  Tile<Compute>* const tile;
+  TileOf* const tile;
   int64_t full_rows = 0;
   int64_t last_lanes = 0;  // lanes that a last, shorter row reached
 };
 
 }  // namespace
+}  // namespace STATPOOL_ISA
 }  // namespace cpu
 }  // namespace statpool
 

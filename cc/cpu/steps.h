@@ -10,6 +10,7 @@
 
 namespace statpool {
 namespace cpu {
+namespace STATPOOL_ISA {
 namespace {
 
 struct Unit {
@@ -41,6 +42,7 @@ inline __attribute__((always_inline)) int64_t EndOfExample(const int64_t* length
 }
 
 }  // namespace
+}  // namespace STATPOOL_ISA
 }  // namespace cpu
 }  // namespace statpool
 

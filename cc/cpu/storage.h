@@ -7,6 +7,7 @@
 
 namespace statpool {
 namespace cpu {
+namespace STATPOOL_ISA {
 namespace {
 
 // 16 bits to 32, by name for the same reason as Widen.
@@ -115,6 +116,7 @@ STATPOOL_INLINE auto Round(const Vec<core::ComputeType<T>, N>& value) {
 }
 
 }  // namespace
+}  // namespace STATPOOL_ISA
 }  // namespace cpu
 }  // namespace statpool
 

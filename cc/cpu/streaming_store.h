@@ -8,6 +8,7 @@
 
 namespace statpool {
 namespace cpu {
+namespace STATPOOL_ISA {
 namespace {
 
 constexpr int kLeastStreamingBytes = 16;
@@ -51,6 +52,7 @@ STATPOOL_INLINE void StreamingFence() {
 }
 
 }  // namespace
+}  // namespace STATPOOL_ISA
 }  // namespace cpu
 }  // namespace statpool
 

@@ -1,5 +1,5 @@
-// Accumulators of up to kTileLanes lanes. A lane is a channel, or one of several that share the
-// steps of a channel until cc/cpu/join.h joins them.
+// Accumulators of some lanes. A lane is a channel, or one of several that share the steps of a
+// channel until cc/cpu/join.h joins them.
 #ifndef STATPOOL_CPU_TILE_H_
 #define STATPOOL_CPU_TILE_H_
 
@@ -12,20 +12,24 @@
 
 namespace statpool {
 namespace cpu {
+namespace STATPOOL_ISA {
 namespace {
+
+static_assert(kVectorBytes <= kMaxVectorBytes, "every width is within what plans count on");
+static_assert(kTileLanes % kLanes<float> == 0, "a last vector that overlaps stays within a tile");
 
 // Rows of a tile are longer than they need to be, so that their lanes of the same number are not a
 // multiple of 4096 bytes apart: a load from there would wait for the store before it.
-template <typename E>
-constexpr int64_t kRowLanes = kTileLanes + 512 / sizeof(E);
+template <typename E, int64_t kCapacity>
+constexpr int64_t kRowLanes = kCapacity + (kCapacity < kTileLanes ? 64 : 512) / sizeof(E);
 
 // Sums in double. 2^31 float or 16-bit values lose less there than the contract allows, so only
 // double input carries the error terms (core::AddCompensated).
-template <typename Compute>
+template <typename Compute, int64_t kCapacity>
 struct TileSum {
   static constexpr bool kCompensated = std::is_same_v<Compute, double>;
-  alignas(64) double value[kRowLanes<double>];
-  alignas(64) double error[kCompensated ? kRowLanes<double> : 1];
+  alignas(64) double value[kRowLanes<double, kCapacity>];
+  alignas(64) double error[kCompensated ? kRowLanes<double, kCapacity> : 1];
 
   void Clear(int64_t lanes) {
     std::fill_n(value, lanes, 0.0);
@@ -58,20 +62,22 @@ struct TileSum {
 template <typename Compute>
 using LaneCount = std::conditional_t<std::is_same_v<Compute, double>, int64_t, int32_t>;
 
-template <typename C, typename K = LaneCount<C>>
+template <typename C, int64_t kLaneCapacity, typename K = LaneCount<C>>
 struct Tile {
   using Compute = C;
   using Count = K;
+  static constexpr int64_t kCapacity = kLaneCapacity;
+  using Sum = TileSum<Compute, kCapacity>;
 
-  TileSum<Compute> sum;
-  TileSum<Compute> squares;
-  TileSum<Compute> deviations;
-  alignas(64) double total[kRowLanes<double>];  // sum for the deviations: a large mean must not be
-                                                // rounded
-  alignas(64) Compute max[kRowLanes<Compute>];
-  alignas(64) Compute min[kRowLanes<Compute>];
-  alignas(64) Count max_count[kRowLanes<Count>];
-  alignas(64) Count min_count[kRowLanes<Count>];
+  Sum sum;
+  Sum squares;
+  Sum deviations;
+  // The sum for the deviations: a large mean must not be rounded.
+  alignas(64) double total[kRowLanes<double, kCapacity>];
+  alignas(64) Compute max[kRowLanes<Compute, kCapacity>];
+  alignas(64) Compute min[kRowLanes<Compute, kCapacity>];
+  alignas(64) Count max_count[kRowLanes<Count, kCapacity>];
+  alignas(64) Count min_count[kRowLanes<Count, kCapacity>];
 
   void Clear(const core::Needs& needs, int64_t lanes) {
     constexpr Compute kInfinity = std::numeric_limits<Compute>::infinity();
@@ -96,8 +102,7 @@ struct Tile {
 // need.
 template <typename Visit, typename... Tiles>
 void ForEachRow(const core::Needs& needs, const Visit& visit, Tiles*... tiles) {
-  constexpr bool is_compensated =
-      (TileSum<typename std::remove_const_t<Tiles>::Compute>::kCompensated || ...);
+  constexpr bool is_compensated = (std::remove_const_t<Tiles>::Sum::kCompensated || ...);
   const auto visit_sum = [&visit](auto&... sum) {
     visit(sum.value...);
     if constexpr (is_compensated) visit(sum.error...);
@@ -119,6 +124,7 @@ void ForEachRow(const core::Needs& needs, const Visit& visit, Tiles*... tiles) {
 }
 
 }  // namespace
+}  // namespace STATPOOL_ISA
 }  // namespace cpu
 }  // namespace statpool
 

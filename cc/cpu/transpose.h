@@ -2,10 +2,12 @@
 #ifndef STATPOOL_CPU_TRANSPOSE_H_
 #define STATPOOL_CPU_TRANSPOSE_H_
 
+#include "cc/cpu/plan.h"
 #include "cc/cpu/simd.h"
 
 namespace statpool {
 namespace cpu {
+namespace STATPOOL_ISA {
 namespace {
 
 template <typename T>
@@ -20,13 +22,21 @@ constexpr int kPiece = 16 / sizeof(T);
 template <int kCount, typename T>
 STATPOOL_INLINE auto LoadPieces(const T* x, [[maybe_unused]] int64_t distance) {
   using V = Vec<BitsOf<T>, kCount * kPiece<T>>;
-  if constexpr (kCount == 1) return LoadRaw<V>(x);
+  if constexpr (kCount == 1) {
+    return LoadRaw<V>(x);
+  } else {
+    static_assert(kCount == 2, "one piece or two");
 #if defined(__AVX2__)
-  if constexpr (kCount == 2) {
     const __m256i low = _mm256_castsi128_si256(LoadRaw<__m128i>(x));
     return (V)_mm256_inserti128_si256(low, LoadRaw<__m128i>(x + distance), 1);
-  }
+#else
+    V pieces;
+    std::memcpy(&pieces, x, sizeof pieces / 2);
+    std::memcpy(reinterpret_cast<char*>(&pieces) + sizeof pieces / 2, x + distance,
+                sizeof pieces / 2);
+    return pieces;
 #endif
+  }
 }
 
 // a[0] b[0] a[1] b[1] ..., from the low or the high half of each piece.
@@ -85,10 +95,31 @@ STATPOOL_INLINE void TransposeBlock(const T* x, int64_t time, int64_t stride, T*
   ForParts<N>([&](auto i) __attribute__((always_inline)) { StoreRaw(v[i], rows + i * stride); });
 }
 
-// rows[r * stride + c] = x[c * time + r] for r in [0, steps), c in [0, channels).
+// Elements from a row of that many channels to the next one. Rows begin at whole vectors, so that
+// no store of one crosses a cache line.
 template <typename T>
-void TransposeSteps(const T* x, int64_t time, int64_t steps, int64_t channels, int64_t stride,
-                    T* rows) {
+constexpr int64_t RowStride(int64_t channels) {
+  constexpr int64_t kVector = kVectorBytes / sizeof(T);
+  return (channels + kVector - 1) / kVector * kVector;
+}
+
+// Some steps of some channels, a row for each step.
+template <typename T>
+struct TransposedRows {
+  static constexpr int64_t kSteps = 64;
+  static constexpr int64_t kMaxStride = RowStride<T>(kTransposedChannels);
+  static_assert(kMaxStride >= kTransposedChannels && kMaxStride * sizeof(T) % kVectorBytes == 0,
+                "the longest row, rounded up to whole vectors, has room for every channel");
+
+  alignas(kMaxVectorBytes) T elements[kSteps * kMaxStride];
+};
+
+// Row r, element c = x[c * time + r] for r in [0, steps), c in [0, channels).
+template <typename T>
+void TransposeSteps(const T* x, int64_t time, int64_t steps, int64_t channels,
+                    TransposedRows<T>* to) {
+  const int64_t stride = RowStride<T>(channels);
+  T* const rows = to->elements;
   constexpr int N = kPiece<T>;
   constexpr int kMostPieces = kVectorBytes >= 32 ? 2 : 1;
   const int64_t block_steps = steps / N * N;
@@ -110,6 +141,7 @@ void TransposeSteps(const T* x, int64_t time, int64_t steps, int64_t channels, i
 }
 
 }  // namespace
+}  // namespace STATPOOL_ISA
 }  // namespace cpu
 }  // namespace statpool
 

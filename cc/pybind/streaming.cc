@@ -10,6 +10,8 @@ namespace statpool {
 namespace pybind {
 namespace {
 
+namespace simd = cpu::STATPOOL_ISA;
+
 constexpr int64_t kBlockBytes = 1 << 18;
 
 // Calls work(first, bytes) for each block.
@@ -31,11 +33,11 @@ uint64_t StreamingRead(const void* from, int64_t bytes, const cpu::ParallelFor& 
   ForBlocks(bytes, parallel_for, [&](int64_t first, int64_t count) {
     const char* block = static_cast<const char*>(from) + first;
     constexpr int kWords = 8;  // independent sums: the loads are the only limit
-    cpu::Vec<uint64_t, kWords> sums[2] = {};
+    simd::Vec<uint64_t, kWords> sums[2] = {};
     int64_t i = 0;
     for (; i + 128 <= count; i += 128) {
-      sums[0] += cpu::LoadRaw<cpu::Vec<uint64_t, kWords>>(block + i);
-      sums[1] += cpu::LoadRaw<cpu::Vec<uint64_t, kWords>>(block + i + 64);
+      sums[0] += simd::LoadRaw<simd::Vec<uint64_t, kWords>>(block + i);
+      sums[1] += simd::LoadRaw<simd::Vec<uint64_t, kWords>>(block + i + 64);
     }
     uint64_t sum = 0;
     for (int word = 0; word < kWords; ++word) sum += sums[0][word] + sums[1][word];
@@ -52,11 +54,11 @@ void StreamingCopy(void* to, const void* from, int64_t bytes,
     char* target = static_cast<char*>(to) + first;
     int64_t i = 0;
     for (; i + 64 <= count; i += 64) {
-      const auto line = cpu::LoadRaw<cpu::Vec<uint64_t, 8>>(source + i);
-      cpu::StoreStreaming<cpu::kLeastStreamingBytes>(line, target + i);
+      const auto line = simd::LoadRaw<simd::Vec<uint64_t, 8>>(source + i);
+      simd::StoreStreaming<simd::kLeastStreamingBytes>(line, target + i);
     }
     std::memcpy(target + i, source + i, count - i);
-    cpu::StreamingFence();
+    simd::StreamingFence();
   });
 }
 

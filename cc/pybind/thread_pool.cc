@@ -1,5 +1,6 @@
 #include "cc/pybind/thread_pool.h"
 
+#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -14,7 +15,11 @@ cpu::ParallelFor ThreadsFor(int64_t num_threads) {
   return [num_threads](int64_t units, int64_t cost, const cpu::Work& work) {
     std::vector<std::thread> helpers;
     const auto schedule = [&helpers](std::function<void()> run) {
-      helpers.emplace_back(std::move(run));
+      try {
+        helpers.emplace_back(std::move(run));
+      } catch (const std::system_error&) {
+        // The system has no thread to give: those that run do this one's work too.
+      }
     };
     cpu::ShareWork({num_threads, kStartNanos, schedule}, units, cost, work);
     for (std::thread& helper : helpers) helper.join();
