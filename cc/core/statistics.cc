@@ -1,5 +1,6 @@
 #include "cc/core/statistics.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <sstream>
@@ -25,6 +26,14 @@ int IndexOf(const std::string& name) {
   return -1;
 }
 
+// False if the list has it already.
+bool Append(Statistic statistic, StatisticList* list) {
+  const Statistic* end = list->items + list->size;
+  if (std::find<const Statistic*>(list->items, end, statistic) != end) return false;
+  list->items[list->size++] = statistic;
+  return true;
+}
+
 }  // namespace
 
 const std::vector<std::string>& StatisticNames() {
@@ -37,17 +46,30 @@ std::string ParseStatistics(const std::vector<std::string>& names, StatisticList
   if (names.empty()) {
     return "statistics must name at least one of " + Quoted(StatisticNames()) + ", got []";
   }
-  bool seen[kStatisticCount] = {};
   for (const std::string& name : names) {
     const int index = IndexOf(name);
     if (index < 0) {
       return "statistics must be among " + Quoted(StatisticNames()) + ", got '" + name + "'";
     }
-    if (seen[index]) {
+    if (!Append(static_cast<Statistic>(index), statistics)) {
       return "statistics must not repeat a name, got '" + name + "' twice in " + Quoted(names);
     }
-    seen[index] = true;
-    statistics->items[statistics->size++] = static_cast<Statistic>(index);
+  }
+  return "";
+}
+
+std::string ParseStatistics(const int32_t* numbers, size_t count, StatisticList* statistics) {
+  statistics->size = 0;
+  if (count == 0) return "statistics must hold at least one number, got none";
+  for (size_t i = 0; i < count; ++i) {
+    if (numbers[i] < 0 || numbers[i] >= kStatisticCount) {
+      return "statistics must be numbers of " + Quoted(StatisticNames()) +
+             ", counted from 0, got " + std::to_string(numbers[i]);
+    }
+    if (!Append(static_cast<Statistic>(numbers[i]), statistics)) {
+      return "statistics must not repeat a number, got " + std::to_string(numbers[i]) +
+             " twice among " + std::to_string(count);
+    }
   }
   return "";
 }
@@ -56,6 +78,12 @@ std::string ParseLayout(const std::string& data_format, Layout* layout) {
   *layout = data_format == "channels_first" ? Layout::kChannelsFirst : Layout::kChannelsLast;
   if (data_format == "channels_first" || data_format == "channels_last") return "";
   return "data_format must be 'channels_last' or 'channels_first', got '" + data_format + "'";
+}
+
+std::string ParseLayout(int32_t number, Layout* layout) {
+  *layout = static_cast<Layout>(number);
+  if (*layout == Layout::kChannelsLast || *layout == Layout::kChannelsFirst) return "";
+  return "layout must be 0 (channels_last) or 1 (channels_first), got " + std::to_string(number);
 }
 
 std::string ParseEpsilon(const std::string& text, double* epsilon) {

@@ -2,6 +2,8 @@
 #ifndef STATPOOL_CORE_STATISTICS_H_
 #define STATPOOL_CORE_STATISTICS_H_
 
+#include <cstddef>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -17,6 +19,10 @@ const std::vector<std::string>& StatisticNames();
 [[nodiscard]] std::string ParseStatistics(const std::vector<std::string>& names,
                                           StatisticList* statistics);
 [[nodiscard]] std::string ParseLayout(const std::string& data_format, Layout* layout);
+// The same from numbers, where a program holds no names.
+[[nodiscard]] std::string ParseStatistics(const int32_t* numbers, size_t count,
+                                          StatisticList* statistics);
+[[nodiscard]] std::string ParseLayout(int32_t number, Layout* layout);
 [[nodiscard]] std::string ParseEpsilon(const std::string& text, double* epsilon);
 [[nodiscard]] std::string CheckEpsilon(double epsilon);
 [[nodiscard]] std::string CheckLengths(const int64_t* lengths, const Shape& shape);
