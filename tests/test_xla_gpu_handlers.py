@@ -16,8 +16,13 @@ def test_gpu_handlers_pass_on_what_they_get(tmp_path):
     if flags is None:
         pytest.skip("this build has no CUDA, or no XLA part")
     program = tmp_path / "gpu_handlers"
-    source = ROOT / "tests" / "xla" / "gpu_handlers.cc"
-    _run(*flags, "-O0", "-UNDEBUG", source, "-o", program)
+    files = (
+        "tests/xla/gpu_handlers.cc",
+        "cc/xla/arguments.cc",
+        "cc/core/statistics.cc",
+    )
+    sources = [ROOT / file for file in files]
+    _run(*flags, "-O0", "-UNDEBUG", *sources, "-o", program)
     _run(program)
 
 

@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "cc/xla/arguments.h"
 #include "cc/xla/custom_call.h"
 #include "cuda/global_stats_cuda.h"
 #include "cuda/global_stats_gradient_cuda.h"
@@ -25,7 +26,9 @@ ffi::Error AsError(cudaError_t error) {
 ffi::Error GlobalStats(cudaStream_t stream, ffi::ScratchAllocator scratch, AnyBuffer x,
                        Optional first, Optional second, Result y, Result saved, int32_t layout,
                        double epsilon, Statistics statistics) {
-  const Arguments a = MakeArguments(x, *y, first, second, layout, epsilon, statistics);
+  Arguments a;
+  const Call call = {x, *y, *saved, nullptr, first, second, layout, epsilon, statistics};
+  if (ffi::Error error = ReadCall(call, &a); error.failure()) return error;
   cuda::Device device;
   if (const cudaError_t error = cuda::CurrentDevice(&device); error != cudaSuccess) {
     return AsError(error);
@@ -49,7 +52,9 @@ ffi::Error GlobalStats(cudaStream_t stream, ffi::ScratchAllocator scratch, AnyBu
 ffi::Error GlobalStatsGradient(cudaStream_t stream, AnyBuffer upstream, AnyBuffer x,
                                AnyBuffer saved, Optional first, Optional second, Result dx,
                                int32_t layout, double epsilon, Statistics statistics) {
-  const Arguments a = MakeArguments(x, upstream, first, second, layout, epsilon, statistics);
+  Arguments a;
+  const Call call = {x, upstream, saved, &*dx, first, second, layout, epsilon, statistics};
+  if (ffi::Error error = ReadCall(call, &a); error.failure()) return error;
   cuda::Device device;
   if (const cudaError_t error = cuda::CurrentDevice(&device); error != cudaSuccess) {
     return AsError(error);

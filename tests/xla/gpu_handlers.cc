@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "cc/xla/custom_call.h"
+#include "cc/xla/arguments.h"
 #include "cuda/global_stats_cuda.h"
 #include "cuda/global_stats_gradient_cuda.h"
 
@@ -36,6 +36,7 @@ struct Launch {
   cudaStream_t stream;
 };
 Launch last;
+int launches = 0;
 cudaError_t launch_result = cudaSuccess;
 int64_t workspace_bytes = 0;
 
@@ -90,6 +91,9 @@ struct Frame {
   int used = 0;
   XLA_FFI_ArgType arg_types[8];
   XLA_FFI_RetType ret_types[8];
+  double epsilon = 0.25;
+  std::vector<int32_t> statistics = {static_cast<int32_t>(core::Statistic::kStd),
+                                     static_cast<int32_t>(core::Statistic::kMean)};
 
   int Add(XLA_FFI_DataType dtype, std::vector<int64_t>* sizes) {
     buffers[used] = {XLA_FFI_Buffer_STRUCT_SIZE,          nullptr,      dtype, &addresses[used],
@@ -102,13 +106,10 @@ struct Frame {
 
   // The first `args` buffers are arguments, the others results. Returns the error's message.
   std::string Call(const char* target, int args, core::Layout layout) {
-    double epsilon = 0.25;
     auto layout_number = static_cast<int32_t>(layout);
-    int32_t items[] = {static_cast<int32_t>(core::Statistic::kStd),
-                       static_cast<int32_t>(core::Statistic::kMean)};
     XLA_FFI_Scalar scalars[] = {{XLA_FFI_DataType_F64, &epsilon},
                                 {XLA_FFI_DataType_S32, &layout_number}};
-    XLA_FFI_Array array = {XLA_FFI_DataType_S32, 2, items};
+    XLA_FFI_Array array = {XLA_FFI_DataType_S32, statistics.size(), statistics.data()};
     XLA_FFI_ByteSpan names[] = {{"epsilon", 7}, {"layout", 6}, {"statistics", 10}};
     XLA_FFI_ByteSpan* name_pointers[] = {&names[0], &names[1], &names[2]};
     XLA_FFI_AttrType types[] = {XLA_FFI_AttrType_SCALAR, XLA_FFI_AttrType_SCALAR,
@@ -143,7 +144,7 @@ void ExpectCommon(core::Layout layout, core::Shape shape) {
   EXPECT(last.problem.shape.channels == shape.channels);
 }
 
-std::vector<int64_t> x_sizes = {2, 5, 3}, y_sizes = {2, 6}, saved_sizes = {2, 3, 3},
+std::vector<int64_t> x_sizes = {2, 5, 3}, y_sizes = {2, 6}, saved_sizes = {2, 4, 3},
                      mask_sizes = {2, 5}, lengths_sizes = {2};
 
 void TestForwardWithEverything() {
@@ -209,6 +210,52 @@ void TestGradientWithMask() {
   ExpectCommon(core::Layout::kChannelsLast, {2, 5, 3});
 }
 
+// Every tensor and attribute is looked at before anything is launched.
+void ExpectChecks(const char* target, int args, Frame* f) {
+  launches = 0;
+  const auto is_refused = [&](const char* rule) {
+    const std::string message = f->Call(target, args, core::Layout::kChannelsLast);
+    return message.find(rule) != std::string::npos && launches == 0;
+  };
+  for (int i = 0; i < f->used; ++i) {
+    const XLA_FFI_Buffer right = f->buffers[i];
+    f->buffers[i].dtype = XLA_FFI_DataType_C64;
+    EXPECT(is_refused(" must have "));
+    f->buffers[i] = right;
+    f->buffers[i].rank = 0;
+    EXPECT(is_refused(" must have "));
+    f->buffers[i] = right;
+  }
+  const std::vector<int32_t> right = f->statistics;
+  f->statistics.assign(400, 1);
+  EXPECT(is_refused("statistics must "));
+  f->statistics = right;
+  f->epsilon = -1;
+  EXPECT(is_refused("epsilon must "));
+  f->epsilon = 0.25;
+  EXPECT(f->Call(target, args, core::Layout::kChannelsLast) == "");
+  EXPECT(launches == 1);
+}
+
+void TestChecks() {
+  workspace_bytes = 0;
+  Frame forward;
+  forward.Add(XLA_FFI_DataType_F32, &x_sizes);
+  forward.Add(XLA_FFI_DataType_PRED, &mask_sizes);
+  forward.Add(XLA_FFI_DataType_S64, &lengths_sizes);
+  forward.Add(XLA_FFI_DataType_F32, &y_sizes);
+  forward.Add(XLA_FFI_DataType_F32, &saved_sizes);
+  ExpectChecks("statpool.global_stats", 3, &forward);
+  Frame gradient;
+  gradient.Add(XLA_FFI_DataType_F32, &y_sizes);
+  gradient.Add(XLA_FFI_DataType_F32, &x_sizes);
+  gradient.Add(XLA_FFI_DataType_F32, &saved_sizes);
+  gradient.Add(XLA_FFI_DataType_PRED, &mask_sizes);
+  gradient.Add(XLA_FFI_DataType_S64, &lengths_sizes);
+  gradient.Add(XLA_FFI_DataType_F32, &x_sizes);
+  ExpectChecks("statpool.global_stats_gradient", 5, &gradient);
+}
+
 }  // namespace
 
 const XLA_FFI_Api* xla::ffi::GetXlaFfiApi() {
@@ -239,6 +286,7 @@ cudaError_t cuda::LaunchGlobalStats(void* y, void* saved, const void* x, const b
                                     const int64_t* lengths, const core::Problem& problem,
                                     core::DType dtype, core::DType out_dtype, const Device&,
                                     void* workspace, cudaStream_t stream) {
+  ++launches;
   last = {{y, saved, x, mask, lengths}, problem, dtype, out_dtype, workspace, stream};
   return launch_result;
 }
@@ -248,6 +296,7 @@ cudaError_t cuda::LaunchGlobalStatsGradient(void* dx, const void* upstream, cons
                                             const int64_t* lengths, const core::Problem& problem,
                                             core::DType dtype, core::DType out_dtype, const Device&,
                                             cudaStream_t stream) {
+  ++launches;
   last = {{dx, upstream, x, saved, mask, lengths}, problem, dtype, out_dtype, nullptr, stream};
   return launch_result;
 }
@@ -260,5 +309,6 @@ int main() {
   TestForwardWithEverything();
   TestForwardWithLengthsAlone();
   TestGradientWithMask();
+  TestChecks();
   return 0;
 }

@@ -1,0 +1,149 @@
+#include "cc/xla/arguments.h"
+
+#include <algorithm>
+#include <initializer_list>
+#include <sstream>
+
+#include "cc/core/statistics.h"
+
+namespace statpool {
+namespace xla {
+namespace {
+
+using ffi::AnyBuffer;
+using ffi::DataType;
+
+std::string Text(DataType type) {
+  std::ostringstream text;
+  text << type;
+  return text.str();
+}
+
+template <typename Sizes>
+std::string ShapeText(const Sizes& sizes) {
+  std::string text = "[";
+  for (const int64_t size : sizes) {
+    if (text.size() > 1) text += ",";
+    text += std::to_string(size);
+  }
+  return text + "]";
+}
+
+// As the checks of core: each returns an empty string, or the rule that was broken and what was
+// received.
+std::string Check(const char* name, DataType type, const char* rule,
+                  std::initializer_list<int64_t> shape, const AnyBuffer& received) {
+  if (received.element_type() != type) {
+    return std::string(name) + " must have type " + Text(type) + ", got " +
+           Text(received.element_type());
+  }
+  const AnyBuffer::Dimensions sizes = received.dimensions();
+  if (std::equal(sizes.begin(), sizes.end(), shape.begin(), shape.end())) return "";
+  return std::string(name) + " must have shape " + rule + " = " + ShapeText(shape) + ", got " +
+         ShapeText(sizes);
+}
+
+std::string ParseType(DataType type, core::DType* dtype) {
+  switch (type) {
+    case ffi::F16:
+      *dtype = core::DType::kFloat16;
+      return "";
+    case ffi::BF16:
+      *dtype = core::DType::kBFloat16;
+      return "";
+    case ffi::F32:
+      *dtype = core::DType::kFloat32;
+      return "";
+    case ffi::F64:
+      *dtype = core::DType::kFloat64;
+      return "";
+    default:
+      return "x must have type F16, BF16, F32 or F64, got " + Text(type);
+  }
+}
+
+std::string ParseShape(const AnyBuffer& x, core::Layout layout, core::Shape* shape) {
+  const AnyBuffer::Dimensions sizes = x.dimensions();
+  const bool last = layout == core::Layout::kChannelsLast;
+  if (sizes.size() != 3) {
+    return std::string("x must have rank 3, ") + (last ? "[B, T, C]" : "[B, C, T]") +
+           ", got shape " + ShapeText(sizes);
+  }
+  *shape = {sizes[0], sizes[last ? 1 : 2], sizes[last ? 2 : 1]};
+  return "";
+}
+
+std::string ReadProblem(const Call& call, Arguments* arguments) {
+  core::Problem& problem = arguments->problem;
+  const Statistics& numbers = call.statistics;
+  std::string broken = core::ParseStatistics(numbers.begin(), numbers.size(), &problem.statistics);
+  if (broken.empty()) broken = core::ParseLayout(call.layout, &problem.layout);
+  if (broken.empty()) broken = core::CheckEpsilon(problem.epsilon = call.epsilon);
+  if (broken.empty()) broken = ParseType(call.x.element_type(), &arguments->dtype);
+  if (broken.empty()) broken = ParseShape(call.x, problem.layout, &problem.shape);
+  return broken;
+}
+
+// y or upstream, saved and dx: they must fit x.
+std::string ReadTensors(const Call& call, Arguments* arguments) {
+  const core::Shape& shape = arguments->problem.shape;
+  const core::StatisticList& statistics = arguments->problem.statistics;
+  const DataType type = call.x.element_type(), y_type = call.y.element_type();
+  const DataType compute_type = type == ffi::F64 ? ffi::F64 : ffi::F32;
+  const char* y_name = call.dx == nullptr ? "y" : "upstream";
+  if (y_type != type && y_type != compute_type) {
+    return std::string(y_name) + " must have the type of x, or F32 for a 16-bit x, got " +
+           Text(y_type) + " for " + Text(type);
+  }
+  const int64_t width = statistics.size * shape.channels;
+  const int64_t planes = core::SavedPlanes(statistics).size;
+  std::string broken = ParseType(y_type, &arguments->out_dtype);
+  if (broken.empty()) {
+    broken = Check(y_name, y_type, "[B, S * C]", {shape.batch, width}, call.y);
+  }
+  if (broken.empty()) {
+    broken = Check("saved", compute_type, "[B, planes, C]", {shape.batch, planes, shape.channels},
+                   call.saved);
+  }
+  if (broken.empty() && call.dx != nullptr) {
+    const AnyBuffer::Dimensions sizes = call.x.dimensions();
+    broken = Check("dx", type, "of x", {sizes[0], sizes[1], sizes[2]}, *call.dx);
+  }
+  return broken;
+}
+
+// Of two optional operands the first is the mask; of one its type tells.
+std::string ReadPadding(const Call& call, Arguments* arguments) {
+  const core::Shape& shape = arguments->problem.shape;
+  const bool has_mask = call.second.has_value() ||
+                        (call.first.has_value() && call.first->element_type() == ffi::PRED);
+  const Optional& lengths = has_mask ? call.second : call.first;
+  std::string broken;
+  if (has_mask) {
+    broken = Check("mask", ffi::PRED, "[B, T]", {shape.batch, shape.time}, *call.first);
+    arguments->mask = static_cast<const bool*>(call.first->untyped_data());
+  }
+  if (broken.empty() && lengths.has_value()) {
+    broken = Check("lengths", ffi::S64, "[B]", {shape.batch}, *lengths);
+    arguments->lengths = static_cast<const int64_t*>(lengths->untyped_data());
+  }
+  return broken;
+}
+
+}  // namespace
+
+ffi::Error ReadCall(const Call& call, Arguments* arguments) {
+  *arguments = {};
+  std::string broken = ReadProblem(call, arguments);
+  if (broken.empty()) broken = ReadTensors(call, arguments);
+  if (broken.empty()) broken = ReadPadding(call, arguments);
+  return broken.empty() ? ffi::Error::Success() : BrokenCall(broken);
+}
+
+ffi::Error BrokenCall(const std::string& broken_rule) {
+  return ffi::Error::InvalidArgument(broken_rule +
+                                     "; let this version of statpool write the custom call anew");
+}
+
+}  // namespace xla
+}  // namespace statpool
