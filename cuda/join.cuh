@@ -15,15 +15,10 @@ template <typename LaneOf, typename Needs, int kThreads, int kVector>
 struct JoinBuffer {
   static constexpr int kPitch = kThreads / 2;
   static constexpr int kSlots = kPitch * kVector;
-  static constexpr int kSumBytes = Sum<typename LaneOf::Compute>::kCompensated ? 16 : 8;
-  static constexpr int kExtremeBytes =
-      sizeof(typename LaneOf::Compute) + sizeof(decltype(LaneOf::max_count));
-  static constexpr int kLaneBytes =
-      std::is_same_v<Needs, core::DefaultNeeds>
-          ? 2 * kSumBytes + kExtremeBytes + sizeof(decltype(LaneOf::steps))
-          : 3 * kSumBytes + 8 + 2 * kExtremeBytes + sizeof(decltype(LaneOf::steps));
+  static_assert(VisitedBytes<LaneOf, Needs>() == kLaneBytes<LaneOf, Needs>,
+                "there is room for each field, and for no other");
 
-  alignas(16) char bytes[kLaneBytes * kSlots];
+  alignas(16) char bytes[kLaneBytes<LaneOf, Needs> * kSlots];
 
   // Calls move(&field, its place) for every field of a lane that is needed.
   template <typename Move>

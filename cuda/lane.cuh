@@ -8,6 +8,7 @@
 #include <type_traits>
 
 #include "cc/core/accumulators.h"
+#include "cuda/launch_plan.h"
 
 namespace statpool {
 namespace cuda {
@@ -71,7 +72,8 @@ struct Lane {
 // Calls visit(&field...) with the same field of each lane, for every one that is needed. Both
 // wide and narrow fields come in runs, so that arrays of them stay aligned.
 template <typename Needs, typename Visit, typename LaneOf>
-__device__ __forceinline__ void ForEachField(const Needs& needs, const Visit& visit, LaneOf* lane) {
+__host__ __device__ __forceinline__ constexpr void ForEachField(const Needs& needs,
+                                                                const Visit& visit, LaneOf* lane) {
   const auto visit_sum = [&visit](Sum<typename LaneOf::Compute>* sum) {
     visit(&sum->value);
     if constexpr (Sum<typename LaneOf::Compute>::kCompensated) visit(&sum->error);
@@ -87,6 +89,25 @@ __device__ __forceinline__ void ForEachField(const Needs& needs, const Visit& vi
   if (needs.min) visit(&lane->min_count);
   if (needs.max) visit(&lane->max);
   if (needs.min) visit(&lane->min);
+}
+
+// All that a kernel with such needs may visit.
+template <typename Needs>
+constexpr Needs kMostNeeds = {true, true, true, true, true};
+template <>
+constexpr core::DefaultNeeds kMostNeeds<core::DefaultNeeds> = {};
+
+// Room for the fields of a lane.
+template <typename LaneOf, typename Needs>
+constexpr int64_t kLaneBytes =
+    LaneBytes(kMostNeeds<Needs>, sizeof(typename LaneOf::Compute), sizeof(decltype(LaneOf::steps)));
+
+template <typename LaneOf, typename Needs>
+constexpr int64_t VisitedBytes() {
+  LaneOf lane = {};
+  int64_t bytes = 0;
+  ForEachField(kMostNeeds<Needs>, [&bytes](auto* field) { bytes += sizeof *field; }, &lane);
+  return bytes;
 }
 
 // Joins deviations from two means (core::DistanceWeight).

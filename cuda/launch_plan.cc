@@ -163,12 +163,7 @@ LaunchPlan MakeGradientPlan(const core::Problem& problem, core::DType dtype, int
 }
 
 int64_t PartialBytes(const core::StatisticList& statistics, core::DType dtype) {
-  const core::Needs needs = core::NeedsOf(statistics);
-  const bool is_double = dtype == core::DType::kFloat64;
-  const int64_t sum = is_double ? 16 : 8;           // with its error
-  const int64_t extreme = 8 + (is_double ? 8 : 4);  // with its count
-  return 8 + sum * (needs.sum + needs.squares + needs.central) + 8 * needs.central +
-         extreme * (needs.max + needs.min);
+  return LaneBytes(core::NeedsOf(statistics), dtype == core::DType::kFloat64 ? 8 : 4, 8);
 }
 
 int64_t WorkspaceBytes(const core::Problem& problem, core::DType dtype, const Device& device) {

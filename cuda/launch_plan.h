@@ -11,6 +11,7 @@
 
 #include <cstdint>
 
+#include "cc/core/accumulators.h"
 #include "cc/core/problem.h"
 #include "cuda/device_properties.h"
 
@@ -82,7 +83,16 @@ ForwardPlan MakeForwardPlan(const core::Problem& problem, core::DType dtype, int
 LaunchPlan MakeGradientPlan(const core::Problem& problem, core::DType dtype, int64_t alignment,
                             const Device& device);
 
-// Bytes of a channel's partial result (cuda/lane.cuh).
+// Bytes of what is kept of a lane, field by field; cuda/lane.cuh has the fields.
+template <typename Needs>
+constexpr int64_t LaneBytes(const Needs& needs, int64_t compute_bytes, int64_t count_bytes) {
+  const int64_t sum = compute_bytes == 8 ? 16 : 8;  // with its error
+  const int64_t extreme = compute_bytes + count_bytes;
+  return count_bytes + sum * (needs.sum + needs.squares + needs.central) + 8 * needs.central +
+         extreme * (needs.max + needs.min);
+}
+
+// Bytes of a channel's partial result: its counts have 64 bits.
 int64_t PartialBytes(const core::StatisticList& statistics, core::DType dtype);
 
 // Bytes of workspace that suffice for any alignment.

@@ -76,6 +76,8 @@ __device__ __forceinline__ ValidSteps ValidStepsOf(const LaunchPlan& plan, const
 template <int kVector, int kRows>
 struct ValidLanes {
   static constexpr int kBits = kVector * kRows;
+  static_assert(kVector <= 16 && 32 % kVector == 0, "the lanes of a row share a word");
+  static_assert(kRows <= 32, "the rows of a lane fit into one");
   static constexpr uint32_t kAll = (1u << kVector) - 1;
   uint32_t words[(kBits + 31) / 32];
 
