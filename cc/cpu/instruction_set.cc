@@ -1,5 +1,9 @@
 #include "cc/cpu/instruction_set.h"
 
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+
 namespace statpool {
 namespace cpu {
 
@@ -21,9 +25,15 @@ namespace {
 bool SupportsBaseline() { return true; }
 
 #if defined(__x86_64__)
+// Clang's __builtin_cpu_supports doesn't know this one. The system keeps the registers that it
+// needs where it keeps those of AVX2.
+bool HasF16c() {
+  unsigned a, b, c, d;
+  return __get_cpuid(1, &a, &b, &c, &d) != 0 && (c & bit_F16C) != 0;
+}
+
 bool SupportsAvx2() {
-  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-         __builtin_cpu_supports("f16c");
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && HasF16c();
 }
 
 bool SupportsAvx512() {

@@ -69,9 +69,11 @@ STATPOOL_INLINE V Interleave(const V& a, const V& b) {
 #endif
   constexpr int kHalf = 8 / kLaneBytes;
   V result;
-  for (int i = 0; i < kHalf; ++i) {
-    result[2 * i] = a[i + kHigh * kHalf];
-    result[2 * i + 1] = b[i + kHigh * kHalf];
+  for (int piece = 0; piece < static_cast<int>(sizeof(V)) / kLaneBytes; piece += 2 * kHalf) {
+    for (int i = 0; i < kHalf; ++i) {
+      result[piece + 2 * i] = a[piece + i + kHigh * kHalf];
+      result[piece + 2 * i + 1] = b[piece + i + kHigh * kHalf];
+    }
   }
   return result;
 }
