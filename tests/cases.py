@@ -14,6 +14,10 @@ FORMATS = ("channels_last", "channels_first")
 CHANNELS = (1, 2, 3, 4, 7, 8, 9, 15, 16, 17, 31, 33, 64, 65, 511, 512, 513)
 TIMES = (*range(1, 10), 15, 16, 17, 63, 64, 65, 257)
 
+# Around the widest tile that is transposed and its last steps. There, rows rounded up
+# to whole vectors fill their buffer.
+TRANSPOSED = ((50, 33), (63, 47), (64, 48), (65, 49), (130, 96), (513, 48))
+
 
 @dataclasses.dataclass(frozen=True)
 class Case:
@@ -73,6 +77,7 @@ def bands(dtype, data_format):
     """Cases whose sizes surround the code paths, with every kind of padding in turn."""
     sizes = [(TIMES[i % len(TIMES)], c) for i, c in enumerate(CHANNELS)]
     sizes += [(t, CHANNELS[(5 * i + 3) % 14]) for i, t in enumerate(TIMES)]
+    sizes += TRANSPOSED
     paddings = ("none", "mask", "lengths", "both", "none")
     return [
         Case(2, t, c, dtype, padding=paddings[i % 5], data_format=data_format, seed=i)

@@ -1,6 +1,7 @@
 """What every test relies on: a quiet TensorFlow on the CPU, and reproducible runs."""
 
 import os
+from pathlib import Path
 
 import hypothesis
 
@@ -14,6 +15,9 @@ def pytest_addoption(parser):
     parser.addoption(
         "--gpu", action="store_true", help="let the tests see the GPUs of this machine"
     )
+    parser.addoption(
+        "--build", type=Path, help="test the native code of this build folder"
+    )
 
 
 def pytest_configure(config):
@@ -21,3 +25,7 @@ def pytest_configure(config):
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     if not config.getoption("--gpu"):
         os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
+    if build := config.getoption("--build"):
+        import native_build
+
+        native_build.use(build.resolve())

@@ -9,13 +9,12 @@ import functools
 import json
 import os
 import subprocess
-from pathlib import Path
 
 import numpy as np
 from cases import DTYPES
 from exact import STATISTICS
+from native_build import ROOT, UnavailableError
 
-ROOT = Path(__file__).parent.parent
 BUILD = ROOT / "build" / "cuda"
 LAUNCHERS = BUILD / "libstatpool_cuda_launchers.so"
 EMULATOR_SOURCE = ROOT / "tools" / "ptxsim"
@@ -23,10 +22,6 @@ EMULATOR = ROOT / "build" / "tools" / "ptxsim" / "libcudart.so.13"
 NO_TOOLKIT = 77  # exit code of the emulator's scripts
 
 HOST_TO_DEVICE, DEVICE_TO_HOST = 1, 2
-
-
-class UnavailableError(Exception):
-    """There is no way to run the kernels here."""
 
 
 class Call(ctypes.Structure):
@@ -44,10 +39,6 @@ class Call(ctypes.Structure):
         ("statistics", ctypes.c_int32),
         ("statistic", ctypes.c_int32 * len(STATISTICS)),
     ]
-
-
-# In the order of core::Statistic, which is not that of the output.
-_STATISTIC_CODES = {"mean": 0, "max": 1, "min": 2, "l2": 3, "rms": 4, "std": 5}
 
 
 class CudaError(RuntimeError):
@@ -158,7 +149,7 @@ class Pooling:
             statistics=len(statistics),
         )
         for i, name in enumerate(statistics):
-            self.call.statistic[i] = _STATISTIC_CODES[name]
+            self.call.statistic[i] = STATISTICS.index(name)  # as core::Statistic
         self._call = ctypes.byref(self.call)
         self.x = self._send(self.x_array, offset)
         self.mask = None if mask is None else self._send(np.ascontiguousarray(mask))

@@ -13,6 +13,7 @@ import types
 from unittest import mock
 
 import cuda_launchers
+from native_build import UnavailableError
 
 GLUE = cuda_launchers.BUILD / "libstatpool_glue_emulated.so"
 
@@ -36,7 +37,7 @@ def ops():
     from statpool import _gradients, _library
 
     if cuda_launchers.has_gpu():
-        raise cuda_launchers.UnavailableError("the GPU itself runs these kernels here")
+        raise UnavailableError("the GPU itself runs these kernels here")
     runtime()
     _library.ops()  # the ops that those of the library are copies of
     # Bound to the emulator, which is loaded, not to the stubs that TensorFlow exports;

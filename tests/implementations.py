@@ -12,10 +12,13 @@ can't be loaded fails alone and doesn't keep the others from being tested.
 
 import contextlib
 import functools
+import platform
 
+import core_program
 import cuda_launchers
 import emulated_glue
 import numpy as np
+from native_build import UnavailableError
 
 
 class Implementation:
@@ -63,6 +66,15 @@ class Reference(Implementation):
         return _rounded(gradient, x.dtype)
 
 
+# Of this machine's processor. Named here, not asked for: a native library that can't be
+# loaded fails its own tests alone.
+INSTRUCTION_SETS = (
+    ("avx512", "avx2", "x86-64")
+    if platform.machine() in ("x86_64", "AMD64")
+    else ("generic",)
+)
+
+
 class NumpyCore(Implementation):
     """The C++ core behind `statpool.numpy`, with one instruction set."""
 
@@ -75,7 +87,9 @@ class NumpyCore(Implementation):
 
         usable = numpy.instruction_sets()
         if self.instruction_set not in usable:
-            raise RuntimeError(f"usable instruction sets: {usable}")
+            raise UnavailableError(
+                f"this processor has no {self.instruction_set}, only {usable}"
+            )
 
     def forward(self, x, mask=None, lengths=None, **options):
         from statpool import numpy
@@ -90,6 +104,36 @@ class NumpyCore(Implementation):
         return numpy.global_stats_gradient(
             x, upstream, mask, lengths, instruction_set=self.instruction_set, **options
         )
+
+
+class ProgramCore(Implementation):
+    """The C++ core in a process of its own, for what can't be loaded here."""
+
+    takes_views = False
+    checks_arguments = False
+    checks_values = False
+
+    def __init__(self, instruction_set):
+        self.name = f"core-{instruction_set}"
+        self.instruction_set = instruction_set
+        self.is_interpreted = instruction_set == "aarch64"
+
+    def load(self):
+        self._program()
+
+    def forward(self, x, mask=None, lengths=None, *, keepdims=False, **options):
+        y = self._program().run(x, mask, lengths, **options)
+        axis = 2 if options.get("data_format") == "channels_first" else 1
+        return np.expand_dims(y, axis) if keepdims else y
+
+    def gradient(
+        self, x, upstream, mask=None, lengths=None, *, keepdims=False, **options
+    ):
+        return self._program().run(x, mask, lengths, upstream, **options)[1]
+
+    @functools.cache  # noqa: B019, as long-lived as the process
+    def _program(self):
+        return core_program.CoreProgram(self.instruction_set)
 
 
 class TensorFlow(Implementation):
@@ -125,7 +169,7 @@ class TensorFlow(Implementation):
         import tensorflow as tf
 
         if not tf.config.list_logical_devices(self.device):
-            raise cuda_launchers.UnavailableError(
+            raise UnavailableError(
                 "TensorFlow sees no GPU, or pytest runs without --gpu"
             )
         self.forward(np.zeros((1, 1, 1), np.float32))
@@ -265,19 +309,10 @@ def _rounded(values, dtype):
         return values.astype(dtype)
 
 
-def _instruction_sets():
-    """Those usable here; without the native library, one that says why when loaded."""
-    try:
-        from statpool import numpy
-
-        return numpy.instruction_sets()
-    except Exception:
-        return ("native",)
-
-
 def _all():
     yield Reference()
-    yield from map(NumpyCore, _instruction_sets())
+    yield from map(NumpyCore, INSTRUCTION_SETS)
+    yield from map(ProgramCore, ("avx512-emulated", "aarch64"))
     yield CudaLaunchers()
     yield from (TensorFlow("composite", mode) for mode in ("eager", "graph", "xla"))
     yield from (TensorFlow("native", mode) for mode in ("eager", "graph", "xla"))

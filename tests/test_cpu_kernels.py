@@ -2,9 +2,10 @@
 
 import re
 import subprocess
-from pathlib import Path
+import sys
 
 import ml_dtypes
+import native_build
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -14,8 +15,14 @@ import statpool
 from statpool import _library
 from statpool import numpy as core
 
-ROOT = Path(__file__).parent.parent
-SETS = core.instruction_sets()
+COMPILED = statpool.build_info()["instruction_sets"]
+# One that this processor doesn't have is skipped, and says so.
+SETS = [
+    name
+    if name in core.instruction_sets()
+    else pytest.param(name, marks=pytest.mark.skip(reason=f"no {name} here"))
+    for name in COMPILED
+]
 SIXTEEN_BITS = [np.float16, ml_dtypes.bfloat16]
 EVERYTHING = ("mean", "max", "min", "l2", "rms", "std")
 
@@ -88,8 +95,9 @@ SHAPES = [(1, 1, 1), (2, 7, 3), (3, 80, 20), (1, 4097, 5), (2, 33, 515), (1, 700
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("masked", [False, True])
 @pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
+@pytest.mark.parametrize("instruction_set", SETS)
 def test_one_result_for_every_instruction_set_and_thread_count(
-    dtype, shape, masked, data_format
+    instruction_set, dtype, shape, masked, data_format
 ):
     rng = np.random.default_rng(0)
     x = np.maximum(rng.normal(size=shape), 0).astype(dtype)
@@ -100,12 +108,11 @@ def test_one_result_for_every_instruction_set_and_thread_count(
     y = core.global_stats(x, **options)
     upstream = rng.normal(size=y.shape).astype(dtype)
     dx = core.global_stats_gradient(x, upstream, **options)
-    for instruction_set in SETS:
-        for num_threads in (1, 2, 7):
-            how = {"instruction_set": instruction_set, "num_threads": num_threads}
-            assert_same_bits(core.global_stats(x, **options, **how), y)
-            again = core.global_stats_gradient(x, upstream, **options, **how)
-            assert_same_bits(again, dx)
+    for num_threads in (1, 2, 7):
+        how = {"instruction_set": instruction_set, "num_threads": num_threads}
+        assert_same_bits(core.global_stats(x, **options, **how), y)
+        again = core.global_stats_gradient(x, upstream, **options, **how)
+        assert_same_bits(again, dx)
 
 
 @pytest.mark.parametrize("shape", [(2, 30, 20), (1, 70000, 4)])
@@ -162,6 +169,67 @@ def test_workspace_is_small(dtype, data_format):
     assert len(splits) > 1
 
 
+def run_in_a_process(code):
+    """Runs what could end the process; returns what it printed."""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, f"ended with {done.returncode}: {done.stderr}"
+    return done.stdout
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs Linux's limits")
+def test_threads_that_cannot_start_are_done_without():
+    """No memory for another stack: the caller does all the work."""
+    printed = run_in_a_process("""
+import resource, threading
+import numpy as np
+from statpool import numpy as core
+
+x = np.random.default_rng(0).normal(size=(64, 512, 64)).astype(np.float32)
+expected = core.global_stats(x, num_threads=1)
+pages = int(open("/proc/self/statm").read().split()[0])
+limit = pages * resource.getpagesize() + (4 << 20)
+resource.setrlimit(resource.RLIMIT_AS, (limit, resource.RLIM_INFINITY))
+try:
+    threading.Thread(target=print).start()
+except RuntimeError:
+    print("no thread")
+print((core.global_stats(x, num_threads=8) == expected).all())
+""")
+    assert printed.split("\n")[:2] == ["no thread", "True"]
+
+
+def test_kernels_need_little_stack():
+    """Of every way through them, with float64, whose tiles are the largest."""
+    printed = run_in_a_process("""
+import itertools, threading
+import numpy as np
+from statpool import numpy as core
+
+every = "mean", "max", "min", "l2", "rms", "std"
+shapes = (2, 600, 513), (2, 64, 600), (1, 50_000, 70), (2, 30, 5), (2, 300, 48)
+
+def run():
+    for shape, masked in itertools.product(shapes, (False, True)):
+        for data_format in ("channels_last", "channels_first"):
+            x = np.ones(shape)
+            time = shape[1 if data_format == "channels_last" else 2]
+            mask = np.arange(2 * time).reshape(2, time)[: shape[0]] % 3 > 0
+            options = dict(statistics=every, data_format=data_format, num_threads=1)
+            mask = mask if masked else None
+            y = core.global_stats(x, mask, **options)
+            core.global_stats_gradient(x, y, mask, **options)
+    print("done")
+
+threading.stack_size(96 * 1024)
+thread = threading.Thread(target=run)
+thread.start()
+thread.join()
+""")
+    assert printed == "done\n"
+
+
 @pytest.mark.parametrize("name", ["avx9000", "", "AVX2"])
 def test_unknown_instruction_set_is_an_error(name):
     with pytest.raises(ValueError, match="instruction_set must be one"):
@@ -196,12 +264,18 @@ def symbols(path, *options):
 
 
 def test_instruction_sets_keep_their_code_to_themselves():
-    """A weak symbol of an AVX-512 file could be linked into everybody's path."""
-    objects = list((ROOT / "build/cmake/cc/cpu").glob("CMakeFiles/*Kernels*/*.o"))
-    assert len(objects) >= 1
-    for file in objects:
-        weak = [name for kind, name in symbols(file, "--defined-only") if kind in "VWu"]
-        assert weak == [], file
+    """A weak symbol of an AVX-512 file could be linked into everybody's path.
+
+    And the name of the set is in that of each function, for profilers and debuggers.
+    """
+    for name in (*COMPILED[:-1], "baseline"):
+        folder = native_build.DEFAULT / "cc/cpu/CMakeFiles" / f"statpool_cpu_{name}.dir"
+        listed = symbols(folder / "kernels_isa.cc.o", "--defined-only")
+        assert [symbol for kind, symbol in listed if kind in "VWu"] == [], name
+        code = [symbol for kind, symbol in listed if kind in "tT"]
+        own = f"statpool::cpu::{name}::"
+        assert code
+        assert [symbol for symbol in code if own not in symbol] == []
 
 
 def test_the_op_library_exports_nothing_of_ours():

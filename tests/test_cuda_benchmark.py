@@ -8,7 +8,8 @@ import subprocess
 
 import cuda_launchers
 import pytest
-from cuda_launchers import BUILD, UnavailableError
+from cuda_launchers import BUILD
+from native_build import UnavailableError
 
 PROGRAM = BUILD / "statpool_bench_cuda_for_tests"
 

@@ -12,7 +12,8 @@ import cuda_program
 import numpy as np
 import pytest
 from cases import DTYPES, FORMATS, Case
-from cuda_launchers import ROOT, Pooling, UnavailableError
+from cuda_launchers import Pooling
+from native_build import ROOT, UnavailableError
 
 from statpool import numpy as core
 

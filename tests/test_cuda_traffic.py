@@ -9,7 +9,8 @@ import cuda_launchers
 import numpy as np
 import pytest
 from cases import DTYPES, FORMATS, Case
-from cuda_launchers import Pooling, UnavailableError
+from cuda_launchers import Pooling
+from native_build import UnavailableError
 
 DEFAULT = ("mean", "max", "l2")
 

@@ -9,7 +9,7 @@ import emulated_glue
 import numpy as np
 import pytest
 import tensorflow as tf
-from cuda_launchers import UnavailableError
+from native_build import UnavailableError
 
 import statpool
 

@@ -1,37 +1,83 @@
-"""The C++ core gives the same bits for any number of threads and instruction set."""
+"""The C++ core gives the same bits for any threads, instruction set and processor."""
 
+import numpy as np
 import pytest
 from cases import DTYPES, FORMATS, Case
-from implementations import IMPLEMENTATIONS, NumpyCore, why_unusable
+from hypothesis import given, settings
+from implementations import IMPLEMENTATIONS, NumpyCore, ProgramCore, why_unusable
+from native_build import folder
+from test_generated import problems
 
-SIZES = [(3, 65, 17), (1, 50_000, 3), (1, 9, 513), (5, 257, 33)]
+# The second is worth several threads, on any processor.
+SIZES = [(3, 65, 17), (1, 500_000, 3), (1, 9, 513), (5, 257, 33)]
+CORES = [one for one in IMPLEMENTATIONS if isinstance(one, (NumpyCore, ProgramCore))]
 
 
 @pytest.fixture(scope="module")
-def cores():
-    cores = [one for one in IMPLEMENTATIONS if isinstance(one, NumpyCore)]
-    if any(why_unusable(core) for core in cores):
-        pytest.skip("the native library can't be used: see test_usable")
-    return cores
+def first():
+    """The core that the others are compared with."""
+    usable = [core for core in CORES if not why_unusable(core)]
+    if not usable:
+        pytest.skip(f"no core of {folder()} can be used: see test_usable")
+    return usable[0]
+
+
+def _usable(core):
+    if reason := why_unusable(core):
+        pytest.skip(f"{core} can't be used: {reason}")
+    return core
+
+
+@pytest.fixture(scope="module", params=CORES, ids=str)
+def core(request):
+    return _usable(request.param)
+
+
+@pytest.fixture(
+    scope="module", params=[c for c in CORES if isinstance(c, ProgramCore)], ids=str
+)
+def program(request):
+    return _usable(request.param)
 
 
 @pytest.mark.parametrize("data_format", FORMATS)
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_same_bits_for_any_threads_and_instructions(cores, dtype, data_format):
+def test_same_bits_for_any_threads(first, core, dtype, data_format):
     for size in SIZES:
         for padding in ("none", "both"):
             case = Case(*size, dtype, padding=padding, data_format=data_format)
-            first = None
-            for core in cores:
-                for threads in (1, 2, 3, 7):
-                    bits = _bits(core, case, threads)
-                    first = first or bits
-                    assert bits == first, f"{case} on {core} with {threads} threads"
+            expected = _bits(first, case, num_threads=1)
+            for threads in (1, 2, 3, 7):
+                bits = _bits(core, case, num_threads=threads)
+                assert bits == expected, f"{case} on {core} with {threads} threads"
 
 
-def _bits(core, case, threads):
-    options = {**case.options(), "num_threads": threads}
+@settings(max_examples=250)
+@given(problem=problems(finite=False))
+def test_same_bits_for_anything(first, core, problem):
+    """NaN aside, whose sign and payload processors choose differently."""
+    assert _bits(core, problem) == _bits(first, problem)
+
+
+@pytest.mark.parametrize("data_format", FORMATS)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_same_bits_where_the_caller_flushes_subnormals(program, dtype, data_format):
+    """As TensorFlow's threads do, on x86 and on Arm."""
+    for size in SIZES:
+        case = Case(*size, dtype, "denormal", epsilon=0.0, data_format=data_format)
+        assert np.any(program.forward(case.x(), **case.options()))
+        bits = _bits(program, case, flushes_subnormals=True)
+        assert bits == _bits(program, case), f"{case} on {program}"
+
+
+def _bits(core, case, **how):
+    options = {**case.options(), **how}
     padding = case.mask(), case.lengths()
     values = core.forward(case.x(), *padding, **options)
     gradient = core.gradient(case.x(), case.upstream(), *padding, **options)
-    return values.tobytes(), gradient.tobytes()
+    return _numbers(values), _numbers(gradient)
+
+
+def _numbers(array):
+    nan = np.isnan(array.astype(np.float64))
+    return np.where(nan, 0, array).astype(array.dtype).tobytes(), nan.tobytes()

@@ -1,8 +1,14 @@
 """Every implementation must be usable here; the other tests skip those that aren't."""
 
+from pathlib import Path
+
+import native_build
 import pytest
-from cuda_launchers import UnavailableError
-from implementations import IMPLEMENTATIONS
+from implementations import IMPLEMENTATIONS, INSTRUCTION_SETS
+from native_build import UnavailableError
+
+import statpool
+from statpool import _library
 
 
 @pytest.mark.parametrize("one", IMPLEMENTATIONS, ids=str)
@@ -11,3 +17,14 @@ def test_implementation_is_usable(one):
         one.load()
     except UnavailableError as error:
         pytest.skip(str(error))
+
+
+def test_the_build_under_test_is_loaded():
+    """Not what `make build` installed, where `--build` says another one."""
+    installed = native_build.folder() == native_build.DEFAULT
+    expected = Path(statpool.__file__).parent if installed else native_build.folder()
+    assert Path(_library.core().__file__).parent == expected
+
+
+def test_every_compiled_instruction_set_is_an_implementation():
+    assert statpool.build_info()["instruction_sets"] == list(INSTRUCTION_SETS)

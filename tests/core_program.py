@@ -1,0 +1,119 @@
+"""The CPU kernels in a process of their own: tests/core_program, driven through pipes.
+
+Runs what can't be loaded here: the kernels for 64-bit Arm, in qemu's emulation of one,
+and AVX-512's vectors of 64 bytes on processors that don't have them.
+"""
+
+import ctypes
+import shutil
+import subprocess
+
+import numpy as np
+from cases import DTYPES
+from exact import STATISTICS
+from native_build import ROOT, UnavailableError, folder
+
+NAME = "statpool_core_program"
+AARCH64 = ROOT / "build" / "aarch64" / NAME
+
+
+class Call(ctypes.Structure):
+    """A call, as tests/core_program/main.cc has it."""
+
+    _fields_ = [
+        ("batch", ctypes.c_int64),
+        ("time", ctypes.c_int64),
+        ("channels", ctypes.c_int64),
+        ("epsilon", ctypes.c_double),
+        ("is_channels_first", ctypes.c_int32),
+        ("dtype", ctypes.c_int32),
+        ("out_dtype", ctypes.c_int32),
+        ("has_mask", ctypes.c_int32),
+        ("has_lengths", ctypes.c_int32),
+        ("wants_gradient", ctypes.c_int32),
+        ("flushes_subnormals", ctypes.c_int32),
+        ("threads", ctypes.c_int32),
+        ("statistics", ctypes.c_int32),
+        ("statistic", ctypes.c_int32 * len(STATISTICS)),
+    ]
+
+
+def command(instruction_set):
+    """Returns how to start the program for an instruction set.
+
+    Raises:
+      UnavailableError: if that isn't possible here.
+    """
+    if instruction_set == "aarch64":
+        emulator = shutil.which("qemu-aarch64")
+        if emulator is None or not AARCH64.exists():
+            raise UnavailableError(
+                "64-bit Arm needs g++-aarch64-linux-gnu and qemu-user: `make packages`"
+            )
+        return [emulator, AARCH64, "generic"]
+    program = folder() / NAME
+    if not program.exists():
+        raise UnavailableError(f"{program.name} must be built, as `make test` does")
+    return [program, instruction_set]
+
+
+class CoreProgram:
+    """A running program, which computes one call after the other."""
+
+    def __init__(self, instruction_set):
+        self._process = subprocess.Popen(
+            command(instruction_set), stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+
+    def run(
+        self,
+        x,
+        mask=None,
+        lengths=None,
+        upstream=None,
+        *,
+        statistics=("mean", "max", "l2"),
+        epsilon=1e-12,
+        data_format="channels_last",
+        output_dtype=None,
+        num_threads=2,
+        flushes_subnormals=False,
+    ):
+        """Returns the output `[B, S * C]`, and the gradient if there is an upstream."""
+        x = np.ascontiguousarray(x)
+        first = data_format == "channels_first"
+        axes = (0, 2, 1) if first else (0, 1, 2)
+        batch, time, channels = (x.shape[axis] for axis in axes)
+        output_dtype = np.dtype(output_dtype or x.dtype)
+        call = Call(
+            batch=batch,
+            time=time,
+            channels=channels,
+            epsilon=epsilon,
+            is_channels_first=first,
+            dtype=DTYPES.index(x.dtype.name),
+            out_dtype=DTYPES.index(output_dtype.name),
+            has_mask=mask is not None,
+            has_lengths=lengths is not None,
+            wants_gradient=upstream is not None,
+            flushes_subnormals=flushes_subnormals,
+            threads=num_threads,
+            statistics=len(statistics),
+        )
+        for i, name in enumerate(statistics):
+            call.statistic[i] = STATISTICS.index(name)  # as core::Statistic
+        self._process.stdin.write(bytes(call))
+        types = x.dtype, bool, np.int64, output_dtype
+        for array, dtype in zip((x, mask, lengths, upstream), types, strict=True):
+            if array is not None:
+                self._process.stdin.write(np.asarray(array, dtype).tobytes())
+        self._process.stdin.flush()
+        y = self._receive((batch, len(statistics) * channels), output_dtype)
+        return y if upstream is None else (y, self._receive(x.shape, x.dtype))
+
+    def _receive(self, shape, dtype):
+        size = int(np.prod(shape)) * dtype.itemsize
+        data = self._process.stdout.read(size)
+        if len(data) != size:
+            raise RuntimeError(f"{NAME} has ended with {self._process.wait()}")
+        return np.frombuffer(data, dtype).reshape(shape)
