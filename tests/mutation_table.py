@@ -266,9 +266,8 @@ CORE = [
 MUTATIONS = {"reference": REFERENCE, "composite": COMPOSITE, "core": CORE}
 
 # In the copy that the core's mutations are made in: one instruction set, as all of them
-# share the sources, and less optimisation, so that a mutation compiles in seconds.
+# share the sources, so that a mutation compiles in seconds.
 QUICK_BUILD = [
-    Mutation("", "cc/cpu/CMakeLists.txt", "-O3", "-O1"),
     Mutation(
         "",
         "cc/cpu/CMakeLists.txt",
