@@ -1,5 +1,6 @@
 # make build | demo | test | bench | bench-quick | bench-peers | mutation | lint | format | clean
 # make test-tools | test-gpu-wheel | test-gpu-sanitizer | bench-cuda
+# make packages | test-aarch64 | test-clang | test-address-sanitizer | test-sanitizers
 #
 # Each target makes .venv/, installs what constraints.txt pins, and builds against the TensorFlow
 # there; nothing is done twice. CMAKE_ARGS is passed on to CMake. The CUDA kernels are built where
@@ -19,14 +20,18 @@ LIBRARY := build/.built
 SETTINGS := build/.settings
 NATIVE_SOURCES := $(shell find cc cmake cuda -type f) $(wildcard tests/*/CMakeLists.txt) \
   benchmarks/cuda/CMakeLists.txt CMakeLists.txt setup.py pyproject.toml VERSION
+# What checks of other compilers and processors need from Debian, beside g++.
+PACKAGES := clang libclang-rt-dev g++-aarch64-linux-gnu qemu-user
 CXX_FILES := $(shell find cc cuda tests benchmarks tools -name '*.h' -o -name '*.cc' -o -name '*.cu' -o -name '*.cuh')
 CMAKE_FILES := $(shell find . -name CMakeLists.txt -not -path './$(VENV)/*' -not -path './build/*') \
   $(wildcard cmake/*.cmake)
 
+CORES := "core- and not aarch64"
 TEST_LIBRARIES := build/.built-for-tests
 GPU_WHEEL := build/gpu-wheel
 
 .PHONY: build demo test test-tools test-gpu-wheel test-gpu-sanitizer bench bench-quick bench-peers bench-cuda mutation lint format clean
+.PHONY: packages build-aarch64 test-aarch64 test-clang test-address-sanitizer test-sanitizers
 build: $(LIBRARY)
 
 $(ENVIRONMENT): constraints.txt pyproject.toml
@@ -55,20 +60,41 @@ $(LIBRARY): $(ENVIRONMENT) $(NATIVE_SOURCES) $(SETTINGS)
 demo: $(LIBRARY)
 	$(BIN)/python examples/train_audio_classifier.py train
 
-# The kernels for GPUs as tests take them, and the emulator that runs them: nothing where CUDA is
-# left out, and no emulator where CUDA is not 13.
-$(TEST_LIBRARIES): $(LIBRARY) $(wildcard tests/cuda/* tests/glue/* benchmarks/cuda/*.cc benchmarks/cuda/*.h) \
+# What tests need beside the libraries: the kernels as a program; where CUDA is built, those for GPUs
+# as tests take them, and the emulator that runs them, of CUDA 13.
+$(TEST_LIBRARIES): $(LIBRARY) $(wildcard tests/core_program/* tests/cuda/* tests/glue/*) \
+  $(wildcard benchmarks/cuda/*.cc benchmarks/cuda/*.h) \
   tools/find_nvcc.sh tools/ptxsim/build.sh $(wildcard tools/ptxsim/src/*)
-	@if $(BIN)/cmake --build build/cmake --target help | grep -q statpool_for_tests; then \
-	  $(BIN)/cmake --build build/cmake --target statpool_for_tests > build/tests.log 2>&1 \
-	    || { cat build/tests.log; exit 1; }; \
-	  tools/ptxsim/build.sh || [ $$? = 77 ]; \
-	fi
+	@$(BIN)/cmake --build build/cmake --target statpool_for_tests > build/tests.log 2>&1 \
+	  || { cat build/tests.log; exit 1; }
+	@tools/ptxsim/build.sh || [ $$? = 77 ]
 	@touch $@
 
-test: lint $(LIBRARY) $(TEST_LIBRARIES) test-tools test-gpu-wheel
+test: lint $(LIBRARY) $(TEST_LIBRARIES) test-tools test-gpu-wheel test-address-sanitizer build-aarch64
 	$(BIN)/python -m pytest
 	$(if $(HAS_GPU),$(BIN)/python -m pytest --gpu tests/contract -k "gpu or cuda")
+
+packages:
+	apt-get install --yes --no-install-recommends $(PACKAGES)
+
+# The kernels for 64-bit Arm, in an emulation of one; `make test` runs them with all others.
+build-aarch64: $(ENVIRONMENT)
+	@tests/preset.sh aarch64
+
+test-aarch64: $(LIBRARY)
+	@tests/preset.sh aarch64 tests/contract -k aarch64
+
+# All but nvcc's part, by another compiler.
+test-clang: $(LIBRARY)
+	@tests/preset.sh clang tests/contract tests/test_cpu_kernels.py tests/test_raw_ops.py \
+	  tests/test_xla.py tests/test_xla_calls.py tests/test_library.py -k "not cuda and not emulated-glue"
+
+# The contract, on every instruction set, in builds that check what they do.
+test-address-sanitizer: $(LIBRARY)
+	@tests/preset.sh address-sanitizer tests/contract -k $(CORES)
+
+test-sanitizers: test-address-sanitizer
+	@tests/preset.sh thread-sanitizer tests/contract -k $(CORES)
 
 # The self-tests of the emulator and of the model of machine code.
 test-tools: $(ENVIRONMENT)
@@ -91,7 +117,7 @@ test-gpu-wheel: $(LIBRARY) $(TEST_LIBRARIES)
 	@if $(BIN)/python -c "import statpool; exit(statpool.build_info()['cuda'] is not None)"; then \
 	  echo "test-gpu-wheel: skipped, this build has no CUDA kernels"; \
 	else \
-	  make --no-print-directory $(GPU_WHEEL)/.installed && \
+	  $(MAKE) --no-print-directory $(GPU_WHEEL)/.installed && \
 	  cp -r $(VENV)/lib/python3*/site-packages/*statpool* $(GPU_WHEEL)/lib/python3*/site-packages/ && \
 	  $(GPU_WHEEL)/bin/python -m pytest -q tests/test_gpu_kernels.py tests/test_library.py \
 	    tests/test_emulated_glue.py tests/test_raw_ops.py tests/test_xla.py; \
