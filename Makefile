@@ -75,7 +75,8 @@ test: lint $(LIBRARY) $(TEST_LIBRARIES) test-tools test-gpu-wheel test-address-s
 	$(if $(HAS_GPU),$(BIN)/python -m pytest --gpu tests/contract -k "gpu or cuda")
 
 packages:
-	apt-get install --yes --no-install-recommends $(PACKAGES)
+	apt-get --quiet update
+	apt-get --quiet install --yes --no-install-recommends $(PACKAGES)
 
 # The kernels for 64-bit Arm, in an emulation of one; `make test` runs them with all others.
 build-aarch64: $(ENVIRONMENT)
