@@ -21,8 +21,11 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
-    # Before anything imports TensorFlow, which reads both once.
+    # Before anything imports TensorFlow, which reads these once.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    # On processors with AVX-512 alone TensorFlow turns oneDNN on: it says so in each
+    # process, and takes memory where the tests of memory don't see it.
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
     if not config.getoption("--gpu"):
         os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
     if build := config.getoption("--build"):
