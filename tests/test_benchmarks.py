@@ -5,6 +5,7 @@ import sys
 import time
 from pathlib import Path
 
+import fresh_process
 import numpy as np
 import psutil
 import pytest
@@ -240,13 +241,15 @@ def test_limits_add_up():
     assert limits.limit_seconds(cases.FORWARD, {}) is None
 
 
+def fill_64_mib():
+    array = np.ones(64 << 20, np.uint8)
+    return int(array[-1])
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is measured on Linux only")
 def test_peak_memory():
-    def call():
-        array = np.ones(64 << 20, np.uint8)
-        return int(array[-1])
-
-    assert memory.peak_extra_bytes(call, "cpu") == pytest.approx(64 << 20, rel=0.02)
+    peak = fresh_process.call(memory.peak_extra_bytes, fill_64_mib, "cpu")
+    assert peak == pytest.approx(64 << 20, rel=0.02)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the limit works on Linux only")
