@@ -62,7 +62,7 @@ demo: $(LIBRARY)
 
 # What tests need beside the libraries: the kernels as a program; where CUDA is built, those for GPUs
 # as tests take them, and the emulator that runs them, of CUDA 13.
-$(TEST_LIBRARIES): $(LIBRARY) $(wildcard tests/core_program/* tests/cuda/* tests/glue/*) \
+$(TEST_LIBRARIES): $(LIBRARY) $(wildcard tests/core_program/* tests/cuda/* tests/emulated_ops/*) \
   $(wildcard benchmarks/cuda/*.cc benchmarks/cuda/*.h) \
   tools/find_nvcc.sh tools/ptxsim/build.sh $(wildcard tools/ptxsim/src/*)
 	@$(BIN)/cmake --build build/cmake --target statpool_for_tests > build/tests.log 2>&1 \
@@ -88,7 +88,7 @@ test-aarch64: $(LIBRARY)
 # All but nvcc's part, by another compiler.
 test-clang: $(LIBRARY)
 	@tests/preset.sh clang tests/contract tests/test_cpu_kernels.py tests/test_raw_ops.py \
-	  tests/test_xla.py tests/test_xla_calls.py tests/test_library.py -k "not cuda and not emulated-glue"
+	  tests/test_xla.py tests/test_xla_calls.py tests/test_library.py -k "not cuda and not ops-emulated"
 
 # The contract, on every instruction set, in builds that check what they do.
 test-address-sanitizer: $(LIBRARY)
@@ -121,7 +121,7 @@ test-gpu-wheel: $(LIBRARY) $(TEST_LIBRARIES)
 	  $(MAKE) --no-print-directory $(GPU_WHEEL)/.installed && \
 	  cp -r $(VENV)/lib/python3*/site-packages/*statpool* $(GPU_WHEEL)/lib/python3*/site-packages/ && \
 	  $(GPU_WHEEL)/bin/python -m pytest -q tests/test_gpu_kernels.py tests/test_library.py \
-	    tests/test_emulated_glue.py tests/test_raw_ops.py tests/test_xla.py; \
+	    tests/test_emulated_ops.py tests/test_raw_ops.py tests/test_xla.py; \
 	fi
 
 # Without TensorFlow, in which compute-sanitizer hangs.

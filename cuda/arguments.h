@@ -12,12 +12,9 @@
 namespace statpool {
 namespace cuda {
 
-struct ForwardArguments {
-  void* y;                 // [B, S * C], out_dtype
-  void* saved;             // [B, planes, C], compute type of dtype
-  const void* x;           // [B, T, C] or [B, C, T], dtype
-  const bool* mask;        // [B, T] or null
-  const int64_t* lengths;  // [B] or null
+// The workspace holds the partial results of a plan with splits, as cuda/partials.cuh lays them
+// out.
+struct ForwardArguments : core::ForwardBuffers {
   core::Shape shape;
   double epsilon;
   core::Needs needs;
@@ -27,16 +24,9 @@ struct ForwardArguments {
   bool is_y_float;                         // y is float32, whatever x is
   bool is_channels_last;
   LaunchPlan plan;
-  char* partials;  // of [fields][B, splits, C], cuda/lane.cuh; null for a plan of one split
 };
 
-struct GradientArguments {
-  void* dx;                // as x
-  const void* upstream;    // [B, S * C], out_dtype
-  const void* x;           // [B, T, C] or [B, C, T], dtype
-  const void* saved;       // [B, planes, C], compute type of dtype
-  const bool* mask;        // [B, T] or null
-  const int64_t* lengths;  // [B] or null
+struct GradientArguments : core::GradientBuffers {
   core::Shape shape;
   core::StatisticList statistics;
   core::GradientTerms terms;

@@ -3,47 +3,35 @@
 #include <algorithm>
 
 #include "cc/core/statistics.h"
-#include "cuda/alignment.h"
 #include "cuda/kernels.h"
 
 namespace statpool {
 namespace cuda {
 namespace {
 
-cudaError_t LaunchOf(core::DType dtype, const ForwardArguments& arguments, const JoinPlan& join,
-                     cudaStream_t stream) {
+// Calls launch(T{}), where T is the storage type of x.
+template <typename Launch>
+cudaError_t LaunchFor(core::DType dtype, const Launch& launch) {
   switch (dtype) {
     case core::DType::kFloat16:
-      return LaunchForward<core::Float16>(arguments, join, stream);
+      return launch(core::Float16());
     case core::DType::kBFloat16:
-      return LaunchForward<core::BFloat16>(arguments, join, stream);
+      return launch(core::BFloat16());
     case core::DType::kFloat32:
-      return LaunchForward<float>(arguments, join, stream);
+      return launch(float());
     case core::DType::kFloat64:
-      return LaunchForward<double>(arguments, join, stream);
+      return launch(double());
   }
   return cudaErrorInvalidValue;
 }
 
 }  // namespace
 
-int64_t GlobalStatsWorkspaceBytes(const core::Problem& problem, core::DType dtype,
-                                  const Device& device) {
-  return WorkspaceBytes(problem, dtype, device);
-}
-
-cudaError_t LaunchGlobalStats(void* y, void* saved, const void* x, const bool* mask,
-                              const int64_t* lengths, const core::Problem& problem,
-                              core::DType dtype, core::DType out_dtype, const Device& device,
-                              void* workspace, cudaStream_t stream) {
-  const ForwardPlan plan = MakeForwardPlan(problem, dtype, AlignmentOf(x), device);
+cudaError_t LaunchGlobalStats(const core::Problem& problem, const ForwardPlan& plan,
+                              const core::ForwardBuffers& buffers, cudaStream_t stream) {
   if (plan.launch.grid == 0) return cudaSuccess;
   ForwardArguments a = {};
-  a.y = y;
-  a.saved = saved;
-  a.x = x;
-  a.mask = mask;
-  a.lengths = lengths;
+  static_cast<core::ForwardBuffers&>(a) = buffers;
   a.shape = problem.shape;
   a.epsilon = problem.epsilon;
   a.needs = core::NeedsOf(problem.statistics);
@@ -55,11 +43,32 @@ cudaError_t LaunchGlobalStats(void* y, void* saved, const void* x, const bool* m
     a.statistic_of[place - a.planes.items] = static_cast<int8_t>(i);
   }
   a.statistics = problem.statistics.size;
-  a.is_y_float = out_dtype == core::DType::kFloat32;
+  a.is_y_float = problem.out_dtype == core::DType::kFloat32;
   a.is_channels_last = problem.layout == core::Layout::kChannelsLast;
   a.plan = plan.launch;
-  a.partials = static_cast<char*>(workspace);
-  return LaunchOf(dtype, a, plan.join, stream);
+  return LaunchFor(problem.dtype, [&](auto of_type) {
+    return LaunchForward<decltype(of_type)>(a, plan.join, stream);
+  });
+}
+
+cudaError_t LaunchGlobalStatsGradient(const core::Problem& problem, const LaunchPlan& plan,
+                                      const core::GradientBuffers& buffers, cudaStream_t stream) {
+  if (plan.grid == 0) return cudaSuccess;
+  GradientArguments a = {};
+  static_cast<core::GradientBuffers&>(a) = buffers;
+  a.shape = problem.shape;
+  a.statistics = problem.statistics;
+  a.terms = core::GradientTermsOf(problem.statistics);
+  const core::PlaneList planes = core::SavedPlanes(problem.statistics);
+  std::fill_n(a.place_of, core::kPlaneCount, int8_t{-1});
+  for (int i = 0; i < planes.size; ++i) {
+    a.place_of[static_cast<int>(planes.items[i])] = static_cast<int8_t>(i);
+  }
+  a.planes = planes.size;
+  a.is_upstream_float = problem.out_dtype == core::DType::kFloat32;
+  a.plan = plan;
+  return LaunchFor(problem.dtype,
+                   [&](auto of_type) { return LaunchGradient<decltype(of_type)>(a, stream); });
 }
 
 }  // namespace cuda

@@ -82,11 +82,11 @@ int64_t ChooseThreadsY(const LaunchPlan& plan, int64_t element_bytes, int64_t ro
   return rows < sector_rows ? rows : rows / sector_rows * sector_rows;
 }
 
-LaunchPlan MakePlan(const core::Problem& problem, core::DType dtype, int64_t alignment,
-                    const Device& device, int64_t rows_wanted, bool needs_join) {
+LaunchPlan MakePlan(const core::Problem& problem, int64_t alignment, const Device& device,
+                    int64_t rows_wanted, bool needs_join) {
   const core::Shape& shape = problem.shape;
   const bool last = problem.layout == core::Layout::kChannelsLast;
-  const int64_t element_bytes = core::BytesOf(dtype);
+  const int64_t element_bytes = core::BytesOf(problem.dtype);
   const int64_t threads = BlockThreads(element_bytes);
   LaunchPlan plan = {};
   plan.slabs = last ? shape.batch : shape.batch * shape.channels;
@@ -114,28 +114,43 @@ LaunchPlan MakePlan(const core::Problem& problem, core::DType dtype, int64_t ali
 
 int64_t ElementsOf(const core::Shape& shape) { return shape.batch * shape.time * shape.channels; }
 
-int64_t SavedBytes(const core::Problem& problem, int64_t element_bytes) {
+int64_t SavedBytes(const core::Problem& problem) {
   const int64_t planes = core::SavedPlanes(problem.statistics).size;
   return problem.shape.batch * problem.shape.channels * planes *
-         std::max<int64_t>(element_bytes, 4);
+         core::ComputeBytesOf(problem.dtype);
 }
 
 int64_t OutputBytes(const core::Problem& problem, int64_t element_bytes) {
   return problem.shape.batch * problem.shape.channels * problem.statistics.size * element_bytes;
 }
 
+// Of a channel: its counts have 64 bits.
+int64_t PartialBytes(const core::Problem& problem) {
+  return LaneBytes(core::NeedsOf(problem.statistics), core::ComputeBytesOf(problem.dtype), 8);
+}
+
+int64_t AlignmentOfAddress(const void* pointer) {
+  const auto address = reinterpret_cast<uintptr_t>(pointer) | kVectorBytes;
+  return static_cast<int64_t>(address & -address);
+}
+
 }  // namespace
 
-ForwardPlan MakeForwardPlan(const core::Problem& problem, core::DType dtype, int64_t alignment,
-                            const Device& device) {
+int64_t AlignmentOf(const core::ForwardBuffers& buffers) { return AlignmentOfAddress(buffers.x); }
+
+int64_t AlignmentOf(const core::GradientBuffers& buffers) {
+  return std::min(AlignmentOfAddress(buffers.x), AlignmentOfAddress(buffers.dx));
+}
+
+ForwardPlan MakeForwardPlan(const core::Problem& problem, int64_t alignment, const Device& device) {
   const core::Shape& shape = problem.shape;
-  const int64_t element_bytes = core::BytesOf(dtype);
+  const int64_t element_bytes = core::BytesOf(problem.dtype);
   ForwardPlan plan = {};
   LaunchPlan& launch = plan.launch;
-  launch = MakePlan(problem, dtype, alignment, device, kForwardRows, true);
+  launch = MakePlan(problem, alignment, device, kForwardRows, true);
   if (launch.splits > 1) {
     const int64_t channels = launch.slabs * launch.width;
-    plan.workspace_bytes = launch.splits * channels * PartialBytes(problem.statistics, dtype);
+    plan.workspace_bytes = launch.splits * channels * PartialBytes(problem);
     const int64_t threads = BlockThreads(element_bytes);
     JoinPlan& join = plan.join;
     join.threads_y = std::clamp<int64_t>(launch.splits, 1, threads);
@@ -145,32 +160,19 @@ ForwardPlan MakeForwardPlan(const core::Problem& problem, core::DType dtype, int
     join.block = CeilDiv(int64_t{join.threads_x} * join.threads_y, 32) * 32;
   }
   launch.bytes_read = ElementsOf(shape) * element_bytes + plan.workspace_bytes;
-  launch.bytes_written = OutputBytes(problem, element_bytes) + SavedBytes(problem, element_bytes) +
-                         plan.workspace_bytes;
+  launch.bytes_written =
+      OutputBytes(problem, element_bytes) + SavedBytes(problem) + plan.workspace_bytes;
   return plan;
 }
 
-LaunchPlan MakeGradientPlan(const core::Problem& problem, core::DType dtype, int64_t alignment,
-                            const Device& device) {
-  const int64_t element_bytes = core::BytesOf(dtype);
+LaunchPlan MakeGradientPlan(const core::Problem& problem, int64_t alignment, const Device& device) {
+  const int64_t element_bytes = core::BytesOf(problem.dtype);
   // The coefficients of a thread's lanes are worth many rows.
-  LaunchPlan plan = MakePlan(problem, dtype, alignment, device, 4 * kGradientRows, false);
+  LaunchPlan plan = MakePlan(problem, alignment, device, 4 * kGradientRows, false);
   if (problem.shape.time == 0) plan.grid = plan.blocks = 0;
   plan.bytes_written = ElementsOf(problem.shape) * element_bytes;
-  plan.bytes_read =
-      plan.bytes_written + OutputBytes(problem, element_bytes) + SavedBytes(problem, element_bytes);
+  plan.bytes_read = plan.bytes_written + OutputBytes(problem, element_bytes) + SavedBytes(problem);
   return plan;
-}
-
-int64_t PartialBytes(const core::StatisticList& statistics, core::DType dtype) {
-  return LaneBytes(core::NeedsOf(statistics), dtype == core::DType::kFloat64 ? 8 : 4, 8);
-}
-
-int64_t WorkspaceBytes(const core::Problem& problem, core::DType dtype, const Device& device) {
-  const auto bytes = [&](int64_t alignment) {
-    return MakeForwardPlan(problem, dtype, alignment, device).workspace_bytes;
-  };
-  return std::max(bytes(kVectorBytes), bytes(core::BytesOf(dtype)));
 }
 
 }  // namespace cuda

@@ -72,16 +72,19 @@ struct JoinPlan {
 
 struct ForwardPlan {
   LaunchPlan launch;
-  JoinPlan join;  // a grid of 0 if there is no second launch
-  int64_t workspace_bytes;
+  JoinPlan join;            // a grid of 0 if there is no second launch
+  int64_t workspace_bytes;  // of device memory, for partial results; 0 if time is not split
 };
 
-// A grid of 0 says that there is nothing to launch. `alignment` is the largest power of two that
-// divides the addresses of the arrays of x's shape, at least the size of an element.
-ForwardPlan MakeForwardPlan(const core::Problem& problem, core::DType dtype, int64_t alignment,
-                            const Device& device);
-LaunchPlan MakeGradientPlan(const core::Problem& problem, core::DType dtype, int64_t alignment,
-                            const Device& device);
+// The largest power of two, up to kVectorBytes, that divides the addresses of the arrays of x's
+// shape.
+int64_t AlignmentOf(const core::ForwardBuffers& buffers);
+int64_t AlignmentOf(const core::GradientBuffers& buffers);
+
+// A grid of 0 says that there is nothing to launch. `alignment` is that of the buffers, at least
+// the size of an element.
+ForwardPlan MakeForwardPlan(const core::Problem& problem, int64_t alignment, const Device& device);
+LaunchPlan MakeGradientPlan(const core::Problem& problem, int64_t alignment, const Device& device);
 
 // Bytes of what is kept of a lane, field by field; cuda/lane.cuh has the fields.
 template <typename Needs>
@@ -91,12 +94,6 @@ constexpr int64_t LaneBytes(const Needs& needs, int64_t compute_bytes, int64_t c
   return count_bytes + sum * (needs.sum + needs.squares + needs.central) + 8 * needs.central +
          extreme * (needs.max + needs.min);
 }
-
-// Bytes of a channel's partial result: its counts have 64 bits.
-int64_t PartialBytes(const core::StatisticList& statistics, core::DType dtype);
-
-// Bytes of workspace that suffice for any alignment.
-int64_t WorkspaceBytes(const core::Problem& problem, core::DType dtype, const Device& device);
 
 }  // namespace cuda
 }  // namespace statpool

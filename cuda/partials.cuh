@@ -18,7 +18,7 @@ __device__ __forceinline__ void VisitPartial(const ForwardArguments& a, const Ne
                                              Lane<Compute, int64_t>* lane, const Move& move) {
   const int64_t size = a.plan.slabs * a.plan.splits * a.plan.width;
   const int64_t index = (slab * a.plan.splits + split) * a.plan.width + column;
-  char* row = a.partials;
+  char* row = static_cast<char*>(a.workspace);
   const auto visit = [&](auto* field) {
     move(field, reinterpret_cast<decltype(field)>(row) + index);
     row += size * static_cast<int64_t>(sizeof *field);

@@ -9,32 +9,23 @@ import shutil
 import subprocess
 
 import numpy as np
-from cases import DTYPES
-from exact import STATISTICS
 from native_build import ROOT, UnavailableError, folder
+from native_call import NativeCall
 
 NAME = "statpool_core_program"
 AARCH64 = ROOT / "build" / "aarch64" / NAME
 
 
-class Call(ctypes.Structure):
-    """A call, as tests/core_program/main.cc has it."""
+class Request(ctypes.Structure):
+    """What to do, as tests/core_program/main.cc has it."""
 
     _fields_ = [
-        ("batch", ctypes.c_int64),
-        ("time", ctypes.c_int64),
-        ("channels", ctypes.c_int64),
-        ("epsilon", ctypes.c_double),
-        ("is_channels_first", ctypes.c_int32),
-        ("dtype", ctypes.c_int32),
-        ("out_dtype", ctypes.c_int32),
+        ("call", NativeCall),
         ("has_mask", ctypes.c_int32),
         ("has_lengths", ctypes.c_int32),
         ("wants_gradient", ctypes.c_int32),
         ("flushes_subnormals", ctypes.c_int32),
         ("threads", ctypes.c_int32),
-        ("statistics", ctypes.c_int32),
-        ("statistic", ctypes.c_int32 * len(STATISTICS)),
     ]
 
 
@@ -81,34 +72,22 @@ class CoreProgram:
     ):
         """Returns the output `[B, S * C]`, and the gradient if there is an upstream."""
         x = np.ascontiguousarray(x)
-        first = data_format == "channels_first"
-        axes = (0, 2, 1) if first else (0, 1, 2)
-        batch, time, channels = (x.shape[axis] for axis in axes)
-        output_dtype = np.dtype(output_dtype or x.dtype)
-        call = Call(
-            batch=batch,
-            time=time,
-            channels=channels,
-            epsilon=epsilon,
-            is_channels_first=first,
-            dtype=DTYPES.index(x.dtype.name),
-            out_dtype=DTYPES.index(output_dtype.name),
+        call = NativeCall.of(x, statistics, epsilon, data_format, output_dtype)
+        request = Request(
+            call=call,
             has_mask=mask is not None,
             has_lengths=lengths is not None,
             wants_gradient=upstream is not None,
             flushes_subnormals=flushes_subnormals,
             threads=num_threads,
-            statistics=len(statistics),
         )
-        for i, name in enumerate(statistics):
-            call.statistic[i] = STATISTICS.index(name)  # as core::Statistic
-        self._process.stdin.write(bytes(call))
-        types = x.dtype, bool, np.int64, output_dtype
+        self._process.stdin.write(bytes(request))
+        types = x.dtype, bool, np.int64, call.output_dtype
         for array, dtype in zip((x, mask, lengths, upstream), types, strict=True):
             if array is not None:
                 self._process.stdin.write(np.asarray(array, dtype).tobytes())
         self._process.stdin.flush()
-        y = self._receive((batch, len(statistics) * channels), output_dtype)
+        y = self._receive(call.y_shape, call.output_dtype)
         return y if upstream is None else (y, self._receive(x.shape, x.dtype))
 
     def _receive(self, shape, dtype):

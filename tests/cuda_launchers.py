@@ -11,9 +11,8 @@ import os
 import subprocess
 
 import numpy as np
-from cases import DTYPES
-from exact import STATISTICS
 from native_build import ROOT, UnavailableError
+from native_call import NativeCall
 
 BUILD = ROOT / "build" / "cuda"
 LAUNCHERS = BUILD / "libstatpool_cuda_launchers.so"
@@ -24,20 +23,21 @@ NO_TOOLKIT = 77  # exit code of the emulator's scripts
 HOST_TO_DEVICE, DEVICE_TO_HOST = 1, 2
 
 
-class Call(ctypes.Structure):
-    """A call, as tests/cuda/launchers.cc has it."""
+class ForwardBuffers(ctypes.Structure):
+    """As core::ForwardBuffers."""
 
     _fields_ = [
-        ("batch", ctypes.c_int64),
-        ("time", ctypes.c_int64),
-        ("channels", ctypes.c_int64),
-        ("epsilon", ctypes.c_double),
-        ("is_channels_first", ctypes.c_int32),
-        ("dtype", ctypes.c_int32),
-        ("out_dtype", ctypes.c_int32),
-        ("multiprocessors", ctypes.c_int32),
-        ("statistics", ctypes.c_int32),
-        ("statistic", ctypes.c_int32 * len(STATISTICS)),
+        (name, ctypes.c_void_p)
+        for name in ("y", "saved", "x", "mask", "lengths", "workspace")
+    ]
+
+
+class GradientBuffers(ctypes.Structure):
+    """As core::GradientBuffers."""
+
+    _fields_ = [
+        (name, ctypes.c_void_p)
+        for name in ("dx", "upstream", "x", "saved", "mask", "lengths")
     ]
 
 
@@ -56,7 +56,6 @@ class Launchers:
         self.library = ctypes.CDLL(str(launchers), mode=own_first)
         self.is_emulated = is_emulated
         self.runtime.cudaGetErrorName.restype = ctypes.c_char_p
-        self.library.StatpoolWorkspaceBytes.restype = ctypes.c_int64
         if is_emulated:
             self.runtime.ptxsim_stats_json.restype = ctypes.c_char_p
             self.runtime.ptxsim_last_fault.restype = ctypes.c_char_p
@@ -132,24 +131,8 @@ class Pooling:
         self._arrays = []
         self.x_array = np.ascontiguousarray(x)
         self._offset = offset
-        first = data_format == "channels_first"
-        batch, time, channels = (
-            x.shape if not first else (x.shape[i] for i in (0, 2, 1))
-        )
-        self.output_dtype = np.dtype(output_dtype or x.dtype)
-        self.call = Call(
-            batch=batch,
-            time=time,
-            channels=channels,
-            epsilon=epsilon,
-            is_channels_first=first,
-            dtype=DTYPES.index(x.dtype.name),
-            out_dtype=DTYPES.index(self.output_dtype.name),
-            multiprocessors=multiprocessors,
-            statistics=len(statistics),
-        )
-        for i, name in enumerate(statistics):
-            self.call.statistic[i] = STATISTICS.index(name)  # as core::Statistic
+        self._multiprocessors = ctypes.c_int32(multiprocessors)
+        self.call = NativeCall.of(x, statistics, epsilon, data_format, output_dtype)
         self._call = ctypes.byref(self.call)
         self.x = self._send(self.x_array, offset)
         self.mask = None if mask is None else self._send(np.ascontiguousarray(mask))
@@ -158,9 +141,8 @@ class Pooling:
             self.lengths = self._send(np.asarray(lengths, np.int64))
         compute = np.float64 if x.dtype == np.float64 else np.float32
         planes = cuda.library.StatpoolPlanes(self._call)
-        self._y_shape = batch, len(statistics) * channels
-        self.y = self._empty(self._y_shape, self.output_dtype)
-        self.saved = self._empty((batch, planes, channels), compute)
+        self.y = self._empty(self.call.y_shape, self.call.output_dtype)
+        self.saved = self._empty((self.call.batch, planes, self.call.channels), compute)
 
     def __enter__(self):
         return self
@@ -171,39 +153,37 @@ class Pooling:
 
     def forward(self):
         """Returns the output `[B, S * C]`; the saved planes stay on the device."""
-        size = self._cuda.library.StatpoolWorkspaceBytes(self._call)
-        if size < 0:
-            self._cuda.check(-size)
-        workspace = self._empty(size, np.uint8)
-        error = self._cuda.library.StatpoolForward(
-            self.y.pointer,
-            self.saved.pointer,
-            self.x.pointer,
-            _address(self.mask),
-            _address(self.lengths),
-            self._call,
-            workspace.pointer,
+        buffers = ForwardBuffers(
+            y=self.y.pointer,
+            saved=self.saved.pointer,
+            x=self.x.pointer,
+            mask=_address(self.mask),
+            lengths=_address(self.lengths),
         )
-        self._finish(error)
+        arguments = self._call, ctypes.byref(buffers), self._multiprocessors
+        size = ctypes.c_int64()
+        self._cuda.check(
+            self._cuda.library.StatpoolWorkspaceBytes(*arguments, ctypes.byref(size))
+        )
+        buffers.workspace = self._empty(size.value, np.uint8).pointer
+        self._finish(self._cuda.library.StatpoolForward(*arguments))
         return self.y.fetch()
 
     def gradient(self, upstream):
         """Returns the gradient, after `forward`."""
-        upstream = np.ascontiguousarray(upstream.reshape(self._y_shape))
-        on_device = self._send(upstream)
-        dx = self._empty(self.x_array.shape, self.x_array.dtype, self._offset)
-        self.dx = dx
-        error = self._cuda.library.StatpoolGradient(
-            dx.pointer,
-            on_device.pointer,
-            self.x.pointer,
-            self.saved.pointer,
-            _address(self.mask),
-            _address(self.lengths),
-            self._call,
+        upstream = np.ascontiguousarray(upstream.reshape(self.call.y_shape))
+        self.dx = self._empty(self.x_array.shape, self.x_array.dtype, self._offset)
+        buffers = GradientBuffers(
+            dx=self.dx.pointer,
+            upstream=self._send(upstream).pointer,
+            x=self.x.pointer,
+            saved=self.saved.pointer,
+            mask=_address(self.mask),
+            lengths=_address(self.lengths),
         )
-        self._finish(error)
-        return dx.fetch()
+        arguments = self._call, ctypes.byref(buffers), self._multiprocessors
+        self._finish(self._cuda.library.StatpoolGradient(*arguments))
+        return self.dx.fetch()
 
     def _finish(self, error):
         self._cuda.check(error)

@@ -16,7 +16,7 @@ import platform
 
 import core_program
 import cuda_launchers
-import emulated_glue
+import emulated_ops
 import numpy as np
 from native_build import UnavailableError
 
@@ -279,18 +279,18 @@ class CudaLaunchers(Implementation):
 
 
 class EmulatedGlue(TensorFlow):
-    """The OpKernels of the GPU, run by TensorFlow on the CPU: see emulated_glue."""
+    """The OpKernels of the GPU, run by TensorFlow on the CPU: see emulated_ops."""
 
     is_interpreted = True
 
     def __init__(self, mode):
         super().__init__("native", mode)
-        self.name = f"glue-emulated-{mode}"
+        self.name = f"ops-emulated-{mode}"
         # The launchers are tested at every size; in a graph, a few do.
         self.compiles_each_shape = mode == "graph"
 
     def run(self, function, *arrays, key):
-        with emulated_glue.in_place_of_the_native_op():
+        with emulated_ops.in_place_of_the_native_op():
             return super().run(function, *arrays, key=key)
 
 

@@ -15,7 +15,7 @@ MAY_INCLUDE = {
     "cc/cpu": ("cc/core/", "cc/cpu/"),
     "cuda": ("cc/core/", "cuda/"),
     "cc/tf": ("cc/core/", "cc/cpu/", "cuda/", "cc/tf/"),
-    "cc/xla": ("cc/core/", "cc/cpu/", "cuda/", "cc/tf/problem_attributes.h", "cc/xla/"),
+    "cc/xla": ("cc/core/", "cc/cpu/", "cuda/", "cc/tf/pooling_inputs.h", "cc/xla/"),
     "cc/pybind": ("cc/core/", "cc/cpu/", "cuda/", "cc/pybind/"),
 }
 FRAMEWORKS = ("tensorflow/", "tsl/", "xla/", "absl/", "Eigen/", "unsupported/")

@@ -14,10 +14,8 @@
 
 #include "benchmarks/cuda/device_memory.h"
 #include "benchmarks/cuda/reference.h"
-#include "cuda/alignment.h"
 #include "cuda/device.h"
 #include "cuda/global_stats_cuda.h"
-#include "cuda/global_stats_gradient_cuda.h"
 
 namespace statpool {
 namespace bench {
@@ -32,28 +30,26 @@ const core::Shape kTinyShapes[] = {{2, 40, 128}, {1, 1300, 20}, {3, 41, 5}};
 class Pooling {
  public:
   Pooling(const Config& config, const Reference& r, const cuda::Device& device)
-      : dtype_(config.dtype),
-        problem_(ProblemOf(config)),
-        device_(device),
+      : problem_(ProblemOf(config)),
         x_(r.x),
         upstream_(r.upstream),
         mask_(r.mask),
         y_(r.y.size()),
         saved_(r.saved.size()),
         dx_(r.dx.size()),
-        workspace_(cuda::GlobalStatsWorkspaceBytes(problem_, dtype_, device)) {}
+        forward_plan_(cuda::MakeForwardPlan(problem_, cuda::AlignmentOf(forward()), device)),
+        gradient_plan_(cuda::MakeGradientPlan(problem_, cuda::AlignmentOf(gradient()), device)),
+        workspace_(forward_plan_.workspace_bytes) {}
 
   void Forward() {
-    Check(cuda::LaunchGlobalStats(y_.get(), saved_.get(), x_.get(), mask(), nullptr, problem_,
-                                  dtype_, dtype_, device_, workspace_.get(), nullptr),
-          "forward launch");
+    core::ForwardBuffers buffers = forward();
+    buffers.workspace = workspace_.get();
+    Check(cuda::LaunchGlobalStats(problem_, forward_plan_, buffers, nullptr), "forward launch");
   }
 
   void Gradient() {
-    Check(
-        cuda::LaunchGlobalStatsGradient(dx_.get(), upstream_.get(), x_.get(), saved_.get(), mask(),
-                                        nullptr, problem_, dtype_, dtype_, device_, nullptr),
-        "gradient launch");
+    Check(cuda::LaunchGlobalStatsGradient(problem_, gradient_plan_, gradient(), nullptr),
+          "gradient launch");
   }
 
   Bytes y() const { return y_.Fetch(); }
@@ -61,23 +57,24 @@ class Pooling {
 
   // What the plans count: x whole, though masked steps are not read.
   int64_t ForwardBytes() const {
-    const cuda::LaunchPlan plan =
-        cuda::MakeForwardPlan(problem_, dtype_, cuda::AlignmentOf(x_.get()), device_).launch;
-    return plan.bytes_read + plan.bytes_written;
+    return forward_plan_.launch.bytes_read + forward_plan_.launch.bytes_written;
   }
-  int64_t GradientBytes() const {
-    const cuda::LaunchPlan plan =
-        cuda::MakeGradientPlan(problem_, dtype_, cuda::AlignmentOf(x_.get()), device_);
-    return plan.bytes_read + plan.bytes_written;
-  }
+  int64_t GradientBytes() const { return gradient_plan_.bytes_read + gradient_plan_.bytes_written; }
 
  private:
   const bool* mask() const { return static_cast<const bool*>(mask_.get()); }
+  core::ForwardBuffers forward() const {
+    return {y_.get(), saved_.get(), x_.get(), mask(), nullptr, nullptr};
+  }
+  core::GradientBuffers gradient() const {
+    return {dx_.get(), upstream_.get(), x_.get(), saved_.get(), mask(), nullptr};
+  }
 
-  core::DType dtype_;
   core::Problem problem_;
-  cuda::Device device_;
-  DeviceMemory x_, upstream_, mask_, y_, saved_, dx_, workspace_;
+  DeviceMemory x_, upstream_, mask_, y_, saved_, dx_;
+  cuda::ForwardPlan forward_plan_;
+  cuda::LaunchPlan gradient_plan_;
+  DeviceMemory workspace_;
 };
 
 void PrintTimes(const char* pass, Times times, double bytes, double copy_speed) {

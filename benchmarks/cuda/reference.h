@@ -15,7 +15,6 @@
 #include "cc/core/float16.h"
 #include "cc/core/statistics.h"
 #include "cc/cpu/global_stats_cpu.h"
-#include "cc/cpu/global_stats_gradient_cpu.h"
 
 namespace statpool {
 namespace bench {
@@ -42,6 +41,7 @@ inline core::Problem ProblemOf(const Config& config) {
   problem.statistics = {{core::Statistic::kMean, core::Statistic::kMax, core::Statistic::kL2},
                         kStatistics};
   problem.epsilon = kEpsilon;
+  problem.dtype = problem.out_dtype = config.dtype;
   return problem;
 }
 
@@ -107,6 +107,12 @@ struct Reference {
   std::vector<int64_t> steps;
 };
 
+class NoThreads final : public cpu::Threads {
+ public:
+  int64_t count() const override { return 1; }
+  void Schedule(std::function<void()>) override {}
+};
+
 inline Reference MakeReference(const Config& config, const core::Problem& problem) {
   const core::Shape& s = config.shape;
   const int64_t columns = s.batch * s.channels;
@@ -115,7 +121,7 @@ inline Reference MakeReference(const Config& config, const core::Problem& proble
   r.x = RandomNumbers(config.dtype, s.batch * s.time * s.channels, 1);
   r.upstream = RandomNumbers(config.dtype, columns * kStatistics, 2);
   r.y.resize(r.upstream.size());
-  r.saved.resize(columns * planes * std::max<int64_t>(core::BytesOf(config.dtype), 4));
+  r.saved.resize(columns * planes * core::ComputeBytesOf(config.dtype));
   r.dx.resize(r.x.size());
   r.steps.assign(s.batch, s.time);
   if (config.is_masked) {  // every fourth step is left out
@@ -124,13 +130,16 @@ inline Reference MakeReference(const Config& config, const core::Problem& proble
     r.steps.assign(s.batch, s.time - s.time / 4);
   }
   const bool* mask = config.is_masked ? reinterpret_cast<const bool*>(r.mask.data()) : nullptr;
-  const auto one_thread = [](int64_t units, int64_t, const cpu::Work& work) { work(0, units); };
-  Bytes workspace(cpu::GlobalStatsWorkspaceBytes(problem, config.dtype));
+  const cpu::Plan plan = cpu::MakePlan(problem);
+  Bytes workspace(plan.workspace_bytes);
   const cpu::InstructionSet& best = cpu::BestInstructionSet();
-  cpu::GlobalStats(r.y.data(), r.saved.data(), r.x.data(), mask, nullptr, problem, config.dtype,
-                   config.dtype, workspace.data(), best, one_thread);
-  cpu::GlobalStatsGradient(r.dx.data(), r.upstream.data(), r.x.data(), r.saved.data(), mask,
-                           nullptr, problem, config.dtype, config.dtype, best, one_thread);
+  NoThreads threads;
+  cpu::GlobalStats(problem, plan,
+                   {r.y.data(), r.saved.data(), r.x.data(), mask, nullptr, workspace.data()}, best,
+                   &threads);
+  cpu::GlobalStatsGradient(
+      problem, plan, {r.dx.data(), r.upstream.data(), r.x.data(), r.saved.data(), mask, nullptr},
+      best, &threads);
   return r;
 }
 

@@ -1,4 +1,4 @@
-// What a value of each dtype takes.
+// What a value of each dtype takes, as it is stored and as it is computed with.
 #ifndef STATPOOL_CORE_DTYPE_H_
 #define STATPOOL_CORE_DTYPE_H_
 
@@ -21,6 +21,8 @@ static inline int64_t BytesOf(DType dtype) {
   }
   return 8;
 }
+
+static inline int64_t ComputeBytesOf(DType dtype) { return dtype == DType::kFloat64 ? 8 : 4; }
 
 }  // namespace core
 }  // namespace statpool

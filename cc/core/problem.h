@@ -38,6 +38,12 @@ struct Shape {
   int64_t channels;  // C
 };
 
+// From the sizes of x.
+static inline Shape ShapeOf(Layout layout, int64_t size_0, int64_t size_1, int64_t size_2) {
+  if (layout == Layout::kChannelsLast) return {size_0, size_1, size_2};
+  return {size_0, size_2, size_1};
+}
+
 enum class Statistic : int32_t { kMean, kMax, kMin, kL2, kRms, kStd };
 constexpr int kStatisticCount = 6;
 
@@ -73,6 +79,28 @@ struct Problem {
   Layout layout;
   StatisticList statistics;
   double epsilon;
+  DType dtype;      // of x
+  DType out_dtype;  // of the results: dtype, or kFloat32 for 16-bit dtypes
+};
+
+// What a forward pass reads and writes, all of it on one device.
+struct ForwardBuffers {
+  void* y;                 // [B, S * C], out_dtype
+  void* saved;             // [B, planes, C], compute type of dtype
+  const void* x;           // [B, T, C] or [B, C, T], dtype
+  const bool* mask;        // [B, T] or null
+  const int64_t* lengths;  // [B] or null
+  void* workspace;         // of the size that the plan says; null where it says 0
+};
+
+// What a gradient reads and writes.
+struct GradientBuffers {
+  void* dx;                // as x
+  const void* upstream;    // [B, S * C], out_dtype
+  const void* x;           // [B, T, C] or [B, C, T], dtype
+  const void* saved;       // [B, planes, C], compute type of dtype
+  const bool* mask;        // [B, T] or null
+  const int64_t* lengths;  // [B] or null
 };
 
 }  // namespace core

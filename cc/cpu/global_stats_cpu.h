@@ -1,26 +1,27 @@
-// Forward pass on the CPU: mean, max, norm ... over time of x, [B, T, C] or [B, C, T].
+// Both passes on the CPU: mean, max, norm ... over time of x, and the gradient, in one read of x
+// each.
 #ifndef STATPOOL_CPU_GLOBAL_STATS_CPU_H_
 #define STATPOOL_CPU_GLOBAL_STATS_CPU_H_
 
 #include "cc/core/problem.h"
 #include "cc/cpu/instruction_set.h"
-#include "cc/cpu/parallel.h"
+#include "cc/cpu/plan.h"
+#include "cc/cpu/threads.h"
 
 namespace statpool {
 namespace cpu {
 
-// Bytes of workspace that GlobalStats needs for this problem, aligned as operator new aligns.
-int64_t GlobalStatsWorkspaceBytes(const core::Problem& problem, core::DType dtype);
+// Writes every element of y and saved. Buffers must obey the contract: lengths within [0, T]. The
+// plan is the problem's, and says how large a workspace must be.
+void GlobalStats(const core::Problem& problem, const Plan& plan,
+                 const core::ForwardBuffers& buffers, const InstructionSet& instruction_set,
+                 Threads* threads);
 
-// Writes every element of y and saved. Arguments must obey the contract: lengths within [0, T].
-void GlobalStats(void* y,                 // [B, S * C], out_dtype
-                 void* saved,             // [B, planes, C], compute type of dtype
-                 const void* x,           // [B, T, C] or [B, C, T], dtype
-                 const bool* mask,        // [B, T] or null
-                 const int64_t* lengths,  // [B] or null
-                 const core::Problem& problem, core::DType dtype, core::DType out_dtype,
-                 void* workspace, const InstructionSet& instruction_set,
-                 const ParallelFor& parallel_for);
+// Writes every element of dx, under the same conditions. dx may be x: each element is read once,
+// just before it is written.
+void GlobalStatsGradient(const core::Problem& problem, const Plan& plan,
+                         const core::GradientBuffers& buffers,
+                         const InstructionSet& instruction_set, Threads* threads);
 
 }  // namespace cpu
 }  // namespace statpool

@@ -20,7 +20,7 @@ struct GradientSources {
   GradientSources(const GradientArguments& a, int64_t b, int64_t first_channel)
       : statistics(a.problem.statistics),
         channels(a.problem.shape.channels),
-        upstream_is_float(sizeof(T) == 2 && a.out_dtype == core::DType::kFloat32) {
+        upstream_is_float(sizeof(T) == 2 && a.problem.out_dtype == core::DType::kFloat32) {
     const int64_t first = b * statistics.size * channels + first_channel;
     upstream = static_cast<const T*>(a.upstream) + first;
     float_upstream = static_cast<const float*>(a.upstream) + first;

@@ -10,30 +10,14 @@
 namespace statpool {
 namespace cpu {
 
-struct ForwardArguments {
-  void* y;                 // [B, S * C], out_dtype
-  void* saved;             // [B, planes, C], compute type of dtype
-  const void* x;           // [B, T, C] or [B, C, T], dtype
-  const bool* mask;        // [B, T] or null
-  const int64_t* lengths;  // [B] or null
+struct ForwardArguments : core::ForwardBuffers {
   core::Problem problem;
-  core::DType dtype;
-  core::DType out_dtype;  // dtype, or kFloat32 for 16-bit dtypes
   core::PlaneList planes;
   Plan plan;
-  char* partials;  // of [B, splits], cc/cpu/partials.h; null for a plan of one split
 };
 
-struct GradientArguments {
-  void* dx;              // as x
-  const void* upstream;  // [B, S * C], out_dtype
-  const void* x;
-  const void* saved;
-  const bool* mask;
-  const int64_t* lengths;
+struct GradientArguments : core::GradientBuffers {
   core::Problem problem;
-  core::DType dtype;
-  core::DType out_dtype;
   core::PlaneList planes;
   Plan plan;
   bool streaming;  // dx exceeds the caches: write around them

@@ -24,7 +24,7 @@ void ForEachPartialRow(const ForwardArguments& a, const core::Needs& needs, Tile
                        int64_t split, int64_t first_channel, int64_t width, const Move& move) {
   constexpr bool can_pack = !std::is_same_v<typename std::remove_const_t<TileOf>::Compute, double>;
   const int64_t channels = a.problem.shape.channels;
-  char* row = a.partials + (b * a.plan.splits + split) * PartialBytes(needs, a.dtype, channels);
+  char* row = static_cast<char*>(a.workspace) + (b * a.plan.splits + split) * a.plan.partial_bytes;
   const auto visit_rows_of = [&](auto bytes) {
     constexpr size_t kBytes = decltype(bytes)::value;
     const auto visit_as = [&](auto* lanes, auto* stored) {

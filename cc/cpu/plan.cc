@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <numeric>
 
+#include "cc/core/accumulators.h"
+
 namespace statpool {
 namespace cpu {
 namespace {
@@ -25,11 +27,22 @@ int64_t Fold(const core::Shape& shape, int64_t row_channels) {
   return fold;
 }
 
+// Rows of 4-byte numbers may be odd in number: the next split's begin at a multiple of 8 bytes.
+int64_t PartialBytes(const core::Problem& problem) {
+  const core::Needs needs = core::NeedsOf(problem.statistics);
+  const bool is_double = problem.dtype == core::DType::kFloat64;
+  const int64_t sum = is_double ? 16 : 4;      // with its error; packed
+  const int64_t extreme = is_double ? 16 : 8;  // with its count
+  const int64_t channel = sum * (needs.sum + needs.squares + needs.central) + 8 * needs.central +
+                          extreme * (needs.max + needs.min);
+  return CeilDiv(channel * problem.shape.channels, 8) * 8;
+}
+
 }  // namespace
 
 Plan MakePlan(const core::Problem& problem) {
   const core::Shape& shape = problem.shape;
-  Plan plan = {false, 1, 1, 0, 1, 0, 0};
+  Plan plan = {false, 1, 1, 0, 1, 0, 0, 0, 0};
   if (shape.batch == 0 || shape.channels == 0) return plan;
   const int64_t time = std::max<int64_t>(shape.time, 1);
   if (problem.layout == core::Layout::kChannelsLast) {
@@ -54,23 +67,11 @@ Plan MakePlan(const core::Problem& problem) {
   plan.steps_per_split = CeilDiv(CeilDiv(time, splits), chunk) * chunk;
   plan.splits = CeilDiv(time, plan.steps_per_split);
   plan.units = unsplit_units * plan.splits;
+  if (plan.splits > 1) {
+    plan.partial_bytes = PartialBytes(problem);
+    plan.workspace_bytes = plan.splits * shape.batch * plan.partial_bytes;
+  }
   return plan;
-}
-
-int64_t PartialBytes(const core::Needs& needs, core::DType dtype, int64_t channels) {
-  const bool is_double = dtype == core::DType::kFloat64;
-  const int64_t sum = is_double ? 16 : 4;      // with its error; packed
-  const int64_t extreme = is_double ? 16 : 8;  // with its count
-  const int64_t channel = sum * (needs.sum + needs.squares + needs.central) + 8 * needs.central +
-                          extreme * (needs.max + needs.min);
-  return CeilDiv(channel * channels, 8) * 8;
-}
-
-int64_t WorkspaceBytes(const core::Problem& problem, core::DType dtype) {
-  const Plan plan = MakePlan(problem);
-  if (plan.splits <= 1) return 0;
-  return plan.splits * problem.shape.batch *
-         PartialBytes(core::NeedsOf(problem.statistics), dtype, problem.shape.channels);
 }
 
 }  // namespace cpu

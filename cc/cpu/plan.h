@@ -5,7 +5,6 @@
 
 #include <cstdint>
 
-#include "cc/core/accumulators.h"
 #include "cc/core/problem.h"
 
 namespace statpool {
@@ -26,15 +25,11 @@ struct Plan {
   int64_t steps_per_split;    // steps that one unit owns
   int64_t splits;             // units along T; more than one leaves partial results to be joined
   int64_t units;              // batch * tiles * splits
+  int64_t partial_bytes;      // that a split leaves of an example: 8-byte numbers stay aligned
+  int64_t workspace_bytes;    // for the partial results of all splits, aligned as by operator new
 };
 
 Plan MakePlan(const core::Problem& problem);
-
-// Bytes that a split leaves of an example: a multiple of what its widest numbers are aligned to.
-int64_t PartialBytes(const core::Needs& needs, core::DType dtype, int64_t channels);
-
-// Doubles as the two-call protocol's first call: bytes of workspace that a forward pass needs.
-int64_t WorkspaceBytes(const core::Problem& problem, core::DType dtype);
 
 }  // namespace cpu
 }  // namespace statpool

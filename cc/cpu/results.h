@@ -35,7 +35,7 @@ struct PlaneRows {
     for (int i = 0; i < statistics.size; ++i) {
       if (core::PlaneOf(statistics.items[i]) != a.planes.items[plane_index]) continue;
       const int64_t at = (to.b * statistics.size + i) * channels + to.first_channel;
-      if (sizeof(T) == 2 && a.out_dtype == core::DType::kFloat32) {
+      if (sizeof(T) == 2 && a.problem.out_dtype == core::DType::kFloat32) {
         float_output = static_cast<float*>(a.y) + at;
       } else {
         output = static_cast<T*>(a.y) + at;

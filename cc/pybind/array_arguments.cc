@@ -2,6 +2,7 @@
 
 #include <pybind11/stl.h>
 
+#include "cc/core/rules.h"
 #include "cc/core/statistics.h"
 
 namespace statpool {
@@ -56,15 +57,11 @@ Pooling::Pooling(const PoolingArguments& a) {
   Check(core::ParseLayout(a.data_format, &problem.layout));
   Check(core::CheckEpsilon(a.epsilon));
   problem.epsilon = a.epsilon;
-  dtype = DTypeOf(a.x);
-  const bool last = problem.layout == core::Layout::kChannelsLast;
+  problem.dtype = problem.out_dtype = DTypeOf(a.x);
   const Shape shape = ShapeOf(a.x);
-  if (shape.size() != 3) {
-    Check(std::string("x must have rank 3, ") + (last ? "[B, T, C]" : "[B, C, T]") +
-          ", got shape " + Text(py::cast(shape)));
-  }
+  Check(core::CheckRank(shape.size(), problem.layout, Text(py::cast(shape))));
   CheckArray("x", a.x, shape);
-  problem.shape = {shape[0], shape[last ? 1 : 2], shape[last ? 2 : 1]};
+  problem.shape = core::ShapeOf(problem.layout, shape[0], shape[1], shape[2]);
   x = a.x.data();
   mask = nullptr;
   if (a.mask) {

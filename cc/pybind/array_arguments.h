@@ -30,8 +30,7 @@ struct PoolingArguments {
 struct Pooling {
   explicit Pooling(const PoolingArguments& arguments);
 
-  core::Problem problem;
-  core::DType dtype;
+  core::Problem problem;  // out_dtype is that of x
   const void* x;
   const bool* mask;
   const int64_t* lengths;

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "cc/core/statistics.h"
+#include "cc/core/rules.h"
 #include "cc/pybind/array_arguments.h"
 #include "cuda/launch_plan.h"
 
@@ -58,15 +58,14 @@ py::dict LaunchPlan(const std::vector<int64_t>& shape, const std::string& dtype_
   };
   check(core::ParseStatistics(statistics, &problem.statistics));
   check(core::ParseLayout(data_format, &problem.layout));
-  const bool last = problem.layout == core::Layout::kChannelsLast;
-  problem.shape = {shape.at(0), shape.at(last ? 1 : 2), shape.at(last ? 2 : 1)};
-  const core::DType dtype = DTypeOf(dtype_name);
+  problem.shape = core::ShapeOf(problem.layout, shape.at(0), shape.at(1), shape.at(2));
+  problem.dtype = problem.out_dtype = DTypeOf(dtype_name);
   const cuda::Device device = {multiprocessors};
-  const cuda::ForwardPlan forward = cuda::MakeForwardPlan(problem, dtype, alignment, device);
+  const cuda::ForwardPlan forward = cuda::MakeForwardPlan(problem, alignment, device);
   py::dict dict;
   dict["forward"] = ToDict(forward.launch);
   dict["join"] = forward.join.grid > 0 ? py::object(ToDict(forward.join)) : py::none();
-  dict["gradient"] = ToDict(cuda::MakeGradientPlan(problem, dtype, alignment, device));
+  dict["gradient"] = ToDict(cuda::MakeGradientPlan(problem, alignment, device));
   dict["workspace_bytes"] = forward.workspace_bytes;
   return dict;
 }

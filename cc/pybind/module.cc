@@ -3,14 +3,13 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include "cc/core/rules.h"
 #include "cc/core/statistics.h"
 #include "cc/cpu/global_stats_cpu.h"
-#include "cc/cpu/global_stats_gradient_cpu.h"
-#include "cc/cpu/plan.h"
 #include "cc/pybind/array_arguments.h"
 #include "cc/pybind/launch_plan.h"
+#include "cc/pybind/own_threads.h"
 #include "cc/pybind/streaming.h"
-#include "cc/pybind/thread_pool.h"
 
 namespace statpool {
 namespace pybind {
@@ -20,17 +19,18 @@ namespace py = pybind11;
 
 using Name = std::optional<std::string>;
 
-core::DType CheckOutputDType(const py::array& array, core::DType dtype) {
-  const core::DType out_dtype = DTypeOf(array);
-  const bool is_16_bit = dtype == core::DType::kFloat16 || dtype == core::DType::kBFloat16;
-  if (out_dtype != dtype && !(is_16_bit && out_dtype == core::DType::kFloat32)) {
+// The problem with results, or their gradient, as this array has them.
+core::Problem WithOutput(const py::array& array, const Pooling& pooling) {
+  core::Problem problem = pooling.problem;
+  problem.out_dtype = DTypeOf(array);
+  if (!core::CanHoldResults(problem.out_dtype, problem.dtype)) {
     throw py::value_error("y must have the dtype of x, or float32 for a 16-bit x");
   }
-  return out_dtype;
+  return problem;
 }
 
 void CheckSaved(const py::array& saved, const Pooling& pooling) {
-  const bool is_double = pooling.dtype == core::DType::kFloat64;
+  const bool is_double = pooling.problem.dtype == core::DType::kFloat64;
   if (DTypeOf(saved) != (is_double ? core::DType::kFloat64 : core::DType::kFloat32)) {
     throw py::value_error("saved must be float32, or float64 for float64 x");
   }
@@ -40,41 +40,44 @@ void CheckSaved(const py::array& saved, const Pooling& pooling) {
 void GlobalStats(py::array y, py::array saved, const PoolingArguments& arguments,
                  const Name& instruction_set, int64_t num_threads) {
   const Pooling pooling(arguments);
-  const core::DType out_dtype = CheckOutputDType(y, pooling.dtype);
+  const core::Problem problem = WithOutput(y, pooling);
   CheckArray("y", y, pooling.y_shape);
   CheckSaved(saved, pooling);
   const cpu::InstructionSet& set = InstructionSetOf(instruction_set);
-  void* const to = y.mutable_data();
-  void* const to_saved = saved.mutable_data();
+  core::ForwardBuffers buffers = {y.mutable_data(), saved.mutable_data(), pooling.x,
+                                  pooling.mask,     pooling.lengths,      nullptr};
   const py::gil_scoped_release release;
-  std::vector<char> workspace(cpu::GlobalStatsWorkspaceBytes(pooling.problem, pooling.dtype));
-  cpu::GlobalStats(to, to_saved, pooling.x, pooling.mask, pooling.lengths, pooling.problem,
-                   pooling.dtype, out_dtype, workspace.data(), set, ThreadsFor(num_threads));
+  const cpu::Plan plan = cpu::MakePlan(problem);
+  std::vector<char> workspace(plan.workspace_bytes);
+  buffers.workspace = workspace.data();
+  OwnThreads threads(num_threads);
+  cpu::GlobalStats(problem, plan, buffers, set, &threads);
 }
 
 void GlobalStatsGradient(py::array dx, const py::array& upstream, const py::array& saved,
                          const PoolingArguments& arguments, const Name& instruction_set,
                          int64_t num_threads) {
   const Pooling pooling(arguments);
-  const core::DType out_dtype = CheckOutputDType(upstream, pooling.dtype);
+  const core::Problem problem = WithOutput(upstream, pooling);
   CheckArray("upstream", upstream, pooling.y_shape);
   CheckSaved(saved, pooling);
   CheckArray("dx", dx, {arguments.x.shape(), arguments.x.shape() + 3});
-  if (DTypeOf(dx) != pooling.dtype) throw py::value_error("dx must have the dtype of x");
+  if (DTypeOf(dx) != problem.dtype) throw py::value_error("dx must have the dtype of x");
   const cpu::InstructionSet& set = InstructionSetOf(instruction_set);
-  void* const to = dx.mutable_data();
+  const core::GradientBuffers buffers = {dx.mutable_data(), upstream.data(), pooling.x,
+                                         saved.data(),      pooling.mask,    pooling.lengths};
   const py::gil_scoped_release release;
-  cpu::GlobalStatsGradient(to, upstream.data(), pooling.x, saved.data(), pooling.mask,
-                           pooling.lengths, pooling.problem, pooling.dtype, out_dtype, set,
-                           ThreadsFor(num_threads));
+  OwnThreads threads(num_threads);
+  cpu::GlobalStatsGradient(problem, cpu::MakePlan(problem), buffers, set, &threads);
 }
 
 py::dict CpuPlan(const PoolingArguments& arguments) {
   const Pooling pooling(arguments);
-  py::dict plan;
-  plan["splits"] = cpu::MakePlan(pooling.problem).splits;
-  plan["workspace_bytes"] = cpu::GlobalStatsWorkspaceBytes(pooling.problem, pooling.dtype);
-  return plan;
+  const cpu::Plan plan = cpu::MakePlan(pooling.problem);
+  py::dict dict;
+  dict["splits"] = plan.splits;
+  dict["workspace_bytes"] = plan.workspace_bytes;
+  return dict;
 }
 
 py::dict BuildInfo() {
@@ -113,7 +116,8 @@ uint64_t StreamingReadArray(const py::array& array, int64_t num_threads) {
   const int64_t bytes = array.nbytes();
   CheckArray("array", array, {array.shape(), array.shape() + array.ndim()});
   const py::gil_scoped_release release;
-  return StreamingRead(from, bytes, ThreadsFor(num_threads));
+  OwnThreads threads(num_threads);
+  return StreamingRead(from, bytes, &threads);
 }
 
 void StreamingCopyArray(py::array to, const py::array& from, int64_t num_threads) {
@@ -126,7 +130,8 @@ void StreamingCopyArray(py::array to, const py::array& from, int64_t num_threads
   }
   const void* const source = from.data();
   const py::gil_scoped_release release;
-  StreamingCopy(target, source, bytes, ThreadsFor(num_threads));
+  OwnThreads threads(num_threads);
+  StreamingCopy(target, source, bytes, &threads);
 }
 
 PYBIND11_MODULE(_core, m) {

@@ -16,9 +16,9 @@ constexpr int64_t kBlockBytes = 1 << 18;
 
 // Calls work(first, bytes) for each block.
 template <typename BlockWork>
-void ForBlocks(int64_t bytes, const cpu::ParallelFor& parallel_for, const BlockWork& work) {
+void ForBlocks(int64_t bytes, cpu::Threads* threads, const BlockWork& work) {
   const int64_t blocks = (bytes + kBlockBytes - 1) / kBlockBytes;
-  parallel_for(blocks, kBlockBytes / 10, [&](int64_t begin, int64_t end) {
+  cpu::ShareWork(threads, blocks, kBlockBytes / 10, [&](int64_t begin, int64_t end) {
     for (int64_t block = begin; block < end; ++block) {
       const int64_t first = block * kBlockBytes;
       work(first, std::min(kBlockBytes, bytes - first));
@@ -28,9 +28,9 @@ void ForBlocks(int64_t bytes, const cpu::ParallelFor& parallel_for, const BlockW
 
 }  // namespace
 
-uint64_t StreamingRead(const void* from, int64_t bytes, const cpu::ParallelFor& parallel_for) {
+uint64_t StreamingRead(const void* from, int64_t bytes, cpu::Threads* threads) {
   std::atomic<uint64_t> total{0};
-  ForBlocks(bytes, parallel_for, [&](int64_t first, int64_t count) {
+  ForBlocks(bytes, threads, [&](int64_t first, int64_t count) {
     const char* block = static_cast<const char*>(from) + first;
     constexpr int kWords = 8;  // independent sums: the loads are the only limit
     simd::Vec<uint64_t, kWords> sums[2] = {};
@@ -47,9 +47,8 @@ uint64_t StreamingRead(const void* from, int64_t bytes, const cpu::ParallelFor& 
   return total;
 }
 
-void StreamingCopy(void* to, const void* from, int64_t bytes,
-                   const cpu::ParallelFor& parallel_for) {
-  ForBlocks(bytes, parallel_for, [&](int64_t first, int64_t count) {
+void StreamingCopy(void* to, const void* from, int64_t bytes, cpu::Threads* threads) {
+  ForBlocks(bytes, threads, [&](int64_t first, int64_t count) {
     const char* source = static_cast<const char*>(from) + first;
     char* target = static_cast<char*>(to) + first;
     int64_t i = 0;

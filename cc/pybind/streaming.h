@@ -4,16 +4,16 @@
 
 #include <cstdint>
 
-#include "cc/cpu/parallel.h"
+#include "cc/cpu/threads.h"
 
 namespace statpool {
 namespace pybind {
 
 // Reads every byte once and returns their 64-bit words' sum, so that no read can be left out.
-uint64_t StreamingRead(const void* from, int64_t bytes, const cpu::ParallelFor& parallel_for);
+uint64_t StreamingRead(const void* from, int64_t bytes, cpu::Threads* threads);
 
 // Copies with stores that bypass the caches. `to` is 16-byte aligned.
-void StreamingCopy(void* to, const void* from, int64_t bytes, const cpu::ParallelFor& parallel_for);
+void StreamingCopy(void* to, const void* from, int64_t bytes, cpu::Threads* threads);
 
 }  // namespace pybind
 }  // namespace statpool

@@ -1,9 +1,86 @@
-// The two ops: inputs, outputs and attributes.
-#include "cc/tf/shape_functions.h"
+// Both ops as TensorFlow sees them: inputs, outputs, attributes, and what can be known of shapes,
+// and of errors, before a kernel runs.
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "cc/core/statistics.h"
+#include "cc/tf/pooling_inputs.h"
 #include "tensorflow/core/framework/op.h"
+#include "tensorflow/core/framework/shape_inference.h"
 
 namespace statpool {
 namespace tf {
+namespace {
+
+using tensorflow::shape_inference::DimensionHandle;
+using tensorflow::shape_inference::InferenceContext;
+using tensorflow::shape_inference::ShapeHandle;
+
+// The handles that both ops share.
+struct Known {
+  ShapeHandle x;
+  ShapeHandle y;      // [B, S * C]
+  ShapeHandle saved;  // [B, planes, C]
+};
+
+// A shape merged with the one expected.
+absl::Status CheckShape(InferenceContext* c, const char* name, const char* rule, ShapeHandle got,
+                        ShapeHandle expected) {
+  ShapeHandle merged;
+  if (c->Merge(got, expected, &merged).ok()) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(name, " must have shape ", rule, " = ",
+                                                 c->DebugString(expected), ", got shape ",
+                                                 c->DebugString(got)));
+}
+
+absl::Status CheckOptional(InferenceContext* c, const char* name, const char* rule,
+                           ShapeHandle expected) {
+  std::vector<ShapeHandle> list;
+  TF_RETURN_IF_ERROR(c->input(name, &list));
+  TF_RETURN_IF_ERROR(CheckAtMostOne(name, list.size()));
+  return list.empty() ? absl::OkStatus() : CheckShape(c, name, rule, list[0], expected);
+}
+
+absl::Status CheckPooling(InferenceContext* c, int x_index, Known* known) {
+  core::Problem problem;
+  TF_RETURN_IF_ERROR(ReadAttributes(c, &problem));
+  const ShapeHandle x = c->input(x_index);
+  if (!c->WithRank(x, 3, &known->x).ok()) {
+    return AsInvalidArgument(core::CheckRank(c->Rank(x), problem.layout, c->DebugString(x)));
+  }
+  const bool last = problem.layout == core::Layout::kChannelsLast;
+  const DimensionHandle batch = c->Dim(known->x, 0);
+  const DimensionHandle time = c->Dim(known->x, last ? 1 : 2);
+  const DimensionHandle channels = c->Dim(known->x, last ? 2 : 1);
+  TF_RETURN_IF_ERROR(CheckOptional(c, "mask", "[B, T]", c->MakeShape({batch, time})));
+  TF_RETURN_IF_ERROR(CheckOptional(c, "lengths", "[B]", c->MakeShape({batch})));
+  DimensionHandle width;
+  TF_RETURN_IF_ERROR(c->Multiply(channels, problem.statistics.size, &width));
+  const int64_t planes = core::SavedPlanes(problem.statistics).size;
+  known->y = c->MakeShape({batch, width});
+  known->saved = c->MakeShape({batch, c->MakeDim(planes), channels});
+  return absl::OkStatus();
+}
+
+absl::Status GlobalStatsShape(InferenceContext* c) {
+  Known known;
+  TF_RETURN_IF_ERROR(CheckPooling(c, 0, &known));
+  c->set_output(0, known.y);
+  c->set_output(1, known.saved);
+  return absl::OkStatus();
+}
+
+absl::Status GlobalStatsGradientShape(InferenceContext* c) {
+  Known known;
+  TF_RETURN_IF_ERROR(CheckPooling(c, 1, &known));
+  TF_RETURN_IF_ERROR(CheckShape(c, "upstream", "[B, S * C]", c->input(0), known.y));
+  TF_RETURN_IF_ERROR(CheckShape(c, "saved", "[B, planes, C]", c->input(2), known.saved));
+  c->set_output(0, known.x);
+  return absl::OkStatus();
+}
+
+}  // namespace
 
 REGISTER_OP("Statpool>GlobalStats")
     .Input("x: T")                          // [B, T, C], or [B, C, T] with channels_first
@@ -50,7 +127,7 @@ REGISTER_OP("Statpool>GlobalStatsGrad")
     .Attr("statistics: list(string) = ['mean', 'max', 'l2']")
     .Attr("epsilon: string = '1e-12'")
     .Attr("data_format: {'channels_last', 'channels_first'} = 'channels_last'")
-    .SetShapeFn(GlobalStatsGradShape)
+    .SetShapeFn(GlobalStatsGradientShape)
     .Doc(R"doc(
 Gradient of Statpool>GlobalStats with respect to x, in one more read of x.
 

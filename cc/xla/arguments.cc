@@ -4,6 +4,7 @@
 #include <initializer_list>
 #include <sstream>
 
+#include "cc/core/rules.h"
 #include "cc/core/statistics.h"
 
 namespace statpool {
@@ -62,15 +63,13 @@ std::string ParseType(DataType type, core::DType* dtype) {
   }
 }
 
-std::string ParseShape(const AnyBuffer& x, core::Layout layout, core::Shape* shape) {
+std::string ParseShape(const AnyBuffer& x, core::Problem* problem) {
   const AnyBuffer::Dimensions sizes = x.dimensions();
-  const bool last = layout == core::Layout::kChannelsLast;
-  if (sizes.size() != 3) {
-    return std::string("x must have rank 3, ") + (last ? "[B, T, C]" : "[B, C, T]") +
-           ", got shape " + ShapeText(sizes);
+  std::string broken = core::CheckRank(sizes.size(), problem->layout, ShapeText(sizes));
+  if (broken.empty()) {
+    problem->shape = core::ShapeOf(problem->layout, sizes[0], sizes[1], sizes[2]);
   }
-  *shape = {sizes[0], sizes[last ? 1 : 2], sizes[last ? 2 : 1]};
-  return "";
+  return broken;
 }
 
 std::string ReadProblem(const Call& call, Arguments* arguments) {
@@ -79,28 +78,26 @@ std::string ReadProblem(const Call& call, Arguments* arguments) {
   std::string broken = core::ParseStatistics(numbers.begin(), numbers.size(), &problem.statistics);
   if (broken.empty()) broken = core::ParseLayout(call.layout, &problem.layout);
   if (broken.empty()) broken = core::CheckEpsilon(problem.epsilon = call.epsilon);
-  if (broken.empty()) broken = ParseType(call.x.element_type(), &arguments->dtype);
-  if (broken.empty()) broken = ParseShape(call.x, problem.layout, &problem.shape);
+  if (broken.empty()) broken = ParseType(call.x.element_type(), &problem.dtype);
+  if (broken.empty()) broken = ParseShape(call.x, &problem);
   return broken;
 }
 
 // y or upstream, saved and dx: they must fit x.
 std::string ReadTensors(const Call& call, Arguments* arguments) {
-  const core::Shape& shape = arguments->problem.shape;
-  const core::StatisticList& statistics = arguments->problem.statistics;
+  core::Problem& problem = arguments->problem;
+  const core::Shape& shape = problem.shape;
   const DataType type = call.x.element_type(), y_type = call.y.element_type();
   const DataType compute_type = type == ffi::F64 ? ffi::F64 : ffi::F32;
   const char* y_name = call.dx == nullptr ? "y" : "upstream";
-  if (y_type != type && y_type != compute_type) {
+  if (!ParseType(y_type, &problem.out_dtype).empty() ||
+      !core::CanHoldResults(problem.out_dtype, problem.dtype)) {
     return std::string(y_name) + " must have the type of x, or F32 for a 16-bit x, got " +
            Text(y_type) + " for " + Text(type);
   }
-  const int64_t width = statistics.size * shape.channels;
-  const int64_t planes = core::SavedPlanes(statistics).size;
-  std::string broken = ParseType(y_type, &arguments->out_dtype);
-  if (broken.empty()) {
-    broken = Check(y_name, y_type, "[B, S * C]", {shape.batch, width}, call.y);
-  }
+  const int64_t width = problem.statistics.size * shape.channels;
+  const int64_t planes = core::SavedPlanes(problem.statistics).size;
+  std::string broken = Check(y_name, y_type, "[B, S * C]", {shape.batch, width}, call.y);
   if (broken.empty()) {
     broken = Check("saved", compute_type, "[B, planes, C]", {shape.batch, planes, shape.channels},
                    call.saved);
@@ -115,13 +112,14 @@ std::string ReadTensors(const Call& call, Arguments* arguments) {
 // Of two optional operands the first is the mask; of one its type tells.
 std::string ReadPadding(const Call& call, Arguments* arguments) {
   const core::Shape& shape = arguments->problem.shape;
-  const bool has_mask = call.second.has_value() ||
-                        (call.first.has_value() && call.first->element_type() == ffi::PRED);
-  const Optional& lengths = has_mask ? call.second : call.first;
+  const Optional& first = call.mask_or_lengths;
+  const bool has_mask =
+      call.lengths.has_value() || (first.has_value() && first->element_type() == ffi::PRED);
+  const Optional& lengths = has_mask ? call.lengths : first;
   std::string broken;
   if (has_mask) {
-    broken = Check("mask", ffi::PRED, "[B, T]", {shape.batch, shape.time}, *call.first);
-    arguments->mask = static_cast<const bool*>(call.first->untyped_data());
+    broken = Check("mask", ffi::PRED, "[B, T]", {shape.batch, shape.time}, *first);
+    arguments->mask = static_cast<const bool*>(first->untyped_data());
   }
   if (broken.empty() && lengths.has_value()) {
     broken = Check("lengths", ffi::S64, "[B]", {shape.batch}, *lengths);
@@ -138,6 +136,16 @@ ffi::Error ReadCall(const Call& call, Arguments* arguments) {
   if (broken.empty()) broken = ReadTensors(call, arguments);
   if (broken.empty()) broken = ReadPadding(call, arguments);
   return broken.empty() ? ffi::Error::Success() : BrokenCall(broken);
+}
+
+core::ForwardBuffers ForwardBuffersOf(const Call& call, const Arguments& arguments) {
+  return {call.y.untyped_data(), call.saved.untyped_data(), call.x.untyped_data(),
+          arguments.mask,        arguments.lengths,         /*workspace=*/nullptr};
+}
+
+core::GradientBuffers GradientBuffersOf(const Call& call, const Arguments& arguments) {
+  return {call.dx->untyped_data(),   call.y.untyped_data(), call.x.untyped_data(),
+          call.saved.untyped_data(), arguments.mask,        arguments.lengths};
 }
 
 ffi::Error BrokenCall(const std::string& broken_rule) {

@@ -24,24 +24,26 @@ struct Call {
   const ffi::AnyBuffer& y;  // [B, S * C]: the output, or the upstream gradient where there is dx
   const ffi::AnyBuffer& saved;  // [B, planes, C]
   const ffi::AnyBuffer* dx;     // as x; null in the forward pass
-  const Optional& first;        // mask or lengths
-  const Optional& second;       // lengths
+  const Optional& mask_or_lengths;
+  const Optional& lengths;
   int32_t layout;
   double epsilon;
   Statistics statistics;
 };
 
-// The arguments that both kernels share.
+// The same as both kernels take it.
 struct Arguments {
   core::Problem problem;
-  core::DType dtype;
-  core::DType out_dtype;
   const bool* mask;        // [B, T] or null
   const int64_t* lengths;  // [B] or null; what they are is not looked at
 };
 
 // After it no kernel reads or writes out of bounds, as long as lengths lie in [0, T].
 [[nodiscard]] ffi::Error ReadCall(const Call& call, Arguments* arguments);
+
+core::ForwardBuffers ForwardBuffersOf(const Call& call,
+                                      const Arguments& arguments);  // no workspace
+core::GradientBuffers GradientBuffersOf(const Call& call, const Arguments& arguments);
 
 // Of a rule that a call broke, and what was received. Says what helps, too.
 [[nodiscard]] ffi::Error BrokenCall(const std::string& broken_rule);

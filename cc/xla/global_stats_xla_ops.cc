@@ -8,9 +8,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
-#include "cc/core/statistics.h"
-#include "cc/cpu/global_stats_cpu.h"
-#include "cc/tf/problem_attributes.h"
+#include "cc/cpu/plan.h"
+#include "cc/tf/pooling_inputs.h"
 #include "cc/xla/custom_call.h"
 #include "tensorflow/compiler/tf2xla/shape_util.h"
 #include "tensorflow/compiler/tf2xla/type_util.h"
@@ -61,8 +60,6 @@ class PoolingXlaOp : public tensorflow::XlaOpKernel {
   }
 
  protected:
-  const tf::ProblemAttributes& attributes() const { return attributes_; }
-
   absl::StatusOr<Operands> ReadOperands(XlaOpKernelContext* ctx) const {
     Operands operands;
     std::vector<XlaOp> handles;
@@ -74,8 +71,9 @@ class PoolingXlaOp : public tensorflow::XlaOpKernel {
       TF_RETURN_IF_ERROR(tf::CheckAtMostOne(name, handles.size()));
       operands.optional.insert(operands.optional.end(), handles.begin(), handles.end());
     }
-    TF_RETURN_IF_ERROR(tf::MakeProblem(attributes_, x[0], mask.empty() ? nullptr : &mask[0],
-                                       lengths.empty() ? nullptr : &lengths[0], &operands.problem));
+    operands.problem = attributes_;
+    TF_RETURN_IF_ERROR(tf::ReadShapes(x[0], mask.empty() ? nullptr : &mask[0],
+                                      lengths.empty() ? nullptr : &lengths[0], &operands.problem));
     return operands;
   }
 
@@ -110,7 +108,7 @@ class PoolingXlaOp : public tensorflow::XlaOpKernel {
   }
 
  private:
-  tf::ProblemAttributes attributes_;
+  core::Problem attributes_;
   tensorflow::DataType out_dtype_, saved_dtype_;
 };
 
@@ -155,7 +153,7 @@ class GlobalStatsXlaOpCpu final : public GlobalStatsXlaOp {
 
  private:
   int64_t WorkspaceBytes(const core::Problem& problem) const override {
-    return cpu::GlobalStatsWorkspaceBytes(problem, attributes().dtype);
+    return cpu::MakePlan(problem).workspace_bytes;
   }
 };
 

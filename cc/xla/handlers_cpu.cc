@@ -1,20 +1,27 @@
-// What the custom calls do on the CPU, platform "Host".
+// What the custom calls do on the CPU, platform "Host", on XLA's own threads.
 #include <string>
 #include <utility>
 
-#include "cc/core/statistics.h"
+#include "cc/core/rules.h"
 #include "cc/cpu/global_stats_cpu.h"
-#include "cc/cpu/global_stats_gradient_cpu.h"
-#include "cc/xla/arguments.h"
-#include "cc/xla/custom_call.h"
-#include "cc/xla/parallel_for.h"
+#include "cc/xla/handlers.h"
 
 namespace statpool {
 namespace xla {
 namespace {
 
 using ffi::AnyBuffer;
-using Result = ffi::Result<AnyBuffer>;
+
+class PoolThreads final : public cpu::Threads {
+ public:
+  explicit PoolThreads(ffi::ThreadPool* pool) : pool_(pool) {}
+
+  int64_t count() const override { return pool_->num_threads(); }
+  void Schedule(std::function<void()> task) override { pool_->Schedule(std::move(task)); }
+
+ private:
+  ffi::ThreadPool* const pool_;
+};
 
 // Lengths are the only values that can be wrong.
 ffi::Error ReadCallAndLengths(const Call& call, Arguments* arguments) {
@@ -24,63 +31,44 @@ ffi::Error ReadCallAndLengths(const Call& call, Arguments* arguments) {
   return broken.empty() ? error : ffi::Error::InvalidArgument(std::move(broken));
 }
 
-ffi::Error GlobalStats(ffi::ThreadPool pool, AnyBuffer x, Optional first, Optional second, Result y,
-                       Result saved, std::optional<Result> workspace, int32_t layout,
-                       double epsilon, Statistics statistics) {
+ffi::Error GlobalStats(ffi::ThreadPool pool, AnyBuffer x, Optional mask_or_lengths,
+                       Optional lengths, Result y, Result saved, OptionalResult workspace,
+                       int32_t layout, double epsilon, Statistics statistics) {
+  const Call call = {x, *y, *saved, nullptr, mask_or_lengths, lengths, layout, epsilon, statistics};
   Arguments a;
-  const Call call = {x, *y, *saved, nullptr, first, second, layout, epsilon, statistics};
   if (ffi::Error error = ReadCallAndLengths(call, &a); error.failure()) return error;
-  const int64_t bytes = cpu::GlobalStatsWorkspaceBytes(a.problem, a.dtype);
+  const cpu::Plan plan = cpu::MakePlan(a.problem);
   const bool is_u8 = workspace.has_value() && (*workspace)->element_type() == ffi::U8;
   const auto received = is_u8 ? static_cast<int64_t>((*workspace)->element_count()) : 0;
-  if (received < bytes) {
-    return BrokenCall("workspace must have type U8 and at least " + std::to_string(bytes) +
-                      " elements, got " + std::to_string(received));
+  if (received < plan.workspace_bytes) {
+    return BrokenCall("workspace must have type U8 and at least " +
+                      std::to_string(plan.workspace_bytes) + " elements, got " +
+                      std::to_string(received));
   }
-  cpu::GlobalStats(y->untyped_data(), saved->untyped_data(), x.untyped_data(), a.mask, a.lengths,
-                   a.problem, a.dtype, a.out_dtype,
-                   bytes > 0 ? (*workspace)->untyped_data() : nullptr, cpu::BestInstructionSet(),
-                   ParallelForOf(&pool));
+  core::ForwardBuffers buffers = ForwardBuffersOf(call, a);
+  if (plan.workspace_bytes > 0) buffers.workspace = (*workspace)->untyped_data();
+  PoolThreads threads(&pool);
+  cpu::GlobalStats(a.problem, plan, buffers, cpu::BestInstructionSet(), &threads);
   return ffi::Error::Success();
 }
 
 ffi::Error GlobalStatsGradient(ffi::ThreadPool pool, AnyBuffer upstream, AnyBuffer x,
-                               AnyBuffer saved, Optional first, Optional second, Result dx,
-                               int32_t layout, double epsilon, Statistics statistics) {
+                               AnyBuffer saved, Optional mask_or_lengths, Optional lengths,
+                               Result dx, int32_t layout, double epsilon, Statistics statistics) {
+  const Call call = {x,       upstream, saved,   &*dx,      mask_or_lengths,
+                     lengths, layout,   epsilon, statistics};
   Arguments a;
-  const Call call = {x, upstream, saved, &*dx, first, second, layout, epsilon, statistics};
   if (ffi::Error error = ReadCallAndLengths(call, &a); error.failure()) return error;
-  cpu::GlobalStatsGradient(dx->untyped_data(), upstream.untyped_data(), x.untyped_data(),
-                           saved.untyped_data(), a.mask, a.lengths, a.problem, a.dtype, a.out_dtype,
-                           cpu::BestInstructionSet(), ParallelForOf(&pool));
+  PoolThreads threads(&pool);
+  cpu::GlobalStatsGradient(a.problem, cpu::MakePlan(a.problem), GradientBuffersOf(call, a),
+                           cpu::BestInstructionSet(), &threads);
   return ffi::Error::Success();
 }
 
 XLA_FFI_DEFINE_HANDLER(kGlobalStats, GlobalStats,
-                       ffi::Ffi::Bind()
-                           .Ctx<ffi::ThreadPool>()
-                           .Arg<AnyBuffer>()          // x
-                           .OptionalArg<AnyBuffer>()  // mask or lengths
-                           .OptionalArg<AnyBuffer>()  // lengths
-                           .Ret<AnyBuffer>()          // y
-                           .Ret<AnyBuffer>()          // saved
-                           .OptionalRet<AnyBuffer>()  // workspace
-                           .Attr<int32_t>(kLayout)
-                           .Attr<double>(kEpsilon)
-                           .Attr<Statistics>(kStatistics));
-
+                       BindGlobalStats(ffi::Ffi::Bind().Ctx<ffi::ThreadPool>()));
 XLA_FFI_DEFINE_HANDLER(kGlobalStatsGradient, GlobalStatsGradient,
-                       ffi::Ffi::Bind()
-                           .Ctx<ffi::ThreadPool>()
-                           .Arg<AnyBuffer>()          // upstream
-                           .Arg<AnyBuffer>()          // x
-                           .Arg<AnyBuffer>()          // saved
-                           .OptionalArg<AnyBuffer>()  // mask or lengths
-                           .OptionalArg<AnyBuffer>()  // lengths
-                           .Ret<AnyBuffer>()          // dx
-                           .Attr<int32_t>(kLayout)
-                           .Attr<double>(kEpsilon)
-                           .Attr<Statistics>(kStatistics));
+                       BindGlobalStatsGradient(ffi::Ffi::Bind().Ctx<ffi::ThreadPool>()));
 
 XLA_FFI_REGISTER_HANDLER(ffi::GetXlaFfiApi(), kGlobalStatsTarget, "Host", kGlobalStats);
 XLA_FFI_REGISTER_HANDLER(ffi::GetXlaFfiApi(), kGlobalStatsGradientTarget, "Host",

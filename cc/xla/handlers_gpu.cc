@@ -3,17 +3,15 @@
 
 #include <string>
 
-#include "cc/xla/arguments.h"
-#include "cc/xla/custom_call.h"
+#include "cc/xla/handlers.h"
 #include "cuda/global_stats_cuda.h"
-#include "cuda/global_stats_gradient_cuda.h"
 
 namespace statpool {
 namespace xla {
 namespace {
 
 using ffi::AnyBuffer;
-using Result = ffi::Result<AnyBuffer>;
+using Stream = ffi::PlatformStream<cudaStream_t>;
 
 ffi::Error AsError(cudaError_t error) {
   if (error == cudaSuccess) return ffi::Error::Success();
@@ -21,74 +19,57 @@ ffi::Error AsError(cudaError_t error) {
                               cudaGetErrorString(error) + "'");
 }
 
-// XLA frees the workspace when the handler returns, in the order of the stream: whoever gets that
-// memory next runs after the kernels enqueued here.
+// How large a workspace must be depends on the GPU, so the handler asks XLA for it instead of
+// getting it as a result. XLA frees it when the handler returns, in the order of the stream:
+// whoever gets that memory next runs after the kernels enqueued here.
 ffi::Error GlobalStats(cudaStream_t stream, ffi::ScratchAllocator scratch, AnyBuffer x,
-                       Optional first, Optional second, Result y, Result saved, int32_t layout,
-                       double epsilon, Statistics statistics) {
+                       Optional mask_or_lengths, Optional lengths, Result y, Result saved,
+                       OptionalResult, int32_t layout, double epsilon, Statistics statistics) {
+  const Call call = {x, *y, *saved, nullptr, mask_or_lengths, lengths, layout, epsilon, statistics};
   Arguments a;
-  const Call call = {x, *y, *saved, nullptr, first, second, layout, epsilon, statistics};
   if (ffi::Error error = ReadCall(call, &a); error.failure()) return error;
   cuda::Device device;
   if (const cudaError_t error = cuda::CurrentDevice(&device); error != cudaSuccess) {
     return AsError(error);
   }
-  const int64_t bytes = cuda::GlobalStatsWorkspaceBytes(a.problem, a.dtype, device);
-  void* workspace = nullptr;
-  if (bytes > 0) {
+  core::ForwardBuffers buffers = ForwardBuffersOf(call, a);
+  const cuda::ForwardPlan plan =
+      cuda::MakeForwardPlan(a.problem, cuda::AlignmentOf(buffers), device);
+  if (plan.workspace_bytes > 0) {
     constexpr size_t kAlignment = 16;  // the most that XLA accepts
-    const std::optional<void*> memory = scratch.Allocate(bytes, kAlignment);
+    const std::optional<void*> memory = scratch.Allocate(plan.workspace_bytes, kAlignment);
     if (!memory.has_value()) {
-      return ffi::Error(ffi::ErrorCode::kResourceExhausted,
-                        "statpool needs a workspace of " + std::to_string(bytes) + " bytes");
+      return ffi::Error(
+          ffi::ErrorCode::kResourceExhausted,
+          "statpool needs a workspace of " + std::to_string(plan.workspace_bytes) + " bytes");
     }
-    workspace = *memory;
+    buffers.workspace = *memory;
   }
-  return AsError(cuda::LaunchGlobalStats(y->untyped_data(), saved->untyped_data(), x.untyped_data(),
-                                         a.mask, a.lengths, a.problem, a.dtype, a.out_dtype, device,
-                                         workspace, stream));
+  return AsError(cuda::LaunchGlobalStats(a.problem, plan, buffers, stream));
 }
 
 ffi::Error GlobalStatsGradient(cudaStream_t stream, AnyBuffer upstream, AnyBuffer x,
-                               AnyBuffer saved, Optional first, Optional second, Result dx,
-                               int32_t layout, double epsilon, Statistics statistics) {
+                               AnyBuffer saved, Optional mask_or_lengths, Optional lengths,
+                               Result dx, int32_t layout, double epsilon, Statistics statistics) {
+  const Call call = {x,       upstream, saved,   &*dx,      mask_or_lengths,
+                     lengths, layout,   epsilon, statistics};
   Arguments a;
-  const Call call = {x, upstream, saved, &*dx, first, second, layout, epsilon, statistics};
   if (ffi::Error error = ReadCall(call, &a); error.failure()) return error;
   cuda::Device device;
   if (const cudaError_t error = cuda::CurrentDevice(&device); error != cudaSuccess) {
     return AsError(error);
   }
-  return AsError(cuda::LaunchGlobalStatsGradient(
-      dx->untyped_data(), upstream.untyped_data(), x.untyped_data(), saved.untyped_data(), a.mask,
-      a.lengths, a.problem, a.dtype, a.out_dtype, device, stream));
+  const core::GradientBuffers buffers = GradientBuffersOf(call, a);
+  const cuda::LaunchPlan plan =
+      cuda::MakeGradientPlan(a.problem, cuda::AlignmentOf(buffers), device);
+  return AsError(cuda::LaunchGlobalStatsGradient(a.problem, plan, buffers, stream));
 }
 
-XLA_FFI_DEFINE_HANDLER(kGlobalStats, GlobalStats,
-                       ffi::Ffi::Bind()
-                           .Ctx<ffi::PlatformStream<cudaStream_t>>()
-                           .Ctx<ffi::ScratchAllocator>()
-                           .Arg<AnyBuffer>()          // x
-                           .OptionalArg<AnyBuffer>()  // mask or lengths
-                           .OptionalArg<AnyBuffer>()  // lengths
-                           .Ret<AnyBuffer>()          // y
-                           .Ret<AnyBuffer>()          // saved
-                           .Attr<int32_t>(kLayout)
-                           .Attr<double>(kEpsilon)
-                           .Attr<Statistics>(kStatistics));
-
+XLA_FFI_DEFINE_HANDLER(
+    kGlobalStats, GlobalStats,
+    BindGlobalStats(ffi::Ffi::Bind().Ctx<Stream>().Ctx<ffi::ScratchAllocator>()));
 XLA_FFI_DEFINE_HANDLER(kGlobalStatsGradient, GlobalStatsGradient,
-                       ffi::Ffi::Bind()
-                           .Ctx<ffi::PlatformStream<cudaStream_t>>()
-                           .Arg<AnyBuffer>()          // upstream
-                           .Arg<AnyBuffer>()          // x
-                           .Arg<AnyBuffer>()          // saved
-                           .OptionalArg<AnyBuffer>()  // mask or lengths
-                           .OptionalArg<AnyBuffer>()  // lengths
-                           .Ret<AnyBuffer>()          // dx
-                           .Attr<int32_t>(kLayout)
-                           .Attr<double>(kEpsilon)
-                           .Attr<Statistics>(kStatistics));
+                       BindGlobalStatsGradient(ffi::Ffi::Bind().Ctx<Stream>()));
 
 XLA_FFI_REGISTER_HANDLER(ffi::GetXlaFfiApi(), kGlobalStatsTarget, "CUDA", kGlobalStats);
 XLA_FFI_REGISTER_HANDLER(ffi::GetXlaFfiApi(), kGlobalStatsGradientTarget, "CUDA",

@@ -19,8 +19,7 @@
 #include "cc/core/dtype.h"
 #include "cc/core/statistics.h"
 #include "cc/cpu/global_stats_cpu.h"
-#include "cc/cpu/global_stats_gradient_cpu.h"
-#include "cc/cpu/shared_work.h"
+#include "tests/native_call.h"
 
 #if defined(__x86_64__)
 #include <xmmintrin.h>
@@ -38,22 +37,15 @@ namespace {
 constexpr int kPoolThreads = 3;
 constexpr char kEmulatedName[] = "avx512-emulated";
 
-// A call, as tests/core_program.py has it. x, mask, lengths and upstream follow; y and dx return.
-struct Call {
-  int64_t batch;
-  int64_t time;
-  int64_t channels;
-  double epsilon;
-  int32_t is_channels_first;
-  int32_t dtype;
-  int32_t out_dtype;
+// What to do, as tests/core_program.py has it. x, mask, lengths and upstream follow; y and dx
+// return.
+struct Request {
+  tests::NativeCall call;
   int32_t has_mask;
   int32_t has_lengths;
   int32_t wants_gradient;
   int32_t flushes_subnormals;  // the caller does, as TensorFlow's threads
   int32_t threads;
-  int32_t statistics;
-  int32_t statistic[core::kStatisticCount];
 };
 
 void FlushSubnormals([[maybe_unused]] bool flush) {
@@ -77,21 +69,13 @@ class Pool {
     for (int i = 0; i < threads; ++i) std::thread([this] { Work(); }).detach();
   }
 
-  // With a caller and at most `threads - 1` others, however little there is to do.
-  cpu::ParallelFor ParallelFor(int64_t threads) {
-    return [this, threads](int64_t units, int64_t cost, const cpu::Work& work) {
-      const auto schedule = [this](std::function<void()> task) { Schedule(std::move(task)); };
-      cpu::ShareWork({threads, /*start_nanos=*/1, schedule}, units, cost, work);
-    };
-  }
-
- private:
   void Schedule(std::function<void()> task) {
     const std::lock_guard<std::mutex> lock(mutex_);
     tasks_.push_back(std::move(task));
     has_tasks_.notify_one();
   }
 
+ private:
   [[noreturn]] void Work() {
     for (;;) Next()();
   }
@@ -118,41 +102,49 @@ std::vector<char> Read(int64_t bytes) {
 
 void Write(const std::vector<char>& data) { std::fwrite(data.data(), 1, data.size(), stdout); }
 
-void Run(const Call& call, const cpu::InstructionSet& set, Pool* pool) {
-  core::Problem problem = {};
-  problem.shape = {call.batch, call.time, call.channels};
-  problem.layout = static_cast<core::Layout>(call.is_channels_first);
-  problem.epsilon = call.epsilon;
-  problem.statistics.size = call.statistics;
-  for (int i = 0; i < call.statistics; ++i) {
-    problem.statistics.items[i] = static_cast<core::Statistic>(call.statistic[i]);
-  }
-  const auto dtype = static_cast<core::DType>(call.dtype);
-  const auto out_dtype = static_cast<core::DType>(call.out_dtype);
-  const int64_t x_bytes = call.batch * call.time * call.channels * core::BytesOf(dtype);
-  const int64_t y_bytes = call.batch * call.statistics * call.channels * core::BytesOf(out_dtype);
-  const int64_t compute_bytes = dtype == core::DType::kFloat64 ? 8 : 4;
+// The caller and at most `count` - 1 threads of the pool, however little there is to do.
+class PoolThreads final : public cpu::Threads {
+ public:
+  PoolThreads(int64_t count, Pool* pool) : count_(count), pool_(pool) {}
+
+  int64_t count() const override { return count_; }
+  int64_t start_nanos() const override { return 1; }
+  void Schedule(std::function<void()> task) override { pool_->Schedule(std::move(task)); }
+
+ private:
+  const int64_t count_;
+  Pool* const pool_;
+};
+
+void Run(const Request& request, const cpu::InstructionSet& set, Pool* pool) {
+  const core::Problem problem = tests::ProblemOf(request.call);
+  const core::Shape& shape = problem.shape;
+  const int64_t channels = shape.batch * shape.channels;
+  const int64_t x_bytes = channels * shape.time * core::BytesOf(problem.dtype);
+  const int64_t y_bytes = channels * problem.statistics.size * core::BytesOf(problem.out_dtype);
   const int64_t planes = core::SavedPlanes(problem.statistics).size;
 
   const std::vector<char> x = Read(x_bytes);
-  const std::vector<char> mask = Read(call.has_mask ? call.batch * call.time : 0);
-  const std::vector<char> lengths = Read(call.has_lengths ? call.batch * sizeof(int64_t) : 0);
-  const std::vector<char> upstream = Read(call.wants_gradient ? y_bytes : 0);
-  const bool* const keep = call.has_mask ? reinterpret_cast<const bool*>(mask.data()) : nullptr;
+  const std::vector<char> mask = Read(request.has_mask ? shape.batch * shape.time : 0);
+  const std::vector<char> lengths = Read(request.has_lengths ? shape.batch * sizeof(int64_t) : 0);
+  const std::vector<char> upstream = Read(request.wants_gradient ? y_bytes : 0);
+  const bool* const keep = request.has_mask ? reinterpret_cast<const bool*>(mask.data()) : nullptr;
   const int64_t* const ends =
-      call.has_lengths ? reinterpret_cast<const int64_t*>(lengths.data()) : nullptr;
-  const cpu::ParallelFor parallel_for = pool->ParallelFor(call.threads);
+      request.has_lengths ? reinterpret_cast<const int64_t*>(lengths.data()) : nullptr;
 
+  const cpu::Plan plan = cpu::MakePlan(problem);
   std::vector<char> y(y_bytes);
-  std::vector<char> saved(call.batch * planes * call.channels * compute_bytes);
-  std::vector<char> workspace(cpu::GlobalStatsWorkspaceBytes(problem, dtype));
-  FlushSubnormals(call.flushes_subnormals);
-  cpu::GlobalStats(y.data(), saved.data(), x.data(), keep, ends, problem, dtype, out_dtype,
-                   workspace.data(), set, parallel_for);
-  std::vector<char> dx(call.wants_gradient ? x_bytes : 0);
-  if (call.wants_gradient) {
-    cpu::GlobalStatsGradient(dx.data(), upstream.data(), x.data(), saved.data(), keep, ends,
-                             problem, dtype, out_dtype, set, parallel_for);
+  std::vector<char> saved(channels * planes * core::ComputeBytesOf(problem.dtype));
+  std::vector<char> workspace(plan.workspace_bytes);
+  PoolThreads threads(request.threads, pool);
+  FlushSubnormals(request.flushes_subnormals);
+  cpu::GlobalStats(problem, plan, {y.data(), saved.data(), x.data(), keep, ends, workspace.data()},
+                   set, &threads);
+  std::vector<char> dx(request.wants_gradient ? x_bytes : 0);
+  if (request.wants_gradient) {
+    cpu::GlobalStatsGradient(problem, plan,
+                             {dx.data(), upstream.data(), x.data(), saved.data(), keep, ends}, set,
+                             &threads);
   }
   FlushSubnormals(false);
   Write(y);
@@ -180,9 +172,9 @@ int Main(int count, char** arguments) {
   }
   auto* const pool = new Pool(kPoolThreads);
   for (;;) {
-    Call call;
-    std::memcpy(&call, Read(sizeof call).data(), sizeof call);
-    Run(call, *set, pool);
+    Request request;
+    std::memcpy(&request, Read(sizeof request).data(), sizeof request);
+    Run(request, *set, pool);
   }
 }
 

@@ -10,7 +10,6 @@
 
 #include "cc/xla/arguments.h"
 #include "cuda/global_stats_cuda.h"
-#include "cuda/global_stats_gradient_cuda.h"
 
 #define EXPECT(condition)                                   \
   if (!(condition)) {                                       \
@@ -31,7 +30,6 @@ namespace cuda = statpool::cuda;
 struct Launch {
   std::vector<const void*> pointers;  // outputs, inputs, mask, lengths
   core::Problem problem;
-  core::DType dtype, out_dtype;
   void* workspace;
   cudaStream_t stream;
 };
@@ -39,6 +37,7 @@ Launch last;
 int launches = 0;
 cudaError_t launch_result = cudaSuccess;
 int64_t workspace_bytes = 0;
+int64_t planned_alignment = 0;
 
 // What XLA has.
 std::map<std::string, XLA_FFI_Handler*> handlers;
@@ -161,8 +160,8 @@ void TestForwardWithEverything() {
                                              &f.addresses[mask], &f.addresses[lengths]};
   EXPECT(last.pointers == expected);
   EXPECT(last.workspace == scratch);
-  EXPECT(last.dtype == core::DType::kFloat16);
-  EXPECT(last.out_dtype == core::DType::kFloat32);
+  EXPECT(last.problem.dtype == core::DType::kFloat16);
+  EXPECT(last.problem.out_dtype == core::DType::kFloat32);
   ExpectCommon(core::Layout::kChannelsFirst, {2, 5, 3});
 
   is_out_of_memory = true;
@@ -184,7 +183,7 @@ void TestForwardWithLengthsAlone() {
                                              nullptr, &f.addresses[lengths]};
   EXPECT(last.pointers == expected);
   EXPECT(last.workspace == nullptr);
-  EXPECT(last.dtype == core::DType::kFloat64);
+  EXPECT(last.problem.dtype == core::DType::kFloat64);
   ExpectCommon(core::Layout::kChannelsLast, {2, 5, 3});
 
   launch_result = cudaErrorInvalidValue;
@@ -205,8 +204,8 @@ void TestGradientWithMask() {
                                              &f.addresses[x],    &f.addresses[saved],
                                              &f.addresses[mask], nullptr};
   EXPECT(last.pointers == expected);
-  EXPECT(last.dtype == core::DType::kBFloat16);
-  EXPECT(last.out_dtype == core::DType::kFloat32);
+  EXPECT(last.problem.dtype == core::DType::kBFloat16);
+  EXPECT(last.problem.out_dtype == core::DType::kFloat32);
   ExpectCommon(core::Layout::kChannelsLast, {2, 5, 3});
 }
 
@@ -278,26 +277,32 @@ cudaError_t cuda::CurrentDevice(Device* device) {
   return cudaSuccess;
 }
 
-int64_t cuda::GlobalStatsWorkspaceBytes(const core::Problem&, core::DType, const Device&) {
-  return workspace_bytes;
+int64_t cuda::AlignmentOf(const core::ForwardBuffers&) { return 4; }
+int64_t cuda::AlignmentOf(const core::GradientBuffers&) { return 8; }
+
+cuda::ForwardPlan cuda::MakeForwardPlan(const core::Problem&, int64_t alignment, const Device&) {
+  planned_alignment = alignment;
+  return {{}, {}, workspace_bytes};
 }
 
-cudaError_t cuda::LaunchGlobalStats(void* y, void* saved, const void* x, const bool* mask,
-                                    const int64_t* lengths, const core::Problem& problem,
-                                    core::DType dtype, core::DType out_dtype, const Device&,
-                                    void* workspace, cudaStream_t stream) {
+cuda::LaunchPlan cuda::MakeGradientPlan(const core::Problem&, int64_t alignment, const Device&) {
+  planned_alignment = alignment;
+  return {};
+}
+
+cudaError_t cuda::LaunchGlobalStats(const core::Problem& problem, const ForwardPlan& plan,
+                                    const core::ForwardBuffers& b, cudaStream_t stream) {
+  EXPECT(plan.workspace_bytes == workspace_bytes && planned_alignment == 4);
   ++launches;
-  last = {{y, saved, x, mask, lengths}, problem, dtype, out_dtype, workspace, stream};
+  last = {{b.y, b.saved, b.x, b.mask, b.lengths}, problem, b.workspace, stream};
   return launch_result;
 }
 
-cudaError_t cuda::LaunchGlobalStatsGradient(void* dx, const void* upstream, const void* x,
-                                            const void* saved, const bool* mask,
-                                            const int64_t* lengths, const core::Problem& problem,
-                                            core::DType dtype, core::DType out_dtype, const Device&,
-                                            cudaStream_t stream) {
+cudaError_t cuda::LaunchGlobalStatsGradient(const core::Problem& problem, const LaunchPlan&,
+                                            const core::GradientBuffers& b, cudaStream_t stream) {
+  EXPECT(planned_alignment == 8);
   ++launches;
-  last = {{dx, upstream, x, saved, mask, lengths}, problem, dtype, out_dtype, nullptr, stream};
+  last = {{b.dx, b.upstream, b.x, b.saved, b.mask, b.lengths}, problem, nullptr, stream};
   return launch_result;
 }
 

@@ -1,8 +1,8 @@
 """The GPU's OpKernels run by TensorFlow on the CPU: what they launch is nvcc's PTX.
 
-tests/glue registers them on the CPU device under names of their own; the emulator is
-their CUDA runtime. So argument order, workspace, attributes and error paths of cc/tf
-are executed where there is no GPU.
+tests/emulated_ops registers them on the CPU device under names of their own; the
+emulator is their CUDA runtime. So argument order, workspace, attributes and error paths
+of cc/tf are executed where there is no GPU.
 """
 
 import contextlib
@@ -15,7 +15,7 @@ from unittest import mock
 import cuda_launchers
 from native_build import UnavailableError
 
-GLUE = cuda_launchers.BUILD / "libstatpool_glue_emulated.so"
+GLUE = cuda_launchers.BUILD / "libstatpool_emulated_ops.so"
 
 # TensorFlow's tensors are host memory, which the emulator's kernels may touch if told.
 EMULATION = {"PTXSIM_HOST_MEMORY": "1", "PTXSIM_ON_FAULT": "error"}

@@ -7,9 +7,7 @@
 
 #include <string>
 
-#include "cc/tf/global_stats_gradient_op_gpu.h"
-#include "cc/tf/global_stats_op_gpu.h"
-#include "cc/tf/gpu_launch.h"
+#include "cc/tf/gpu_ops.h"
 #include "tensorflow/core/framework/op.h"
 
 namespace statpool {

@@ -1,4 +1,4 @@
-#include "cc/cpu/shared_work.h"
+#include "cc/cpu/threads.h"
 
 #include <algorithm>
 #include <atomic>
@@ -11,8 +11,8 @@ namespace statpool {
 namespace cpu {
 namespace {
 
-constexpr int64_t kBlocksPerThread = 8;          // threads are not equally fast
-constexpr std::chrono::microseconds kWatch(20);  // what it takes to fall asleep and be woken
+constexpr int64_t kBlocksPerThread = 8;             // threads are not equally fast
+constexpr std::chrono::microseconds kSpinTime(20);  // what it takes to fall asleep and be woken
 
 // Units that threads take block by block. A thread may come when all are taken and the caller is
 // gone: it shares this object, and touches `work` only after it got a block.
@@ -37,7 +37,7 @@ class SharedWork {
 
   // The last block of another thread is short: for a while, watching it costs less than sleeping.
   void Wait() {
-    const auto until = std::chrono::steady_clock::now() + kWatch;
+    const auto until = std::chrono::steady_clock::now() + kSpinTime;
     while (std::chrono::steady_clock::now() < until) {
       if (done_.load(std::memory_order_acquire) == units_) return;
     }
@@ -58,14 +58,14 @@ class SharedWork {
 
 }  // namespace
 
-void ShareWork(const Threads& threads, int64_t units, int64_t cost, const Work& work) {
+void ShareWork(Threads* threads, int64_t units, int64_t cost, const Work& work) {
   // A second thread pays where half of the work takes longer than its start.
-  const int64_t worthwhile = units * std::max<int64_t>(cost, 1) / (2 * threads.start_nanos);
-  const int64_t count = std::min({threads.count, units, 1 + worthwhile});
+  const int64_t worthwhile = units * std::max<int64_t>(cost, 1) / (2 * threads->start_nanos());
+  const int64_t count = std::min({threads->count(), units, 1 + worthwhile});
   if (count <= 1) return work(0, units);
   const int64_t block = std::max<int64_t>(1, units / (kBlocksPerThread * count));
   const auto shared = std::make_shared<SharedWork>(units, block, work);
-  for (int64_t i = 1; i < count; ++i) threads.schedule([shared] { shared->Run(); });
+  for (int64_t i = 1; i < count; ++i) threads->Schedule([shared] { shared->Run(); });
   shared->Run();
   shared->Wait();
 }

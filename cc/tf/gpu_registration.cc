@@ -1,7 +1,5 @@
 // Registers both ops for GPUs, for every type of their attributes, as on the CPU.
-#include "cc/tf/global_stats_gradient_op_gpu.h"
-#include "cc/tf/global_stats_op_gpu.h"
-#include "cc/tf/gpu_launch.h"
+#include "cc/tf/gpu_ops.h"
 #include "xla/stream_executor/stream.h"
 
 namespace statpool {

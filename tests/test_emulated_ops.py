@@ -1,11 +1,11 @@
 """The GPU's OpKernels under the emulator: what only they can get wrong.
 
-The contract suite runs on them too, as glue-emulated.
+The contract suite runs on them too, as ops-emulated.
 """
 
 import json
 
-import emulated_glue
+import emulated_ops
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -19,21 +19,21 @@ X = np.random.default_rng(0).normal(size=(2, 9, 5)).astype(np.float32)
 @pytest.fixture(autouse=True)
 def emulator():
     try:
-        emulated_glue.ops()
+        emulated_ops.ops()
     except UnavailableError as error:
         pytest.skip(str(error))
-    return emulated_glue.runtime()
+    return emulated_ops.runtime()
 
 
 def pool(x=X, environment=(), **arguments):
-    with emulated_glue.in_place_of_the_native_op(**dict(environment)):
+    with emulated_ops.in_place_of_the_native_op(**dict(environment)):
         return statpool.global_stats(x, implementation="native", **arguments).numpy()
 
 
 def gradient(x=X, environment=(), **arguments):
     x = tf.constant(x)
     with (
-        emulated_glue.in_place_of_the_native_op(**dict(environment)),
+        emulated_ops.in_place_of_the_native_op(**dict(environment)),
         tf.GradientTape() as tape,
     ):
         tape.watch(x)
@@ -77,11 +77,11 @@ def test_failing_kernel_is_an_internal_error_that_says_what_failed(emulator, run
 
 def test_failing_gradient_is_an_internal_error_too(emulator):
     x = tf.constant(X)
-    with emulated_glue.in_place_of_the_native_op(), tf.GradientTape() as tape:
+    with emulated_ops.in_place_of_the_native_op(), tf.GradientTape() as tape:
         tape.watch(x)
         y = statpool.global_stats(x, implementation="native")
     with (
-        emulated_glue.in_place_of_the_native_op(PTXSIM_HOST_MEMORY="0"),
+        emulated_ops.in_place_of_the_native_op(PTXSIM_HOST_MEMORY="0"),
         pytest.raises(tf.errors.InternalError, match="LaunchGlobalStatsGradient"),
     ):
         tape.gradient(y, x)

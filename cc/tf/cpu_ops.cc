@@ -1,0 +1,75 @@
+// Both ops on the CPU, on TensorFlow's own threads.
+#include <utility>
+
+#include "cc/cpu/global_stats_cpu.h"
+#include "cc/tf/global_stats_ops.h"
+#include "tensorflow/core/framework/device_base.h"
+#include "tensorflow/core/platform/threadpool.h"
+
+namespace statpool {
+namespace tf {
+namespace {
+
+using tensorflow::OpKernelContext;
+using tensorflow::Tensor;
+
+class PoolThreads final : public cpu::Threads {
+ public:
+  explicit PoolThreads(OpKernelContext* ctx)
+      : workers_(ctx->device()->tensorflow_cpu_worker_threads()->workers) {}
+
+  int64_t count() const override { return workers_->NumThreads(); }
+  void Schedule(std::function<void()> task) override { workers_->Schedule(std::move(task)); }
+
+ private:
+  tensorflow::thread::ThreadPool* const workers_;
+};
+
+class GlobalStatsOpCpu final : public GlobalStatsOp {
+ public:
+  using GlobalStatsOp::GlobalStatsOp;
+
+ private:
+  absl::Status Launch(OpKernelContext* ctx, const PoolingInputs& inputs, Tensor* y,
+                      Tensor* saved) override {
+    const cpu::Plan plan = cpu::MakePlan(inputs.problem);
+    Tensor holder;
+    void* workspace;
+    TF_RETURN_IF_ERROR(AllocateWorkspace(ctx, plan.workspace_bytes, &holder, &workspace));
+    PoolThreads threads(ctx);
+    cpu::GlobalStats(inputs.problem, plan,
+                     {y->data(), saved->data(), inputs.x->data(), DataOrNull<bool>(inputs.mask),
+                      DataOrNull<int64_t>(inputs.lengths), workspace},
+                     cpu::BestInstructionSet(), &threads);
+    return absl::OkStatus();
+  }
+};
+
+class GlobalStatsGradientOpCpu final : public GlobalStatsGradientOp {
+ public:
+  using GlobalStatsGradientOp::GlobalStatsGradientOp;
+
+ private:
+  // The kernel reads each element once, just before it writes its gradient. Fresh memory costs more
+  // than the kernel: the system has to clear it first.
+  bool CanOverwriteInput() const override { return true; }
+
+  absl::Status Launch(OpKernelContext* ctx, const PoolingInputs& inputs, const Tensor& upstream,
+                      const Tensor& saved, Tensor* dx) override {
+    PoolThreads threads(ctx);
+    cpu::GlobalStatsGradient(inputs.problem, cpu::MakePlan(inputs.problem),
+                             {dx->data(), upstream.data(), inputs.x->data(), saved.data(),
+                              DataOrNull<bool>(inputs.mask), DataOrNull<int64_t>(inputs.lengths)},
+                             cpu::BestInstructionSet(), &threads);
+    return absl::OkStatus();
+  }
+};
+
+REGISTER_KERNEL_BUILDER(Name("Statpool>GlobalStats").Device(tensorflow::DEVICE_CPU),
+                        GlobalStatsOpCpu);
+REGISTER_KERNEL_BUILDER(Name("Statpool>GlobalStatsGrad").Device(tensorflow::DEVICE_CPU),
+                        GlobalStatsGradientOpCpu);
+
+}  // namespace
+}  // namespace tf
+}  // namespace statpool

@@ -1,0 +1,88 @@
+#include "cc/tf/gpu_ops.h"
+
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "cuda/global_stats_cuda.h"
+
+namespace statpool {
+namespace tf {
+
+using tensorflow::OpKernelContext;
+using tensorflow::Tensor;
+
+namespace {
+
+// An InternalError that says which call failed on what, or OK.
+absl::Status CheckCuda(cudaError_t error, const char* call, const core::Problem& problem) {
+  if (error == cudaSuccess) return absl::OkStatus();
+  const core::Shape& shape = problem.shape;
+  return absl::InternalError(absl::StrCat(
+      "statpool's CUDA kernels must run, got ", cudaGetErrorName(error), " (",
+      cudaGetErrorString(error), ") from ", call, " for [B, T, C] = [", shape.batch, ",",
+      shape.time, ",", shape.channels, "]; 'python -m statpool doctor' says what this GPU needs"));
+}
+
+// What both launches take beside tensors.
+struct GpuCall {
+  cuda::Device device;
+  cudaStream_t stream;
+  Tensor lengths_copy;
+  const int64_t* lengths;  // [B], in lengths_copy on the device, or null
+};
+
+// Describes the current device and enqueues the copy of lengths, which are in host memory.
+absl::Status PrepareGpuCall(OpKernelContext* ctx, const PoolingInputs& inputs, GpuCall* call) {
+  call->stream = StreamOf(ctx);
+  call->lengths = nullptr;
+  TF_RETURN_IF_ERROR(
+      CheckCuda(cuda::CurrentDevice(&call->device), "CurrentDevice", inputs.problem));
+  if (inputs.lengths == nullptr) return absl::OkStatus();
+
+  // The tensor may lie in pinned memory, from which the copy would still be reading after this
+  // kernel has returned and TensorFlow has given the memory to someone else. From pageable memory,
+  // such as this vector, cudaMemcpyAsync has taken what it needs by the time that it returns.
+  const auto given = inputs.lengths->flat<int64_t>();
+  const std::vector<int64_t> lengths(given.data(), given.data() + given.size());
+  TF_RETURN_IF_ERROR(
+      ctx->allocate_temp(tensorflow::DT_INT64, inputs.lengths->shape(), &call->lengths_copy));
+  auto* const copy = call->lengths_copy.flat<int64_t>().data();
+  call->lengths = copy;
+  return CheckCuda(cudaMemcpyAsync(copy, lengths.data(), lengths.size() * sizeof(int64_t),
+                                   cudaMemcpyHostToDevice, call->stream),
+                   "cudaMemcpyAsync of lengths", inputs.problem);
+}
+
+}  // namespace
+
+absl::Status GlobalStatsOpGpu::Launch(OpKernelContext* ctx, const PoolingInputs& inputs, Tensor* y,
+                                      Tensor* saved) {
+  GpuCall call;
+  TF_RETURN_IF_ERROR(PrepareGpuCall(ctx, inputs, &call));
+  core::ForwardBuffers buffers = {y->data(),        saved->data(),
+                                  inputs.x->data(), DataOrNull<bool>(inputs.mask),
+                                  call.lengths,     nullptr};
+  const cuda::ForwardPlan plan =
+      cuda::MakeForwardPlan(inputs.problem, cuda::AlignmentOf(buffers), call.device);
+  Tensor holder;
+  TF_RETURN_IF_ERROR(AllocateWorkspace(ctx, plan.workspace_bytes, &holder, &buffers.workspace));
+  return CheckCuda(cuda::LaunchGlobalStats(inputs.problem, plan, buffers, call.stream),
+                   "LaunchGlobalStats", inputs.problem);
+}
+
+absl::Status GlobalStatsGradientOpGpu::Launch(OpKernelContext* ctx, const PoolingInputs& inputs,
+                                              const Tensor& upstream, const Tensor& saved,
+                                              Tensor* dx) {
+  GpuCall call;
+  TF_RETURN_IF_ERROR(PrepareGpuCall(ctx, inputs, &call));
+  const core::GradientBuffers buffers = {
+      dx->data(),  upstream.data(), inputs.x->data(), saved.data(), DataOrNull<bool>(inputs.mask),
+      call.lengths};
+  const cuda::LaunchPlan plan =
+      cuda::MakeGradientPlan(inputs.problem, cuda::AlignmentOf(buffers), call.device);
+  return CheckCuda(cuda::LaunchGlobalStatsGradient(inputs.problem, plan, buffers, call.stream),
+                   "LaunchGlobalStatsGradient", inputs.problem);
+}
+
+}  // namespace tf
+}  // namespace statpool

@@ -1,0 +1,85 @@
+// What both ops read from their attributes and inputs, validated once, for kernels, shape functions
+// and XLA.
+#ifndef STATPOOL_TF_POOLING_INPUTS_H_
+#define STATPOOL_TF_POOLING_INPUTS_H_
+
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "cc/core/problem.h"
+#include "cc/core/rules.h"
+#include "tensorflow/core/framework/op_kernel.h"
+
+namespace statpool {
+namespace tf {
+
+// "" becomes OK, anything else an InvalidArgumentError.
+absl::Status AsInvalidArgument(const std::string& broken_rule);
+
+// The attributes of a node as its type declares them.
+struct Attributes {
+  std::vector<std::string> statistics;
+  std::string epsilon;
+  std::string data_format;
+  tensorflow::DataType in;     // of x
+  tensorflow::DataType out;    // of y
+  tensorflow::DataType saved;  // of saved
+};
+
+// The problem that they pose, but for its shape.
+absl::Status ParseAttributes(const Attributes& attributes, core::Problem* problem);
+
+// Of an OpKernelConstruction or an InferenceContext.
+template <typename Context>
+absl::Status ReadAttributes(Context* context, core::Problem* problem) {
+  Attributes a;
+  TF_RETURN_IF_ERROR(context->GetAttr("statistics", &a.statistics));
+  TF_RETURN_IF_ERROR(context->GetAttr("epsilon", &a.epsilon));
+  TF_RETURN_IF_ERROR(context->GetAttr("data_format", &a.data_format));
+  TF_RETURN_IF_ERROR(context->GetAttr("T", &a.in));
+  TF_RETURN_IF_ERROR(context->GetAttr("Tout", &a.out));
+  TF_RETURN_IF_ERROR(context->GetAttr("Tsaved", &a.saved));
+  return ParseAttributes(a, problem);
+}
+
+// An optional input is a list of at most one tensor.
+absl::Status CheckAtMostOne(const char* name, int64_t tensors);
+
+// Takes the problem's shape from that of x, and checks those of mask and lengths, which are null
+// where none was given.
+absl::Status ReadShapes(const tensorflow::TensorShape& x, const tensorflow::TensorShape* mask,
+                        const tensorflow::TensorShape* lengths, core::Problem* problem);
+
+// The inputs that both ops share, checked against the contract. Masks and lengths are null where
+// none was given.
+struct PoolingInputs {
+  core::Problem problem;
+  const tensorflow::Tensor* x;
+  const tensorflow::Tensor* mask;
+  const tensorflow::Tensor* lengths;
+};
+absl::Status ReadInputs(tensorflow::OpKernelContext* ctx, const core::Problem& attributes,
+                        PoolingInputs* inputs);
+
+// OK if lengths, which must be in host memory, lie in [0, T].
+absl::Status CheckLengths(const PoolingInputs& inputs);
+
+// OK if a tensor has the shape that the rule, such as "[B, T]", asks for.
+absl::Status ExpectShape(const char* name, const char* rule,
+                         const tensorflow::TensorShape& received,
+                         const tensorflow::TensorShape& expected);
+
+// [B, S * C] and [B, planes, C].
+tensorflow::TensorShape OutputShape(const core::Problem& problem);
+tensorflow::TensorShape SavedShape(const core::Problem& problem);
+
+template <typename T>
+const T* DataOrNull(const tensorflow::Tensor* tensor) {
+  return tensor == nullptr ? nullptr : tensor->flat<T>().data();
+}
+
+}  // namespace tf
+}  // namespace statpool
+
+#endif  // STATPOOL_TF_POOLING_INPUTS_H_
