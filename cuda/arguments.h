@@ -4,8 +4,6 @@
 
 #include <cstdint>
 
-#include "cc/core/accumulators.h"
-#include "cc/core/gradient.h"
 #include "cc/core/problem.h"
 #include "cuda/launch_plan.h"
 
@@ -17,11 +15,11 @@ namespace cuda {
 struct ForwardArguments : core::ForwardBuffers {
   core::Shape shape;
   double epsilon;
-  core::Needs needs;
-  core::PlaneList planes;
-  int8_t statistic_of[core::kPlaneCount];  // the place in y of each plane of the list, or -1
-  int32_t statistics;                      // S
-  bool is_y_float;                         // y is float32, whatever x is
+  core::NeededSums needed;
+  core::SavedFieldList fields;
+  int8_t statistic_of[core::kSavedFieldCount];  // the place in y of each one of the list, or -1
+  int32_t statistics;                           // S
+  bool is_y_float;                              // y is float32, whatever x is
   bool is_channels_last;
   LaunchPlan plan;
 };
@@ -30,8 +28,8 @@ struct GradientArguments : core::GradientBuffers {
   core::Shape shape;
   core::StatisticList statistics;
   core::GradientTerms terms;
-  int8_t place_of[core::kPlaneCount];  // the place in saved of each Plane, or -1
-  int32_t planes;
+  int8_t place_of[core::kSavedFieldCount];  // the place in saved of each SavedField, or -1
+  int32_t fields;
   bool is_upstream_float;  // upstream is float32, whatever x is
   LaunchPlan plan;
 };

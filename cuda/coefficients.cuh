@@ -1,4 +1,4 @@
-// The coefficients of the gradient formula of one lane, as core/gradient.h defines them.
+// The coefficients of the gradient formula of one coefficients, as core/gradient.h defines them.
 #ifndef STATPOOL_CUDA_COEFFICIENTS_CUH_
 #define STATPOOL_CUDA_COEFFICIENTS_CUH_
 
@@ -17,13 +17,8 @@ namespace cuda {
 template <typename Compute>
 struct Slope {
   static constexpr bool kScaled = std::is_same_v<Compute, double>;
-  double value;
-  double scale;  // what x is multiplied by first; 1 unless kScaled
-
-  __device__ void Clear() {
-    value = 0;
-    scale = 0;
-  }
+  double value = 0;
+  double scale = 0;  // what x is multiplied by first if kScaled
 
   // Adds the slope g / (n * root). The scale that suits the first root serves a second one: l2 and
   // rms differ by less than a factor of 2^32.
@@ -43,16 +38,41 @@ struct Slope {
   }
 };
 
+// The coefficients of a channel, as core::AddGradient collects them.
 template <typename Compute>
 struct Coefficients {
-  double constant;
+  double constant = 0;
   Slope<Compute> slope;
   Slope<Compute> central;
-  double mean;
-  Compute max;
-  Compute max_share;
-  Compute min;
-  Compute min_share;
+  double mean = 0;
+  Compute max = 0;
+  Compute max_share = 0;
+  Compute min = 0;
+  Compute min_share = 0;
+
+  __device__ void AddConstant(double, double term) { constant += term; }
+
+  __device__ void AddSlope(double g, double n, double root) { slope.Add(g, n, root); }
+
+  __device__ void AddCentral(double g, double n, double root, double of_mean) {
+    central.Add(g, n, root);
+    mean = of_mean;
+  }
+
+  __device__ void AddMax(double g, double value, double count) {
+    AddExtreme(g, value, count, &max, &max_share);
+  }
+
+  __device__ void AddMin(double g, double value, double count) {
+    AddExtreme(g, value, count, &min, &min_share);
+  }
+
+  __device__ void AddExtreme(double g, double value, double count, Compute* extreme,
+                             Compute* share) {
+    constant += core::UnlessNan(value, 0.0);
+    *extreme = static_cast<Compute>(value);
+    *share = static_cast<Compute>(core::ExtremeShare(g, count));
+  }
 };
 
 // constant and slope in float.
@@ -68,60 +88,37 @@ __device__ __forceinline__ bool IsModerate(double value) {
   return !(magnitude > 0x1p100) && (!(magnitude < 0x1p-100) || magnitude == 0);
 }
 
-// The coefficients of channel c of example b.
+// What the forward pass saved of channel c of example b.
+template <typename Compute>
+struct SavedChannel {
+  const GradientArguments& a;
+  int64_t b;
+  int64_t c;
+
+  __device__ double At(core::SavedField field) const {
+    const int64_t row = b * a.fields + a.place_of[static_cast<int>(field)];
+    return static_cast<const Compute*>(a.saved)[row * a.shape.channels + c];
+  }
+
+  __device__ double Steps() const { return At(core::SavedField::kSteps); }
+};
+
 template <typename T>
 __device__ __forceinline__ Coefficients<core::ComputeType<T>> CoefficientsOf(
     const GradientArguments& a, int64_t b, int64_t c) {
-  using Compute = core::ComputeType<T>;
-  const int64_t channels = a.shape.channels;
-  const auto load = [&](core::Plane plane) {
-    const int64_t row = b * a.planes + a.place_of[static_cast<int>(plane)];
-    return static_cast<double>(static_cast<const Compute*>(a.saved)[row * channels + c]);
-  };
-  Coefficients<Compute> to;
-  to.constant = 0;
-  to.slope.Clear();
-  to.central.Clear();
-  to.mean = 0;
-  to.max = to.max_share = to.min = to.min_share = 0;
+  const SavedChannel<core::ComputeType<T>> saved = {a, b, c};
+  Coefficients<core::ComputeType<T>> coefficients;
   for (int i = 0; i < a.statistics.size; ++i) {
-    const int64_t at = (b * a.statistics.size + i) * channels + c;
+    const int64_t at = (b * a.statistics.size + i) * a.shape.channels + c;
     double g;
     if (sizeof(T) == 2 && a.is_upstream_float) {
       g = static_cast<const float*>(a.upstream)[at];
     } else {
       g = ToCompute(static_cast<const T*>(a.upstream)[at]);
     }
-    const auto add_extreme = [&](core::Plane value, core::Plane ties, Compute* extreme,
-                                 Compute* share) {
-      const double plane = load(value);
-      *extreme = static_cast<Compute>(plane);
-      *share = static_cast<Compute>(core::ExtremeShare(g, load(ties)));
-      to.constant += core::ExtremeConstant(plane);
-    };
-    switch (a.statistics.items[i]) {
-      case core::Statistic::kMean:
-        to.constant += core::MeanConstant(g, load(core::Plane::kMean), load(core::Plane::kSteps));
-        break;
-      case core::Statistic::kMax:
-        add_extreme(core::Plane::kMax, core::Plane::kMaxCount, &to.max, &to.max_share);
-        break;
-      case core::Statistic::kMin:
-        add_extreme(core::Plane::kMin, core::Plane::kMinCount, &to.min, &to.min_share);
-        break;
-      case core::Statistic::kL2:
-        to.slope.Add(g, 1, load(core::Plane::kL2));
-        break;
-      case core::Statistic::kRms:
-        to.slope.Add(g, load(core::Plane::kSteps), load(core::Plane::kRms));
-        break;
-      case core::Statistic::kStd:
-        to.central.Add(g, load(core::Plane::kSteps), load(core::Plane::kStd));
-        to.mean = load(core::Plane::kMean) + load(core::Plane::kMeanResidual);
-        break;
-    }
+    core::AddGradient(a.statistics.items[i], g, saved, &coefficients);
   }
-  return to;
+  return coefficients;
 }
 
 }  // namespace cuda

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "cc/core/statistics.h"
 #include "cuda/kernels.h"
 
 namespace statpool {
@@ -34,13 +33,12 @@ cudaError_t LaunchGlobalStats(const core::Problem& problem, const ForwardPlan& p
   static_cast<core::ForwardBuffers&>(a) = buffers;
   a.shape = problem.shape;
   a.epsilon = problem.epsilon;
-  a.needs = core::NeedsOf(problem.statistics);
-  a.planes = core::SavedPlanes(problem.statistics);
-  std::fill_n(a.statistic_of, core::kPlaneCount, int8_t{-1});
+  a.needed = core::NeededSumsOf(problem.statistics);
+  a.fields = core::SavedFieldsOf(problem.statistics);
+  std::fill_n(a.statistic_of, core::kSavedFieldCount, int8_t{-1});
   for (int i = 0; i < problem.statistics.size; ++i) {
-    const core::Plane plane = core::PlaneOf(problem.statistics.items[i]);
-    const auto* place = std::find(a.planes.items, a.planes.items + a.planes.size, plane);
-    a.statistic_of[place - a.planes.items] = static_cast<int8_t>(i);
+    const core::SavedField value = core::RowOf(problem.statistics.items[i]).value;
+    a.statistic_of[core::PlaceOf(value, a.fields)] = static_cast<int8_t>(i);
   }
   a.statistics = problem.statistics.size;
   a.is_y_float = problem.out_dtype == core::DType::kFloat32;
@@ -59,12 +57,11 @@ cudaError_t LaunchGlobalStatsGradient(const core::Problem& problem, const Launch
   a.shape = problem.shape;
   a.statistics = problem.statistics;
   a.terms = core::GradientTermsOf(problem.statistics);
-  const core::PlaneList planes = core::SavedPlanes(problem.statistics);
-  std::fill_n(a.place_of, core::kPlaneCount, int8_t{-1});
-  for (int i = 0; i < planes.size; ++i) {
-    a.place_of[static_cast<int>(planes.items[i])] = static_cast<int8_t>(i);
+  const core::SavedFieldList fields = core::SavedFieldsOf(problem.statistics);
+  for (int i = 0; i < core::kSavedFieldCount; ++i) {
+    a.place_of[i] = static_cast<int8_t>(core::PlaceOf(static_cast<core::SavedField>(i), fields));
   }
-  a.planes = planes.size;
+  a.fields = fields.size;
   a.is_upstream_float = problem.out_dtype == core::DType::kFloat32;
   a.plan = plan;
   return LaunchFor(problem.dtype,

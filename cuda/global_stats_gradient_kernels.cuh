@@ -20,19 +20,19 @@ namespace cuda {
 // constant + slope * x + central_slope * (x - mean), in double.
 template <typename Terms, typename Compute>
 __device__ __forceinline__ Compute Smooth(Compute v, const Terms& terms,
-                                          const Coefficients<Compute>& lane) {
-  double smooth = terms.constant ? lane.constant : 0;
-  if (terms.slope) smooth += lane.slope.At(v, 0);
-  if (terms.central) smooth += lane.central.At(v, lane.mean);
+                                          const Coefficients<Compute>& coefficients) {
+  double smooth = terms.constant ? coefficients.constant : 0;
+  if (terms.slope) smooth += coefficients.slope.At(v, 0);
+  if (terms.central) smooth += coefficients.central.At(v, coefficients.mean);
   return static_cast<Compute>(smooth);
 }
 
 // constant + slope * x, in float: what it takes where a card has few double units.
 template <typename Terms>
 __device__ __forceinline__ float Smooth(float v, const Terms& terms,
-                                        const NarrowCoefficients& lane) {
-  float smooth = terms.constant ? lane.constant : 0;
-  if (terms.slope) smooth += lane.slope * v;
+                                        const NarrowCoefficients& coefficients) {
+  float smooth = terms.constant ? coefficients.constant : 0;
+  if (terms.slope) smooth += coefficients.slope * v;
   return smooth;
 }
 
@@ -42,7 +42,7 @@ template <int kInFlight, typename T, int kVector, typename Terms, typename Smoot
           typename Compute>
 __device__ __forceinline__ void GradientRows(const GradientArguments& a, const Terms& terms,
                                              const Unit& unit,
-                                             const Coefficients<Compute> (&lanes)[kVector],
+                                             const Coefficients<Compute> (&coefficients)[kVector],
                                              const Smoother (&smooth)[kVector]) {
   const LaunchPlan& plan = a.plan;
   const ValidSteps is_valid = ValidStepsOf(plan, a.mask, a.lengths, unit, a.shape.time);
@@ -59,7 +59,7 @@ __device__ __forceinline__ void GradientRows(const GradientArguments& a, const T
 #pragma unroll 1
   for (int32_t row = unit.y; row < unit.rows; row += kInFlight * plan.threads_y) {
     Vector<T, kVector> chunk[kInFlight];
-    ValidLanes<kVector, kInFlight> valid;
+    ValidItems<kVector, kInFlight> valid;
     bool all = row + last_row < dense_rows;
     if (!all) all = valid.Fill(plan, is_valid, unit, row, plan.threads_y);
 #pragma unroll
@@ -82,8 +82,8 @@ __device__ __forceinline__ void GradientRows(const GradientArguments& a, const T
       for (int v = 0; v < kVector; ++v) {
         const Compute value = ToCompute(chunk[r].Item(v));
         Compute sum = Smooth(value, terms, smooth[v]);
-        if (terms.max) sum += value == lanes[v].max ? lanes[v].max_share : 0;
-        if (terms.min) sum += value == lanes[v].min ? lanes[v].min_share : 0;
+        if (terms.max) sum += value == coefficients[v].max ? coefficients[v].max_share : 0;
+        if (terms.min) sum += value == coefficients[v].min ? coefficients[v].min_share : 0;
         T rounded;
         Round(all || valid.At(r, v) ? sum : Compute{0}, &rounded);
         result.Set(v, rounded);
@@ -110,24 +110,24 @@ __global__ void __launch_bounds__(
   for (int64_t block = blockIdx.x; block < plan.blocks; block += gridDim.x) {
     const Unit unit = UnitOf(plan, a.shape.channels, block);
     if (!unit.is_active) continue;
-    Coefficients<Compute> lanes[kVector];
+    Coefficients<Compute> coefficients[kVector];
     bool is_narrow = std::is_same_v<Compute, float> && !terms.central;
     NarrowCoefficients narrow[kVector];
 #pragma unroll
     for (int v = 0; v < kVector; ++v) {
       const int64_t channel = unit.slab * plan.width + (unit.column + v) % plan.width;
-      lanes[v] = CoefficientsOf<T>(a, unit.b, channel - unit.b * a.shape.channels);
-      is_narrow &= IsModerate(lanes[v].constant) && IsModerate(lanes[v].slope.value);
-      narrow[v].constant = static_cast<float>(lanes[v].constant);
-      narrow[v].slope = static_cast<float>(lanes[v].slope.value);
+      coefficients[v] = CoefficientsOf<T>(a, unit.b, channel - unit.b * a.shape.channels);
+      is_narrow &= IsModerate(coefficients[v].constant) && IsModerate(coefficients[v].slope.value);
+      narrow[v].constant = static_cast<float>(coefficients[v].constant);
+      narrow[v].slope = static_cast<float>(coefficients[v].slope.value);
     }
     if constexpr (std::is_same_v<Compute, float>) {
       if (is_narrow) {
-        GradientRows<kGradientRows, T, kVector>(a, terms, unit, lanes, narrow);
+        GradientRows<kGradientRows, T, kVector>(a, terms, unit, coefficients, narrow);
         continue;
       }
     }
-    GradientRows<kWideRows, T, kVector>(a, terms, unit, lanes, lanes);
+    GradientRows<kWideRows, T, kVector>(a, terms, unit, coefficients, coefficients);
   }
 }
 

@@ -24,7 +24,7 @@ namespace cuda {
 template <typename T, int kVector>
 struct Chunk {
   Vector<T, kVector> rows[kRows];
-  ValidLanes<kVector, kRows> valid;
+  ValidItems<kVector, kRows> valid;
 };
 
 // Loads a chunk that counts as a whole: independent loads, all in flight before the first is used.
@@ -52,22 +52,22 @@ __device__ __forceinline__ void LoadValid(const T* x, int64_t stride, Chunk<T, k
   }
 }
 
-template <bool kAll, typename T, int kVector, typename Needs, typename LaneOf>
-__device__ __forceinline__ void AddLanes(const Chunk<T, kVector>& chunk, const Needs& needs,
-                                         LaneOf (&lanes)[kVector]) {
+template <bool kAll, typename T, int kVector, typename Sums, typename AccumulatorOf>
+__device__ __forceinline__ void AddItems(const Chunk<T, kVector>& chunk, const Sums& needed,
+                                         AccumulatorOf (&accumulators)[kVector]) {
 #pragma unroll
   for (int v = 0; v < kVector; ++v) {
     core::ComputeType<T> values[kRows];
 #pragma unroll
     for (int r = 0; r < kRows; ++r) values[r] = ToCompute(chunk.rows[r].Item(v));
-    AddChunk<kAll, T>(values, kAll ? kAllRows : chunk.valid.Column(v), needs, &lanes[v]);
+    AddChunk<kAll, T>(values, kAll ? kAllRows : chunk.valid.Column(v), needed, &accumulators[v]);
   }
 }
 
 // The thread's rows of its unit.
-template <typename T, int kVector, typename Needs, typename LaneOf>
-__device__ __forceinline__ void AddRows(const ForwardArguments& a, const Needs& needs,
-                                        const Unit& unit, LaneOf (&lanes)[kVector]) {
+template <typename T, int kVector, typename Sums, typename AccumulatorOf>
+__device__ __forceinline__ void AddRows(const ForwardArguments& a, const Sums& needed,
+                                        const Unit& unit, AccumulatorOf (&accumulators)[kVector]) {
   const LaunchPlan& plan = a.plan;
   const ValidSteps is_valid = ValidStepsOf(plan, a.mask, a.lengths, unit, a.shape.time);
   const int32_t fold = static_cast<int32_t>(plan.fold);
@@ -86,23 +86,23 @@ __device__ __forceinline__ void AddRows(const ForwardArguments& a, const Needs& 
         row + last_row < dense_rows || chunk.valid.Fill(plan, is_valid, unit, row, plan.threads_y);
     if (all) {
       LoadDense(x, stride, &chunk);
-      AddLanes<true>(chunk, needs, lanes);
+      AddItems<true>(chunk, needed, accumulators);
     } else {
       LoadValid(x, stride, &chunk);
-      AddLanes<false>(chunk, needs, lanes);
+      AddItems<false>(chunk, needed, accumulators);
     }
   }
 }
 
 // A block owns plan.groups units, a group of threads one unit, a thread kVector neighbouring
 // columns of every threads_y-th row in it.
-template <typename T, int kVector, typename Needs>
-__global__ void __launch_bounds__(
-    BlockThreads(sizeof(T)),
-    BlocksPerMultiprocessor(sizeof(T), std::is_same_v<Needs, core::DefaultNeeds>))
-    GlobalStatsForwardKernel(const __grid_constant__ ForwardArguments a, const Needs needs) {
-  using LaneOf = Lane<core::ComputeType<T>, int32_t>;
-  __shared__ JoinBuffer<LaneOf, Needs, BlockThreads(sizeof(T)), kVector> buffer;
+template <typename T, int kVector, typename Sums>
+__global__ void __launch_bounds__(BlockThreads(sizeof(T)),
+                                  BlocksPerMultiprocessor(sizeof(T),
+                                                          std::is_same_v<Sums, core::DefaultSums>))
+    GlobalStatsForwardKernel(const __grid_constant__ ForwardArguments a, const Sums needed) {
+  using AccumulatorOf = Accumulator<core::ComputeType<T>, int32_t>;
+  __shared__ JoinBuffer<AccumulatorOf, Sums, BlockThreads(sizeof(T)), kVector> buffer;
   const LaunchPlan& plan = a.plan;
   // The lanes of a channel in a group: threads_y * fold of them.
   const bool is_tiled = plan.tiles > 1;
@@ -110,12 +110,13 @@ __global__ void __launch_bounds__(
   const int32_t copies = plan.threads_y * static_cast<int32_t>(plan.fold);
   for (int64_t block = blockIdx.x; block < plan.blocks; block += gridDim.x) {
     const Unit unit = UnitOf(plan, a.shape.channels, block);
-    LaneOf lanes[kVector];
+    AccumulatorOf accumulators[kVector];
 #pragma unroll
-    for (int v = 0; v < kVector; ++v) lanes[v].Clear();
-    if (unit.is_active) AddRows<T, kVector>(a, needs, unit, lanes);
-    JoinCopies<BlockThreads(sizeof(T)), kVector>(needs, unit.group, plan.group_threads, unit.thread,
-                                                 unit.is_active, copies, stride, &buffer, lanes);
+    for (int v = 0; v < kVector; ++v) accumulators[v].Clear();
+    if (unit.is_active) AddRows<T, kVector>(a, needed, unit, accumulators);
+    JoinCopies<BlockThreads(sizeof(T)), kVector>(needed, unit.group, plan.group_threads,
+                                                 unit.thread, unit.is_active, copies, stride,
+                                                 &buffer, accumulators);
     if (!unit.is_active) continue;
 #pragma unroll
     for (int v = 0; v < kVector; ++v) {
@@ -123,10 +124,10 @@ __global__ void __launch_bounds__(
       const int64_t column = unit.first_column + number;
       if (number >= stride || column >= plan.width) continue;
       if (plan.splits > 1) {
-        StorePartial(a, needs, lanes[v], unit.slab, unit.split, column);
+        StorePartial(a, needed, accumulators[v], unit.slab, unit.split, column);
       } else {
         const int64_t c = a.is_channels_last ? column : unit.slab - unit.b * a.shape.channels;
-        StoreResults<T>(a, needs, lanes[v], unit.b, c);
+        StoreResults<T>(a, needed, accumulators[v], unit.b, c);
       }
     }
   }
@@ -137,8 +138,8 @@ template <typename T>
 __global__ void __launch_bounds__(BlockThreads(sizeof(T)))
     GlobalStatsJoinKernel(const __grid_constant__ ForwardArguments a,
                           const __grid_constant__ JoinPlan plan) {
-  using LaneOf = Lane<core::ComputeType<T>, int64_t>;
-  __shared__ JoinBuffer<LaneOf, core::Needs, BlockThreads(sizeof(T)), 1> buffer;
+  using AccumulatorOf = Accumulator<core::ComputeType<T>, int64_t>;
+  __shared__ JoinBuffer<AccumulatorOf, core::NeededSums, BlockThreads(sizeof(T)), 1> buffer;
   const int32_t x = threadIdx.x % plan.threads_x;
   const int32_t y = threadIdx.x / plan.threads_x;
   for (int64_t block = blockIdx.x; block < plan.blocks; block += gridDim.x) {
@@ -146,20 +147,20 @@ __global__ void __launch_bounds__(BlockThreads(sizeof(T)))
     const int64_t slab = channel / a.plan.width;
     const int64_t column = channel % a.plan.width;
     const bool is_active = y < plan.threads_y && channel < a.plan.slabs * a.plan.width;
-    LaneOf lanes[1];
-    lanes[0].Clear();
+    AccumulatorOf accumulators[1];
+    accumulators[0].Clear();
     if (is_active) {
       for (int64_t split = y; split < a.plan.splits; split += plan.threads_y) {
-        LaneOf part;
-        LoadPartial(a, a.needs, slab, split, column, &part);
-        JoinLane(a.needs, part, &lanes[0]);
+        AccumulatorOf part;
+        LoadPartial(a, a.needed, slab, split, column, &part);
+        Join(a.needed, part, &accumulators[0]);
       }
     }
-    JoinCopies<BlockThreads(sizeof(T)), 1>(a.needs, 0, 0, threadIdx.x, is_active, plan.threads_y,
-                                           plan.threads_x, &buffer, lanes);
+    JoinCopies<BlockThreads(sizeof(T)), 1>(a.needed, 0, 0, threadIdx.x, is_active, plan.threads_y,
+                                           plan.threads_x, &buffer, accumulators);
     if (is_active && y == 0) {
       const int64_t b = channel / a.shape.channels;
-      StoreResults<T>(a, a.needs, lanes[0], b, channel - b * a.shape.channels);
+      StoreResults<T>(a, a.needed, accumulators[0], b, channel - b * a.shape.channels);
     }
   }
 }
@@ -170,11 +171,11 @@ __global__ void __launch_bounds__(BlockThreads(sizeof(T)))
 template <typename T, int kVector>
 cudaError_t LaunchForwardOf(const ForwardArguments& a, cudaStream_t stream) {
   const auto grid = static_cast<unsigned>(a.plan.grid);
-  if (core::AreDefault(a.needs)) {
-    const core::DefaultNeeds known;
+  if (core::AreDefault(a.needed)) {
+    const core::DefaultSums known;
     GlobalStatsForwardKernel<T, kVector><<<grid, a.plan.block, 0, stream>>>(a, known);
   } else {
-    GlobalStatsForwardKernel<T, kVector><<<grid, a.plan.block, 0, stream>>>(a, a.needs);
+    GlobalStatsForwardKernel<T, kVector><<<grid, a.plan.block, 0, stream>>>(a, a.needed);
   }
   return cudaGetLastError();
 }

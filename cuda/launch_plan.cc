@@ -5,7 +5,6 @@
 
 #include "cc/core/accumulators.h"
 #include "cc/core/dtype.h"
-#include "cc/core/statistics.h"
 
 namespace statpool {
 namespace cuda {
@@ -115,8 +114,8 @@ LaunchPlan MakePlan(const core::Problem& problem, int64_t alignment, const Devic
 int64_t ElementsOf(const core::Shape& shape) { return shape.batch * shape.time * shape.channels; }
 
 int64_t SavedBytes(const core::Problem& problem) {
-  const int64_t planes = core::SavedPlanes(problem.statistics).size;
-  return problem.shape.batch * problem.shape.channels * planes *
+  const int64_t fields = core::SavedFieldsOf(problem.statistics).size;
+  return problem.shape.batch * problem.shape.channels * fields *
          core::ComputeBytesOf(problem.dtype);
 }
 
@@ -126,7 +125,8 @@ int64_t OutputBytes(const core::Problem& problem, int64_t element_bytes) {
 
 // Of a channel: its counts have 64 bits.
 int64_t PartialBytes(const core::Problem& problem) {
-  return LaneBytes(core::NeedsOf(problem.statistics), core::ComputeBytesOf(problem.dtype), 8);
+  return AccumulatorBytes(core::NeededSumsOf(problem.statistics),
+                          core::ComputeBytesOf(problem.dtype), 8);
 }
 
 int64_t AlignmentOfAddress(const void* pointer) {
@@ -167,7 +167,7 @@ ForwardPlan MakeForwardPlan(const core::Problem& problem, int64_t alignment, con
 
 LaunchPlan MakeGradientPlan(const core::Problem& problem, int64_t alignment, const Device& device) {
   const int64_t element_bytes = core::BytesOf(problem.dtype);
-  // The coefficients of a thread's lanes are worth many rows.
+  // The coefficients of a thread's channels are worth many rows.
   LaunchPlan plan = MakePlan(problem, alignment, device, 4 * kGradientRows, false);
   if (problem.shape.time == 0) plan.grid = plan.blocks = 0;
   plan.bytes_written = ElementsOf(problem.shape) * element_bytes;

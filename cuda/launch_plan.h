@@ -25,7 +25,8 @@ constexpr int64_t kMaxGrid = 2147483647;  // blocks along x, on every device
 constexpr int kForwardRows = 8;
 constexpr int kGradientRows = 4;
 
-// Threads of a block. A thread of a 16-bit block has twice the lanes, and twice the registers.
+// Threads of a block. A thread of a 16-bit block has twice the accumulators, and twice the
+// registers.
 constexpr int32_t BlockThreads(int64_t element_bytes) { return element_bytes == 2 ? 128 : 256; }
 
 // Blocks that a multiprocessor holds, for __launch_bounds__. Of its 65536 registers a thread gets
@@ -86,13 +87,12 @@ int64_t AlignmentOf(const core::GradientBuffers& buffers);
 ForwardPlan MakeForwardPlan(const core::Problem& problem, int64_t alignment, const Device& device);
 LaunchPlan MakeGradientPlan(const core::Problem& problem, int64_t alignment, const Device& device);
 
-// Bytes of what is kept of a lane, field by field; cuda/lane.cuh has the fields.
-template <typename Needs>
-constexpr int64_t LaneBytes(const Needs& needs, int64_t compute_bytes, int64_t count_bytes) {
+// Bytes of the numbers of an accumulator that are needed, one beside the other; they are those of
+// cuda/accumulator.cuh.
+template <typename Sums>
+constexpr int64_t AccumulatorBytes(const Sums& needed, int64_t compute_bytes, int64_t count_bytes) {
   const int64_t sum = compute_bytes == 8 ? 16 : 8;  // with its error
-  const int64_t extreme = compute_bytes + count_bytes;
-  return count_bytes + sum * (needs.sum + needs.squares + needs.central) + 8 * needs.central +
-         extreme * (needs.max + needs.min);
+  return count_bytes + core::NeededBytes(needed, sum, compute_bytes + count_bytes);
 }
 
 }  // namespace cuda

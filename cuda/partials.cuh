@@ -1,55 +1,56 @@
-// What is kept of each split of time until all are joined: an array [B, splits, C] for every field
-// of a lane, its counts in 64 bits.
+// What is kept of each split of time until all are joined: an array [B, splits, C] for every
+// number of an accumulator, its counts in 64 bits.
 #ifndef STATPOOL_CUDA_PARTIALS_CUH_
 #define STATPOOL_CUDA_PARTIALS_CUH_
 
 #include <cstdint>
 
+#include "cuda/accumulator.cuh"
 #include "cuda/arguments.h"
-#include "cuda/lane.cuh"
 
 namespace statpool {
 namespace cuda {
 
-// Calls move(&field, its place) for the partial result of (slab, split, column).
-template <typename Needs, typename Compute, typename Move>
-__device__ __forceinline__ void VisitPartial(const ForwardArguments& a, const Needs& needs,
+// Calls move(&number, its place) for the partial result of (slab, split, column).
+template <typename Sums, typename Compute, typename Move>
+__device__ __forceinline__ void VisitPartial(const ForwardArguments& a, const Sums& needed,
                                              int64_t slab, int64_t split, int64_t column,
-                                             Lane<Compute, int64_t>* lane, const Move& move) {
+                                             Accumulator<Compute, int64_t>* accumulator,
+                                             const Move& move) {
   const int64_t size = a.plan.slabs * a.plan.splits * a.plan.width;
   const int64_t index = (slab * a.plan.splits + split) * a.plan.width + column;
   char* row = static_cast<char*>(a.workspace);
-  const auto visit = [&](auto* field) {
-    move(field, reinterpret_cast<decltype(field)>(row) + index);
-    row += size * static_cast<int64_t>(sizeof *field);
+  const auto visit = [&](auto* number) {
+    move(number, reinterpret_cast<decltype(number)>(row) + index);
+    row += size * static_cast<int64_t>(sizeof *number);
   };
-  ForEachField(needs, visit, lane);
+  ForEachNumber(needed, visit, accumulator);
 }
 
-template <typename Needs, typename Compute>
-__device__ __forceinline__ void StorePartial(const ForwardArguments& a, const Needs& needs,
-                                             const Lane<Compute, int32_t>& lane, int64_t slab,
-                                             int64_t split, int64_t column) {
-  Lane<Compute, int64_t> wide;
-  wide.sum = lane.sum;
-  wide.squares = lane.squares;
-  wide.deviations = lane.deviations;
-  wide.total = lane.total;
-  wide.max = lane.max;
-  wide.min = lane.min;
-  wide.max_count = lane.max_count;
-  wide.min_count = lane.min_count;
-  wide.steps = lane.steps;
-  VisitPartial(a, needs, slab, split, column, &wide,
-               [](auto* field, auto* place) { *place = *field; });
+template <typename Sums, typename Compute>
+__device__ __forceinline__ void StorePartial(const ForwardArguments& a, const Sums& needed,
+                                             const Accumulator<Compute, int32_t>& accumulator,
+                                             int64_t slab, int64_t split, int64_t column) {
+  Accumulator<Compute, int64_t> wide;
+  wide.sum = accumulator.sum;
+  wide.squares = accumulator.squares;
+  wide.deviations = accumulator.deviations;
+  wide.total = accumulator.total;
+  wide.max = accumulator.max;
+  wide.min = accumulator.min;
+  wide.max_count = accumulator.max_count;
+  wide.min_count = accumulator.min_count;
+  wide.steps = accumulator.steps;
+  VisitPartial(a, needed, slab, split, column, &wide,
+               [](auto* number, auto* place) { *place = *number; });
 }
 
-template <typename Needs, typename Compute>
-__device__ __forceinline__ void LoadPartial(const ForwardArguments& a, const Needs& needs,
+template <typename Sums, typename Compute>
+__device__ __forceinline__ void LoadPartial(const ForwardArguments& a, const Sums& needed,
                                             int64_t slab, int64_t split, int64_t column,
-                                            Lane<Compute, int64_t>* lane) {
-  VisitPartial(a, needs, slab, split, column, lane,
-               [](auto* field, auto* place) { *field = *place; });
+                                            Accumulator<Compute, int64_t>* accumulator) {
+  VisitPartial(a, needed, slab, split, column, accumulator,
+               [](auto* number, auto* place) { *number = *place; });
 }
 
 }  // namespace cuda

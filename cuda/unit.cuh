@@ -5,6 +5,7 @@
 
 #include <cstdint>
 
+#include "cc/core/accumulators.h"
 #include "cuda/launch_plan.h"
 
 namespace statpool {
@@ -47,11 +48,6 @@ __device__ __forceinline__ Unit UnitOf(const LaunchPlan& plan, int64_t channels,
   return unit;
 }
 
-// Steps [0, end) of example b may count; lengths outside [0, T] act as if clipped.
-__device__ __forceinline__ int64_t EndOfExample(const int64_t* lengths, int64_t b, int64_t time) {
-  return lengths == nullptr ? time : min(max(lengths[b], int64_t{0}), time);
-}
-
 // The steps of a split that count, the first one being number 0.
 struct ValidSteps {
   const bool* mask;  // or null
@@ -66,29 +62,29 @@ __device__ __forceinline__ ValidSteps ValidStepsOf(const LaunchPlan& plan, const
                                                    const int64_t* lengths, const Unit& unit,
                                                    int64_t time) {
   const int64_t first = unit.first_row * plan.fold;
-  const int64_t left = EndOfExample(lengths, unit.b, time) - first;
+  const int64_t left = core::EndOfExample(lengths, unit.b, time) - first;
   const int64_t steps = unit.rows * plan.fold;
   return {mask == nullptr ? nullptr : mask + unit.b * time + first,
           static_cast<int32_t>(min(max(left, int64_t{0}), steps))};
 }
 
-// Which lanes of a thread's vectors count, in rows of a chunk.
+// Which items of a thread's vectors count, in rows of a chunk.
 template <int kVector, int kRows>
-struct ValidLanes {
+struct ValidItems {
   static constexpr int kBits = kVector * kRows;
-  static_assert(kVector <= 16 && 32 % kVector == 0, "the lanes of a row share a word");
-  static_assert(kRows <= 32, "the rows of a lane fit into one");
+  static_assert(kVector <= 16 && 32 % kVector == 0, "the items of a row share a word");
+  static_assert(kRows <= 32, "the rows of an item fit into one");
   static constexpr uint32_t kAll = (1u << kVector) - 1;
   uint32_t words[(kBits + 31) / 32];
 
-  // Of all lanes of row r: bit v for lane v.
+  // Of all items of row r: bit v for item v.
   __device__ uint32_t Row(int r) const {
     return words[r * kVector / 32] >> (r * kVector % 32) & kAll;
   }
 
   __device__ bool At(int r, int v) const { return Row(r) >> v & 1; }
 
-  // Of all rows of lane v: bit r for row r.
+  // Of all rows of item v: bit r for row r.
   __device__ uint32_t Column(int v) const {
     uint32_t column = 0;
     for (int r = 0; r < kRows; ++r) column |= (Row(r) >> v & 1) << r;
@@ -102,9 +98,9 @@ struct ValidLanes {
     for (uint32_t& word : words) word = 0;
 #pragma unroll
     for (int r = 0; r < kRows; ++r, row += stride) {
-      const uint32_t lanes = row < unit.rows ? OfRow(plan, is_valid, unit.column, row) : 0;
-      words[r * kVector / 32] |= lanes << (r * kVector % 32);
-      all &= lanes == kAll;
+      const uint32_t items = row < unit.rows ? OfRow(plan, is_valid, unit.column, row) : 0;
+      words[r * kVector / 32] |= items << (r * kVector % 32);
+      all &= items == kAll;
     }
     return all;
   }
@@ -113,13 +109,13 @@ struct ValidLanes {
                                    int64_t column, int32_t row) {
     if (plan.fold == 1) return is_valid(row) ? kAll : 0;
     const int32_t first_step = row * static_cast<int32_t>(plan.fold);
-    uint32_t lanes = 0;
+    uint32_t items = 0;
     for (int v = 0; v < kVector; ++v) {
       // A folded row is short.
       const uint32_t step = static_cast<uint32_t>(column + v) / static_cast<uint32_t>(plan.width);
-      lanes |= static_cast<uint32_t>(is_valid(first_step + static_cast<int32_t>(step))) << v;
+      items |= static_cast<uint32_t>(is_valid(first_step + static_cast<int32_t>(step))) << v;
     }
-    return lanes;
+    return items;
   }
 };
 

@@ -116,7 +116,7 @@ class NoThreads final : public cpu::Threads {
 inline Reference MakeReference(const Config& config, const core::Problem& problem) {
   const core::Shape& s = config.shape;
   const int64_t columns = s.batch * s.channels;
-  const int64_t planes = core::SavedPlanes(problem.statistics).size;
+  const int64_t planes = core::SavedFieldsOf(problem.statistics).size;
   Reference r;
   r.x = RandomNumbers(config.dtype, s.batch * s.time * s.channels, 1);
   r.upstream = RandomNumbers(config.dtype, columns * kStatistics, 2);

@@ -1,83 +1,47 @@
-// What a pass over time accumulates, how two parts join, and the roots that follow: the arithmetic
-// that every device shares, one value at a time. Internal linkage throughout: see core/float16.h.
+// How sums over time are taken and how two parts of them join: the arithmetic that every device
+// shares, of a number or of a vector of them. Internal linkage throughout: see core/float16.h.
 #ifndef STATPOOL_CORE_ACCUMULATORS_H_
 #define STATPOOL_CORE_ACCUMULATORS_H_
 
-#include <cmath>
 #include <cstdint>
 
 #include "cc/core/host_device.h"
-#include "cc/core/problem.h"
 
 namespace statpool {
 namespace core {
 
-// Which accumulators the statistics asked for need; the others are not touched.
-struct Needs {
-  bool sum;
-  bool squares;
-  bool central;  // mean and squared deviations, without cancellation
-  bool max;
-  bool min;
-};
-
-// Those of the default statistics, known to the compiler. Otherwise as Needs.
-struct DefaultNeeds {
-  static constexpr bool sum = true;
-  static constexpr bool squares = true;
-  static constexpr bool central = false;
-  static constexpr bool max = true;
-  static constexpr bool min = false;
-};
-
-static inline bool AreDefault(const Needs& needs) {
-  return needs.sum && needs.squares && !needs.central && needs.max && !needs.min;
+// term(first) + ... + term(first + kTerms - 1), by pairs: an error of log2(kTerms) roundings.
+template <int kTerms, typename V, typename Term>
+STATPOOL_HOST_DEVICE STATPOOL_INLINE V PairwiseSum(const Term& term, int first = 0) {
+  if constexpr (kTerms == 1) {
+    return term(first);
+  } else {
+    return PairwiseSum<kTerms / 2, V>(term, first) +
+           PairwiseSum<kTerms / 2, V>(term, first + kTerms / 2);
+  }
 }
 
-static inline Needs NeedsOf(const StatisticList& statistics) {
-  Needs needs = {};
-  for (int i = 0; i < statistics.size; ++i) {
-    const Statistic s = statistics.items[i];
-    needs.sum |= s == Statistic::kMean || s == Statistic::kStd;
-    needs.squares |= s == Statistic::kL2 || s == Statistic::kRms;
-    needs.central |= s == Statistic::kStd;
-    needs.max |= s == Statistic::kMax;
-    needs.min |= s == Statistic::kMin;
-  }
-  return needs;
-}
-
-// The plane that holds a statistic unrounded.
-static inline Plane PlaneOf(Statistic statistic) {
-  switch (statistic) {
-    case Statistic::kMean:
-      return Plane::kMean;
-    case Statistic::kMax:
-      return Plane::kMax;
-    case Statistic::kMin:
-      return Plane::kMin;
-    case Statistic::kL2:
-      return Plane::kL2;
-    case Statistic::kRms:
-      return Plane::kRms;
-    case Statistic::kStd:
-      return Plane::kStd;
-  }
-  return Plane::kMean;
+// Whether a sum of up to eight squares that was taken in float lies within the contract's bounds:
+// below, terms may have vanished, and above, a sum of the values themselves may overflow. Nor is a
+// sum of zeros in range.
+template <typename V>
+STATPOOL_HOST_DEVICE STATPOOL_INLINE auto IsInFloatRange(const V& power) {
+  return (power >= 0x1p-110f) & (power < 0x1p127f);
 }
 
 // *sum + *error += term, where *error collects what rounding takes from *sum: Knuth's TwoSum, exact
 // for any magnitudes. Only float64 input needs it.
-STATPOOL_HOST_DEVICE static inline void AddCompensated(double term, double* sum, double* error) {
-  const double total = *sum + term;
-  const double of_term = total - *sum;
+template <typename V>
+STATPOOL_HOST_DEVICE STATPOOL_INLINE void AddCompensated(const V& term, V* sum, V* error) {
+  const V total = *sum + term;
+  const V of_term = total - *sum;
   *error += (*sum - (total - of_term)) + (term - of_term);
   *sum = total;
 }
 
-// After an overflow the error is NaN, and infinity is the answer. Of a double or a vector of them.
+// After an overflow the error is NaN, and infinity is the answer.
 template <typename V>
-STATPOOL_HOST_DEVICE static inline V CompensatedValue(const V& sum, const V& error) {
+STATPOOL_HOST_DEVICE STATPOOL_INLINE V CompensatedValue(const V& sum, const V& error) {
   return sum - sum == 0.0 ? V(sum + error) : sum;
 }
 
@@ -89,11 +53,22 @@ STATPOOL_HOST_DEVICE static inline double DistanceWeight(int64_t part, int64_t b
   return b * (p / (p + b));
 }
 
-// sqrt(power + epsilon), where power is that of values multiplied by `scale`.
-STATPOOL_HOST_DEVICE static inline double StabilisedRoot(double power, double epsilon,
-                                                         double scale) {
-  const double root = std::sqrt(epsilon) * scale;
-  return std::sqrt(power + root * root) / scale;
+// Bytes of what is accumulated of a channel, where a sum takes `sum` bytes, and an extreme with its
+// count `extreme`. The total that goes with deviations is a double.
+template <typename Sums>
+constexpr int64_t NeededBytes(const Sums& needed, int64_t sum, int64_t extreme) {
+  return sum * (needed.sum + needed.squares + needed.central) +
+         static_cast<int64_t>(sizeof(double)) * needed.central +
+         extreme * (needed.max + needed.min);
+}
+
+// The first step of an example that `lengths` excludes; lengths outside [0, T] act as if clipped.
+// The mask excludes further steps below it.
+STATPOOL_HOST_DEVICE STATPOOL_INLINE int64_t EndOfExample(const int64_t* lengths, int64_t b,
+                                                          int64_t time) {
+  if (lengths == nullptr) return time;
+  const int64_t length = lengths[b];
+  return length < 0 ? 0 : length < time ? length : time;
 }
 
 }  // namespace core

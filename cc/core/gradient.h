@@ -13,73 +13,33 @@
 #include <cstdint>
 
 #include "cc/core/host_device.h"
-#include "cc/core/problem.h"
+#include "cc/core/statistics.h"
 
 namespace statpool {
 namespace core {
 
-// Which terms of the formula the statistics asked for bring in; the others are not computed.
-struct GradientTerms {
-  bool constant;
-  bool slope;
-  bool central;
-  bool max;
-  bool min;
-};
-
-// Those of the default statistics, known to the compiler. Otherwise as GradientTerms.
-struct DefaultGradientTerms {
-  static constexpr bool constant = true;
-  static constexpr bool slope = true;
-  static constexpr bool central = false;
-  static constexpr bool max = true;
-  static constexpr bool min = false;
-};
-
-static inline bool AreDefault(const GradientTerms& terms) {
-  return terms.constant && terms.slope && !terms.central && terms.max && !terms.min;
-}
-
-static inline GradientTerms GradientTermsOf(const StatisticList& statistics) {
-  GradientTerms terms = {};
-  for (int i = 0; i < statistics.size; ++i) {
-    const Statistic s = statistics.items[i];
-    terms.constant |= s == Statistic::kMean || s == Statistic::kMax || s == Statistic::kMin;
-    terms.slope |= s == Statistic::kL2 || s == Statistic::kRms;
-    terms.central |= s == Statistic::kStd;
-    terms.max |= s == Statistic::kMax;
-    terms.min |= s == Statistic::kMin;
-  }
-  return terms;
-}
-
-// What each statistic adds to the formula, from its upstream g and its saved planes: of one channel
-// (double) or a vector of them, with a scalar n.
-template <typename V, typename Scalar>
-STATPOOL_HOST_DEVICE static inline V MeanConstant(const V& g, const V& mean, Scalar n) {
-  return mean == mean ? V(g / n) : mean;  // a NaN mean makes the channel's gradient NaN
-}
-
-// A NaN extreme equals no step, and makes the channel's gradient NaN through the constant.
+// `term`, but NaN where the statistic is: NaN equals no step, and reaches all of a channel's
+// gradient through the constant.
 template <typename V>
-STATPOOL_HOST_DEVICE static inline V ExtremeConstant(const V& extreme) {
-  return extreme == extreme ? V{} : extreme;
+STATPOOL_HOST_DEVICE STATPOOL_INLINE V UnlessNan(const V& statistic, const V& term) {
+  return statistic == statistic ? term : statistic;
 }
 
+// The share of each of the steps that equal an extreme.
 template <typename V>
-STATPOOL_HOST_DEVICE static inline V ExtremeShare(const V& g, const V& count) {
+STATPOOL_HOST_DEVICE STATPOOL_INLINE V ExtremeShare(const V& g, const V& count) {
   return count == V{} ? V{} : V(g / count);
 }
 
 // `root` is scaled as RootScale says, and x must be too.
 template <typename V>
-STATPOOL_HOST_DEVICE static inline V RootSlope(const V& g, const V& root) {
+STATPOOL_HOST_DEVICE STATPOOL_INLINE V RootSlope(const V& g, const V& root) {
   return root == V{} ? V{} : V(g / root);
 }
 
 // Whether RootScale is 1; a mask for a vector.
 template <typename V>
-STATPOOL_HOST_DEVICE static inline auto IsCommonRoot(const V& root) {
+STATPOOL_HOST_DEVICE STATPOOL_INLINE auto IsCommonRoot(const V& root) {
   return (root > 0x1p-500) & (root < 0x1p500);
 }
 
@@ -88,6 +48,35 @@ STATPOOL_HOST_DEVICE static inline auto IsCommonRoot(const V& root) {
 STATPOOL_HOST_DEVICE static inline double RootScale(double root) {
   if (IsCommonRoot(root) || root == 0 || !std::isfinite(root)) return 1;
   return std::ldexp(1.0, std::clamp(-std::ilogb(root), -1000, 1000));
+}
+
+// Adds what a statistic contributes to the formula, from its upstream gradient g and the fields
+// that were saved: of one channel, or of a vector of them. `saved` offers Steps(), a number, and
+// At(field), a V; `to` collects the terms:
+//
+//   AddConstant(g, term)          a term that is 0 if g is
+//   AddSlope(g, n, root)          g / (n * root)
+//   AddCentral(g, n, root, mean)  the same, of x - mean
+//   AddMax(g, value, count)       the extreme and the share of each step that equals it
+//   AddMin(g, value, count)
+template <typename V, typename Saved, typename Terms>
+STATPOOL_HOST_DEVICE STATPOOL_INLINE void AddGradient(Statistic statistic, const V& g,
+                                                      const Saved& saved, Terms* to) {
+  switch (statistic) {
+    case Statistic::kMean:
+      return to->AddConstant(g, UnlessNan(saved.At(SavedField::kMean), V(g / saved.Steps())));
+    case Statistic::kMax:
+      return to->AddMax(g, saved.At(SavedField::kMax), saved.At(SavedField::kMaxCount));
+    case Statistic::kMin:
+      return to->AddMin(g, saved.At(SavedField::kMin), saved.At(SavedField::kMinCount));
+    case Statistic::kL2:
+      return to->AddSlope(g, 1, saved.At(SavedField::kL2));
+    case Statistic::kRms:
+      return to->AddSlope(g, saved.Steps(), saved.At(SavedField::kRms));
+    case Statistic::kStd:
+      return to->AddCentral(g, saved.Steps(), saved.At(SavedField::kStd),
+                            saved.At(SavedField::kMean) + saved.At(SavedField::kMeanResidual));
+  }
 }
 
 }  // namespace core

@@ -1,5 +1,5 @@
-// Lets the scalar formulas of core compile as device code too: nvcc defines __CUDACC__, the C++
-// compilers don't.
+// Lets the formulas of core compile for every device: nvcc defines __CUDACC__, the C++ compilers
+// don't.
 #ifndef STATPOOL_CORE_HOST_DEVICE_H_
 #define STATPOOL_CORE_HOST_DEVICE_H_
 
@@ -8,5 +8,10 @@
 #else
 #define STATPOOL_HOST_DEVICE
 #endif
+
+// Of a function or, after its parameters, a lambda: always inlined, because vectors that are wider
+// than an instruction set's registers must not cross a call.
+#define STATPOOL_ALWAYS_INLINE __attribute__((always_inline))
+#define STATPOOL_INLINE static inline STATPOOL_ALWAYS_INLINE
 
 #endif  // STATPOOL_CORE_HOST_DEVICE_H_

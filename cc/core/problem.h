@@ -4,6 +4,8 @@
 
 #include <cstdint>
 
+#include "cc/core/statistics.h"
+
 namespace statpool {
 namespace core {
 
@@ -43,36 +45,6 @@ static inline Shape ShapeOf(Layout layout, int64_t size_0, int64_t size_1, int64
   if (layout == Layout::kChannelsLast) return {size_0, size_1, size_2};
   return {size_0, size_2, size_1};
 }
-
-enum class Statistic : int32_t { kMean, kMax, kMin, kL2, kRms, kStd };
-constexpr int kStatisticCount = 6;
-
-// The statistics asked for, in output order.
-struct StatisticList {
-  Statistic items[kStatisticCount];
-  int32_t size;
-};
-
-// What the gradient needs of the forward pass, per (b, c). One plane is a [B, C] slice of the
-// tensor `saved`, [B, planes, C] in the compute type.
-enum class Plane : int32_t {
-  kSteps,  // N, how many steps count: the same for every channel
-  kMean,
-  kMeanResidual,  // exact mean - kMean: keeps x - mean exact where the mean is large
-  kMax,
-  kMaxCount,
-  kMin,
-  kMinCount,
-  kL2,
-  kRms,
-  kStd,
-};
-constexpr int kPlaneCount = 10;
-
-struct PlaneList {
-  Plane items[kPlaneCount];
-  int32_t size;
-};
 
 struct Problem {
   Shape shape;

@@ -5,8 +5,6 @@
 #include <cmath>
 #include <sstream>
 
-#include "cc/core/statistics.h"
-
 namespace statpool {
 namespace core {
 namespace {
@@ -20,10 +18,15 @@ std::string Quoted(const std::vector<std::string>& names) {
   return text + "]";
 }
 
+std::vector<std::string> StatisticNames() {
+  std::vector<std::string> names;
+  for (const StatisticRow& row : kStatistics) names.push_back(row.name);
+  return names;
+}
+
 int IndexOf(const std::string& name) {
-  const std::vector<std::string>& names = StatisticNames();
   for (int i = 0; i < kStatisticCount; ++i) {
-    if (names[i] == name) return i;
+    if (kStatistics[i].name == name) return i;
   }
   return -1;
 }

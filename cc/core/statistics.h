@@ -1,20 +1,198 @@
-// Names, order and saved planes of the statistics.
+// The statistics, a row of a table each, and what follows from the rows for those asked for.
+//
+// Another one takes a row here, a formula for its value in core/values.h, and one for its gradient
+// in core/gradient.h.
 #ifndef STATPOOL_CORE_STATISTICS_H_
 #define STATPOOL_CORE_STATISTICS_H_
 
-#include <string>
-#include <vector>
-
-#include "cc/core/problem.h"
+#include <cstdint>
 
 namespace statpool {
 namespace core {
 
-// Every name that ParseStatistics accepts, indexed by Statistic.
-const std::vector<std::string>& StatisticNames();
+enum class Statistic : int32_t { kMean, kMax, kMin, kL2, kRms, kStd };
+constexpr int kStatisticCount = 6;
 
-// The planes that the gradient of these statistics reads, each once, in the order of Plane.
-PlaneList SavedPlanes(const StatisticList& statistics);
+// The statistics asked for, in output order.
+struct StatisticList {
+  Statistic items[kStatisticCount];
+  int32_t size;
+};
+
+// What the forward pass saves for the gradient, per (b, c): a plane, [B, C], of the tensor `saved`,
+// [B, planes, C] in the compute type.
+enum class SavedField : int32_t {
+  kSteps,  // N, how many steps count: the same for every channel
+  kMean,
+  kMeanResidual,  // exact mean - kMean: keeps x - mean exact where the mean is large
+  kMax,
+  kMaxCount,
+  kMin,
+  kMinCount,
+  kL2,
+  kRms,
+  kStd,
+};
+constexpr int kSavedFieldCount = 10;
+
+struct SavedFieldList {
+  SavedField items[kSavedFieldCount];
+  int32_t size;
+};
+
+// What a pass over time accumulates: the sums, and the extremes with how many steps equal them.
+struct NeededSums {
+  bool sum;
+  bool squares;
+  bool central;  // mean and squared deviations, without cancellation
+  bool max;
+  bool min;
+};
+
+// Which terms of the gradient formula (core/gradient.h) there are.
+struct GradientTerms {
+  bool constant;
+  bool slope;
+  bool central;
+  bool max;
+  bool min;
+};
+
+struct StatisticRow {
+  const char* name;
+  SavedField value;  // that holds the statistic unrounded
+  uint32_t saved;    // what its gradient reads: bits of SavedField
+  NeededSums sums;
+  GradientTerms terms;
+};
+
+template <typename... Fields>
+constexpr uint32_t BitsOf(Fields... fields) {
+  return (0u | ... | (1u << static_cast<int>(fields)));
+}
+
+// Indexed by Statistic.
+//
+//   name, value
+//   saved
+//   sum    squares central max    min       constant slope central max    min
+constexpr StatisticRow kStatistics[kStatisticCount] = {
+    {"mean",
+     SavedField::kMean,  //
+     BitsOf(SavedField::kSteps, SavedField::kMean),
+     {true, false, false, false, false},
+     {true, false, false, false, false}},
+    {"max",
+     SavedField::kMax,  //
+     BitsOf(SavedField::kMax, SavedField::kMaxCount),
+     {false, false, false, true, false},
+     {true, false, false, true, false}},
+    {"min",
+     SavedField::kMin,  //
+     BitsOf(SavedField::kMin, SavedField::kMinCount),
+     {false, false, false, false, true},
+     {true, false, false, false, true}},
+    {"l2",
+     SavedField::kL2,  //
+     BitsOf(SavedField::kL2),
+     {false, true, false, false, false},
+     {false, true, false, false, false}},
+    {"rms",
+     SavedField::kRms,  //
+     BitsOf(SavedField::kSteps, SavedField::kRms),
+     {false, true, false, false, false},
+     {false, true, false, false, false}},
+    {"std",
+     SavedField::kStd,  //
+     BitsOf(SavedField::kSteps, SavedField::kMean, SavedField::kMeanResidual, SavedField::kStd),
+     {true, false, true, false, false},
+     {false, false, true, false, false}},
+};
+
+constexpr const StatisticRow& RowOf(Statistic statistic) {
+  return kStatistics[static_cast<int>(statistic)];
+}
+
+constexpr NeededSums NeededSumsOf(const StatisticList& statistics) {
+  NeededSums all = {};
+  for (int i = 0; i < statistics.size; ++i) {
+    const NeededSums& sums = RowOf(statistics.items[i]).sums;
+    all.sum |= sums.sum;
+    all.squares |= sums.squares;
+    all.central |= sums.central;
+    all.max |= sums.max;
+    all.min |= sums.min;
+  }
+  return all;
+}
+
+constexpr GradientTerms GradientTermsOf(const StatisticList& statistics) {
+  GradientTerms all = {};
+  for (int i = 0; i < statistics.size; ++i) {
+    const GradientTerms& terms = RowOf(statistics.items[i]).terms;
+    all.constant |= terms.constant;
+    all.slope |= terms.slope;
+    all.central |= terms.central;
+    all.max |= terms.max;
+    all.min |= terms.min;
+  }
+  return all;
+}
+
+// What the gradient of these statistics reads, each field once, in the order of SavedField.
+constexpr SavedFieldList SavedFieldsOf(const StatisticList& statistics) {
+  uint32_t saved = 0;
+  for (int i = 0; i < statistics.size; ++i) saved |= RowOf(statistics.items[i]).saved;
+  SavedFieldList fields = {};
+  for (int i = 0; i < kSavedFieldCount; ++i) {
+    if (saved >> i & 1) fields.items[fields.size++] = static_cast<SavedField>(i);
+  }
+  return fields;
+}
+
+// The place of a field in the list, or of none -1.
+constexpr int PlaceOf(SavedField field, const SavedFieldList& fields) {
+  for (int i = 0; i < fields.size; ++i) {
+    if (fields.items[i] == field) return i;
+  }
+  return -1;
+}
+
+// ------------------------------------------------------------------------------------------------
+// The default statistics, known to the compiler: types to be used as NeededSums and GradientTerms.
+
+constexpr StatisticList kDefaultStatistics = {{Statistic::kMean, Statistic::kMax, Statistic::kL2},
+                                              3};
+
+struct DefaultSums {
+  static constexpr NeededSums kSums = NeededSumsOf(kDefaultStatistics);
+  static constexpr bool sum = kSums.sum;
+  static constexpr bool squares = kSums.squares;
+  static constexpr bool central = kSums.central;
+  static constexpr bool max = kSums.max;
+  static constexpr bool min = kSums.min;
+};
+
+struct DefaultGradientTerms {
+  static constexpr GradientTerms kTerms = GradientTermsOf(kDefaultStatistics);
+  static constexpr bool constant = kTerms.constant;
+  static constexpr bool slope = kTerms.slope;
+  static constexpr bool central = kTerms.central;
+  static constexpr bool max = kTerms.max;
+  static constexpr bool min = kTerms.min;
+};
+
+constexpr bool AreDefault(const NeededSums& sums) {
+  constexpr DefaultSums known;
+  return sums.sum == known.sum && sums.squares == known.squares && sums.central == known.central &&
+         sums.max == known.max && sums.min == known.min;
+}
+
+constexpr bool AreDefault(const GradientTerms& terms) {
+  constexpr DefaultGradientTerms known;
+  return terms.constant == known.constant && terms.slope == known.slope &&
+         terms.central == known.central && terms.max == known.max && terms.min == known.min;
+}
 
 }  // namespace core
 }  // namespace statpool

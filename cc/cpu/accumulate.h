@@ -1,10 +1,10 @@
-// The loops that feed a tile, eight rows at a time and the last ones by four, two and one.
+// The loops that feed the accumulators, eight rows at a time and the last ones by four, two and one.
 #ifndef STATPOOL_CPU_ACCUMULATE_H_
 #define STATPOOL_CPU_ACCUMULATE_H_
 
 #include "cc/cpu/accumulate_lanes.h"
+#include "cc/cpu/accumulator_rows.h"
 #include "cc/cpu/storage.h"
-#include "cc/cpu/tile.h"
 
 namespace statpool {
 namespace cpu {
@@ -33,29 +33,29 @@ STATPOOL_INLINE void PrefetchRows(const T* const* rows, int64_t i, int64_t dista
 }
 
 // Adds N lanes of kRows rows, from element `from` on, to lanes [to, to + N).
-template <int N, int kRows, typename Needs, typename T, typename TileOf>
+template <int N, int kRows, typename Sums, typename T, typename Accumulators>
 STATPOOL_INLINE void AccumulateLanes(const T* const* rows, int64_t from, int64_t to,
-                                     const Needs& needs, int64_t rows_before, int64_t next_chunk,
-                                     TileOf* tile) {
-  using Compute = typename TileOf::Compute;
+                                     const Sums& needed, int64_t rows_before, int64_t next_chunk,
+                                     Accumulators* accumulators) {
+  using Compute = typename Accumulators::Compute;
   using V = Vec<Compute, N>;
   if constexpr (kRows > 1) PrefetchRows<N, kRows>(rows, from, next_chunk);
   V v[kRows];
   for (int r = 0; r < kRows; ++r) v[r] = Load<N>(rows[r] + from);
-  const V squares = PairwiseSum<kRows, V>([&](int r) { return V(v[r] * v[r]); });
+  const V squares = core::PairwiseSum<kRows, V>([&](int r) { return V(v[r] * v[r]); });
   if constexpr (kRows > 1 && std::is_same_v<Compute, float>) {
-    AddNarrow<T, N>(v, squares, to, needs, tile);
+    AddNarrow<T, N>(v, squares, to, needed, accumulators);
   } else {
-    AddWide<N, kRows>(v, to, needs, tile);
+    AddWide<N, kRows>(v, to, needed, accumulators);
   }
-  if (needs.central) AddCentral<N, kRows>(v, to, rows_before, tile);
+  if (needed.central) AddCentral<N, kRows>(v, to, rows_before, accumulators);
   const auto is_nan = squares != squares;  // and only then: squares never cancel
-  if (needs.max) {
-    UpdateExtreme<N, kRows>(v, is_nan, tile->max + to, tile->max_count + to,
+  if (needed.max) {
+    UpdateExtreme<N, kRows>(v, is_nan, accumulators->max + to, accumulators->max_count + to,
                             [](const V& a, const V& b) { return Larger<N>(a, b); });
   }
-  if (needs.min) {
-    UpdateExtreme<N, kRows>(v, is_nan, tile->min + to, tile->min_count + to,
+  if (needed.min) {
+    UpdateExtreme<N, kRows>(v, is_nan, accumulators->min + to, accumulators->min_count + to,
                             [](const V& a, const V& b) { return Smaller<N>(a, b); });
   }
 }
@@ -68,14 +68,15 @@ struct RowWidth {
   bool overlaps;
 };
 
-template <int kRows, typename Needs, typename T, typename TileOf>
+template <int kRows, typename Sums, typename T, typename Accumulators>
 STATPOOL_INLINE void AccumulateChunk(const T* const* rows, const RowWidth& width,
-                                     int64_t rows_before, const Needs& needs, TileOf* tile) {
-  constexpr int N = kLanes<typename TileOf::Compute>;
+                                     int64_t rows_before, const Sums& needed,
+                                     Accumulators* accumulators) {
+  constexpr int N = kLanes<typename Accumulators::Compute>;
   const int64_t next_chunk = ChunkDistance<kRows>(rows);
   const auto add = [&](auto lanes, int64_t from, int64_t to) __attribute__((always_inline)) {
-    AccumulateLanes<decltype(lanes)::value, kRows>(rows, from, to, needs, rows_before, next_chunk,
-                                                   tile);
+    AccumulateLanes<decltype(lanes)::value, kRows>(rows, from, to, needed, rows_before, next_chunk,
+                                                   accumulators);
   };
   const int64_t whole = width.elements / N * N;
   for (int64_t i = 0; i < whole; i += N) add(std::integral_constant<int, N>(), i, i);
@@ -87,41 +88,45 @@ STATPOOL_INLINE void AccumulateChunk(const T* const* rows, const RowWidth& width
 }
 
 // The binary digits of `count` < 2 * kRows, from the largest.
-template <int kRows, typename Needs, typename T, typename TileOf>
+template <int kRows, typename Sums, typename T, typename Accumulators>
 STATPOOL_INLINE void AccumulateRowsOf(const T* const* rows, int64_t count, const RowWidth& width,
-                                      int64_t rows_before, const Needs& needs, TileOf* tile) {
+                                      int64_t rows_before, const Sums& needed,
+                                      Accumulators* accumulators) {
   if (count & kRows) {
-    AccumulateChunk<kRows>(rows, width, rows_before, needs, tile);
+    AccumulateChunk<kRows>(rows, width, rows_before, needed, accumulators);
     rows += kRows;
     rows_before += kRows;
   }
   if constexpr (kRows > 1) {
     if (count % kRows != 0) {
-      AccumulateRowsOf<kRows / 2>(rows, count % kRows, width, rows_before, needs, tile);
+      AccumulateRowsOf<kRows / 2>(rows, count % kRows, width, rows_before, needed, accumulators);
     }
   }
 }
 
 // Adds `count` <= kChunkRows rows.
-template <typename T, typename TileOf>
+template <typename T, typename Accumulators>
 void AccumulateRows(const T* const* rows, int64_t count, const RowWidth& width, int64_t rows_before,
-                    const core::Needs& needs, TileOf* tile) {
-  if (core::AreDefault(needs)) {
-    AccumulateRowsOf<kChunkRows>(rows, count, width, rows_before, core::DefaultNeeds(), tile);
+                    const core::NeededSums& needed, Accumulators* accumulators) {
+  if (core::AreDefault(needed)) {
+    AccumulateRowsOf<kChunkRows>(rows, count, width, rows_before, core::DefaultSums(),
+                                 accumulators);
   } else {
-    AccumulateRowsOf<kChunkRows>(rows, count, width, rows_before, needs, tile);
+    AccumulateRowsOf<kChunkRows>(rows, count, width, rows_before, needed, accumulators);
   }
 }
 
 // Moves the lanes of an overlapping last vector to where they belong.
-template <typename TileOf>
-void RemoveOverlap(const RowWidth& width, const core::Needs& needs, TileOf* tile) {
+template <typename Accumulators>
+void RemoveOverlap(const RowWidth& width, const core::NeededSums& needed,
+                   Accumulators* accumulators) {
   if (!width.overlaps) return;
-  constexpr int N = kLanes<typename TileOf::Compute>;
+  constexpr int N = kLanes<typename Accumulators::Compute>;
   const int64_t rest = width.elements % N;
   const int64_t whole = width.elements - rest;
   ForEachRow(
-      needs, [&](auto* row) { std::copy_n(row + whole + N - rest, rest, row + whole); }, tile);
+      needed, [&](auto* row) { std::copy_n(row + whole + N - rest, rest, row + whole); },
+      accumulators);
 }
 
 }  // namespace

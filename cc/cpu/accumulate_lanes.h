@@ -1,4 +1,4 @@
-// What N lanes of some rows add to a tile: sums, deviations, extremes.
+// What N lanes of some rows of x add to the accumulators: sums, deviations, extremes.
 //
 // Each lane sees the same operations in the same order whatever the vector width is, so every
 // instruction set gives the same bits.
@@ -7,83 +7,68 @@
 
 #include <limits>
 
-#include "cc/cpu/tile.h"
+#include "cc/core/accumulators.h"
+#include "cc/core/float16.h"
+#include "cc/cpu/accumulator_rows.h"
 
 namespace statpool {
 namespace cpu {
 namespace STATPOOL_ISA {
 namespace {
 
-// term(first) + ... + term(first + kTerms - 1), by pairs: an error of log2(kTerms) roundings.
-template <int kTerms, typename V, typename Term>
-STATPOOL_INLINE V PairwiseSum(const Term& term, int first = 0) {
-  if constexpr (kTerms == 1) {
-    return term(first);
-  } else {
-    return PairwiseSum<kTerms / 2, V>(term, first) +
-           PairwiseSum<kTerms / 2, V>(term, first + kTerms / 2);
-  }
-}
-
 // ------------------------------------------------------------------------------------------------
 // Sums
 
 // Sums kRows values a lane, and their squares, in double.
-template <int N, int kRows, typename Needs, typename TileOf>
-STATPOOL_INLINE void AddWide(const Vec<typename TileOf::Compute, N> (&v)[kRows], int64_t i,
-                             const Needs& needs, TileOf* tile) {
+template <int N, int kRows, typename Sums, typename Accumulators>
+STATPOOL_INLINE void AddWide(const Vec<typename Accumulators::Compute, N> (&v)[kRows], int64_t i,
+                             const Sums& needed, Accumulators* accumulators) {
   constexpr int kPart = std::min(N, kLanes<double>);
   using D = Vec<double, kPart>;
   ForParts<N / kPart>([&](auto part) __attribute__((always_inline)) {
     constexpr int kIndex = decltype(part)::value;
     const int64_t at = i + kIndex * kPart;
     const auto value = [&](int r) { return WidenPart<N, kIndex>(v[r]); };
-    if (needs.sum) tile->sum.template Add<kPart>(PairwiseSum<kRows, D>(value), at);
-    if (needs.squares) {
+    if (needed.sum) accumulators->sum.template Add<kPart>(core::PairwiseSum<kRows, D>(value), at);
+    if (needed.squares) {
       const auto square = [&](int r) { return D(value(r) * value(r)); };
-      tile->squares.template Add<kPart>(PairwiseSum<kRows, D>(square), at);
+      accumulators->squares.template Add<kPart>(core::PairwiseSum<kRows, D>(square), at);
     }
   });
 }
 
-// A sum of up to eight squares in float lies within the contract's bounds if it lies between
-// these: below, terms may have vanished, and above, a sum of the values themselves may overflow.
-constexpr float kLeastPower = 0x1p-110f;
-constexpr float kMostPower = 0x1p127f;
-
 // Sums kRows values a lane in float, and only what they come to in double: half the work of
 // AddWide. Lanes that leave the range are summed again in double; float16 never does.
-template <typename T, int N, int kRows, typename Needs, typename TileOf>
+template <typename T, int N, int kRows, typename Sums, typename Accumulators>
 STATPOOL_INLINE void AddNarrow(const Vec<float, N> (&v)[kRows], const Vec<float, N>& squares,
-                               int64_t i, const Needs& needs, TileOf* tile) {
+                               int64_t i, const Sums& needed, Accumulators* accumulators) {
   constexpr int kPart = std::min(N, kLanes<double>);
   using D = Vec<double, kPart>;
-  const auto sum = PairwiseSum<kRows, Vec<float, N>>([&](int r) { return v[r]; });
+  const auto sum = core::PairwiseSum<kRows, Vec<float, N>>([&](int r) { return v[r]; });
   const bool in_range = std::is_same_v<T, core::Float16> ||
-                        AllTrue<N>((squares >= kLeastPower) & (squares < kMostPower)) ||
-                        AllZero<N>(v);
+                        AllTrue<N>(core::IsInFloatRange(squares)) || AllZero<N>(v);
   ForParts<N / kPart>([&](auto part) __attribute__((always_inline)) {
     constexpr int kIndex = decltype(part)::value;
     const int64_t at = i + kIndex * kPart;
     D sums = WidenPart<N, kIndex>(sum);
     D powers = WidenPart<N, kIndex>(squares);
     if (__builtin_expect(!in_range, 0)) {
-      const auto is_exact = (powers >= kLeastPower) & (powers < kMostPower);
+      const auto is_exact = core::IsInFloatRange(powers);
       const auto value = [&](int r) { return WidenPart<N, kIndex>(v[r]); };
-      sums = is_exact ? sums : PairwiseSum<kRows, D>(value);
+      sums = is_exact ? sums : core::PairwiseSum<kRows, D>(value);
       const auto square = [&](int r) { return D(value(r) * value(r)); };
-      powers = is_exact ? powers : PairwiseSum<kRows, D>(square);
+      powers = is_exact ? powers : core::PairwiseSum<kRows, D>(square);
     }
-    if (needs.sum) tile->sum.template Add<kPart>(sums, at);
-    if (needs.squares) tile->squares.template Add<kPart>(powers, at);
+    if (needed.sum) accumulators->sum.template Add<kPart>(sums, at);
+    if (needed.squares) accumulators->squares.template Add<kPart>(powers, at);
   });
 }
 
 // Joins the mean and the deviations of kRows values a lane to those of the `before` rows before, in
 // double.
-template <int N, int kRows, typename TileOf>
-STATPOOL_INLINE void AddCentral(const Vec<typename TileOf::Compute, N> (&v)[kRows], int64_t i,
-                                int64_t before, TileOf* tile) {
+template <int N, int kRows, typename Accumulators>
+STATPOOL_INLINE void AddCentral(const Vec<typename Accumulators::Compute, N> (&v)[kRows], int64_t i,
+                                int64_t before, Accumulators* accumulators) {
   const double per_row = before == 0 ? 0 : 1.0 / static_cast<double>(before);
   const double weight = core::DistanceWeight(kRows, before);
   constexpr int kPart = std::min(N, kLanes<double>);
@@ -92,17 +77,17 @@ STATPOOL_INLINE void AddCentral(const Vec<typename TileOf::Compute, N> (&v)[kRow
     constexpr int kIndex = decltype(part)::value;
     const int64_t at = i + kIndex * kPart;
     const auto value = [&](int r) { return WidenPart<N, kIndex>(v[r]); };
-    const D chunk_total = PairwiseSum<kRows, D>(value);
+    const D chunk_total = core::PairwiseSum<kRows, D>(value);
     const D chunk_mean = chunk_total * (1.0 / kRows);
-    const D total = LoadRaw<D>(tile->total + at);
+    const D total = LoadRaw<D>(accumulators->total + at);
     const D distance = chunk_mean - total * per_row;
     const auto square = [&](int r) {
       const D deviation = value(r) - chunk_mean;
       return D(deviation * deviation);
     };
-    const D deviations = PairwiseSum<kRows, D>(square);
-    tile->deviations.template Add<kPart>(deviations + distance * distance * weight, at);
-    StoreRaw(D(total + chunk_total), tile->total + at);
+    const D deviations = core::PairwiseSum<kRows, D>(square);
+    accumulators->deviations.template Add<kPart>(deviations + distance * distance * weight, at);
+    StoreRaw(D(total + chunk_total), accumulators->total + at);
   });
 }
 
@@ -122,7 +107,7 @@ STATPOOL_INLINE void UpdateExtreme(const Vec<Compute, N> (&v)[kRows], const Mask
   best = is_nan ? V{} + std::numeric_limits<Compute>::quiet_NaN() : best;
   K count = (old == best) ? LoadRaw<K>(counts) : K{};
   // A true lane is -1.
-  count -= PairwiseSum<kRows, K>([&](int r) { return K(v[r] == best); });
+  count -= core::PairwiseSum<kRows, K>([&](int r) { return K(v[r] == best); });
   StoreRaw(best, extreme);
   StoreRaw(count, counts);
 }

@@ -39,7 +39,7 @@ void RunPass(void (*pass)(const Arguments&, int64_t begin, int64_t end), const A
 void GlobalStats(const core::Problem& problem, const Plan& plan,
                  const core::ForwardBuffers& buffers, const InstructionSet& instruction_set,
                  Threads* threads) {
-  const ForwardArguments arguments = {buffers, problem, core::SavedPlanes(problem.statistics),
+  const ForwardArguments arguments = {buffers, problem, core::SavedFieldsOf(problem.statistics),
                                       plan};
   const Kernels& kernels = instruction_set.kernels(problem.dtype);
   RunPass(kernels.forward, arguments, plan.units, UnitCost(plan, problem.dtype), threads);
@@ -55,7 +55,7 @@ void GlobalStatsGradient(const core::Problem& problem, const Plan& plan,
   const int64_t bytes = shape.batch * shape.time * shape.channels * core::BytesOf(problem.dtype);
   const bool is_large = bytes >= kLargeBytes;
   if (is_large) AdviseHugePages(buffers.dx, bytes);
-  const GradientArguments arguments = {buffers, problem, core::SavedPlanes(problem.statistics),
+  const GradientArguments arguments = {buffers, problem, core::SavedFieldsOf(problem.statistics),
                                        plan, is_large};
   const Kernels& kernels = instruction_set.kernels(problem.dtype);
   RunPass(kernels.gradient, arguments, plan.units, UnitCost(plan, problem.dtype), threads);

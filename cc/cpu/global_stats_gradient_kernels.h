@@ -5,12 +5,12 @@
 #ifndef STATPOOL_CPU_GLOBAL_STATS_GRADIENT_KERNELS_H_
 #define STATPOOL_CPU_GLOBAL_STATS_GRADIENT_KERNELS_H_
 
+#include "cc/cpu/coefficient_rows.h"
 #include "cc/cpu/gradient_coefficients.h"
-#include "cc/cpu/gradient_tile.h"
 #include "cc/cpu/kernels.h"
-#include "cc/cpu/steps.h"
 #include "cc/cpu/storage.h"
 #include "cc/cpu/streaming_store.h"
+#include "cc/cpu/unit.h"
 
 namespace statpool {
 namespace cpu {
@@ -23,30 +23,32 @@ namespace {
 // constant + slope * x + central_slope * (x - mean), in double.
 template <int N, typename Terms, typename Compute>
 STATPOOL_INLINE Vec<Compute, N> SmoothLanes(const Vec<Compute, N>& v, const Terms& terms,
-                                            const GradientTile<Compute>& tile, int64_t i) {
+                                            const CoefficientRows<Compute>& coefficients,
+                                            int64_t i) {
   using D = Vec<double, N>;
-  D smooth = terms.constant ? LoadRaw<D>(tile.constant + i) : D{};
-  const auto add_slope = [&](const Slope<Compute>& slope, const D& centre) {
+  D smooth = terms.constant ? LoadRaw<D>(coefficients.constant + i) : D{};
+  const auto add_slope = [&](const SlopeRows<Compute>& slope, const D& centre) {
     const D factor = LoadRaw<D>(slope.value + i);
-    if constexpr (Slope<Compute>::kScaled) {
+    if constexpr (SlopeRows<Compute>::kScaled) {
       const D scale = LoadRaw<D>(slope.scale + i);
       smooth += factor * (v * scale - centre * scale);
     } else {
       smooth += factor * (Widen<N>(v) - centre);
     }
   };
-  if (terms.slope) add_slope(tile.slope, D{});
-  if (terms.central) add_slope(tile.central, LoadRaw<D>(tile.mean + i));
+  if (terms.slope) add_slope(coefficients.slope, D{});
+  if (terms.central) add_slope(coefficients.central, LoadRaw<D>(coefficients.mean + i));
   return Narrow<Compute, N>(smooth);
 }
 
 // constant + slope * x, in float.
 template <int N, typename Terms>
 STATPOOL_INLINE Vec<float, N> NarrowSmoothLanes(const Vec<float, N>& v, const Terms& terms,
-                                                const GradientTile<float>& tile, int64_t i) {
+                                                const CoefficientRows<float>& coefficients,
+                                                int64_t i) {
   using V = Vec<float, N>;
-  V smooth = terms.constant ? LoadRaw<V>(tile.constant_narrow + i) : V{};
-  if (terms.slope) smooth += LoadRaw<V>(tile.slope_narrow + i) * v;
+  V smooth = terms.constant ? LoadRaw<V>(coefficients.constant_narrow + i) : V{};
+  if (terms.slope) smooth += LoadRaw<V>(coefficients.slope_narrow + i) * v;
   return smooth;
 }
 
@@ -64,22 +66,22 @@ struct RowMode {
 // which cost nothing, and leave cache lines half written for longer, which does.
 template <int N, typename Mode, typename Terms, typename T, typename Compute>
 STATPOOL_INLINE void GradientLanes(T* dx, const T* x, const Terms& terms,
-                                   const GradientTile<Compute>& tile, int64_t i) {
+                                   const CoefficientRows<Compute>& coefficients, int64_t i) {
   using V = Vec<Compute, N>;
   const bool needs_x = terms.slope || terms.central || terms.max || terms.min;
   const V v = needs_x ? Load<N>(x + i) : V{};
-  const int64_t lane = i & tile.lane_mask;
+  const int64_t lane = i & coefficients.lane_mask;
   V result;
   if constexpr (Mode::kNarrow) {
-    result = NarrowSmoothLanes<N>(v, terms, tile, lane);
+    result = NarrowSmoothLanes<N>(v, terms, coefficients, lane);
   } else {
-    result = SmoothLanes<N>(v, terms, tile, lane);
+    result = SmoothLanes<N>(v, terms, coefficients, lane);
   }
   const auto add_share = [&](const Compute* extreme, const Compute* share) {
     result += (v == LoadRaw<V>(extreme + lane)) ? LoadRaw<V>(share + lane) : V{};
   };
-  if (terms.max) add_share(tile.max, tile.max_share);
-  if (terms.min) add_share(tile.min, tile.min_share);
+  if (terms.max) add_share(coefficients.max, coefficients.max_share);
+  if (terms.min) add_share(coefficients.min, coefficients.min_share);
   if constexpr (Mode::kStreamingBytes > 0 && N == Mode::template kRowLanes<Compute>) {
     StoreStreaming<Mode::kStreamingBytes>(Round<T, N>(result), dx + i);
   } else {
@@ -90,47 +92,48 @@ STATPOOL_INLINE void GradientLanes(T* dx, const T* x, const Terms& terms,
 // Rows [0, rows), `stride` elements apart.
 template <typename Mode, typename Terms, typename T, typename Compute>
 STATPOOL_INLINE void GradientRowsOf(T* dx, const T* x, int64_t rows, int64_t width, int64_t stride,
-                                    const Terms& terms, const GradientTile<Compute>& tile) {
+                                    const Terms& terms,
+                                    const CoefficientRows<Compute>& coefficients) {
   constexpr int kRowLanes = Mode::template kRowLanes<Compute>;
   for (int64_t row = 0; row < rows; ++row) {
     T* const to = dx + row * stride;
     const T* const from = x + row * stride;
     ForLanes<kRowLanes>(width, [&](auto lanes, int64_t i) __attribute__((always_inline)) {
-      GradientLanes<decltype(lanes)::value, Mode>(to, from, terms, tile, i);
+      GradientLanes<decltype(lanes)::value, Mode>(to, from, terms, coefficients, i);
     });
   }
 }
 
 template <bool kNarrow, typename Terms, typename T, typename Compute>
 void GradientRowsBy(T* dx, const T* x, int64_t rows, int64_t width, int64_t stride, bool streaming,
-                    const Terms& terms, const GradientTile<Compute>& tile) {
+                    const Terms& terms, const CoefficientRows<Compute>& coefficients) {
   constexpr int kStoreBytes = RowMode<kNarrow, 0>::template kRowLanes<Compute> * sizeof(T);
   const auto is_aligned = [&](int bytes) {
     return reinterpret_cast<uintptr_t>(dx) % bytes == 0 && stride * sizeof(T) % bytes == 0;
   };
   if (streaming && is_aligned(kStoreBytes)) {
-    GradientRowsOf<RowMode<kNarrow, kStoreBytes>>(dx, x, rows, width, stride, terms, tile);
+    GradientRowsOf<RowMode<kNarrow, kStoreBytes>>(dx, x, rows, width, stride, terms, coefficients);
   } else if (streaming && is_aligned(kLeastStreamingBytes)) {
     // As allocators place large arrays: 16 bytes of their own after the start of a page.
     constexpr int kPiece = std::min(kStoreBytes, kLeastStreamingBytes);
-    GradientRowsOf<RowMode<kNarrow, kPiece>>(dx, x, rows, width, stride, terms, tile);
+    GradientRowsOf<RowMode<kNarrow, kPiece>>(dx, x, rows, width, stride, terms, coefficients);
   } else {
-    GradientRowsOf<RowMode<kNarrow, 0>>(dx, x, rows, width, stride, terms, tile);
+    GradientRowsOf<RowMode<kNarrow, 0>>(dx, x, rows, width, stride, terms, coefficients);
   }
   if (streaming) StreamingFence();
 }
 
 template <typename T, typename Compute>
 void GradientRows(T* dx, const T* x, int64_t rows, int64_t width, int64_t stride, bool streaming,
-                  const core::GradientTerms& terms, const GradientTile<Compute>& tile) {
+                  const core::GradientTerms& terms, const CoefficientRows<Compute>& coefficients) {
   constexpr bool can_be_narrow = std::is_same_v<Compute, float>;
-  if (can_be_narrow != tile.is_narrow) {
-    GradientRowsBy<false>(dx, x, rows, width, stride, streaming, terms, tile);
+  if (can_be_narrow != coefficients.is_narrow) {
+    GradientRowsBy<false>(dx, x, rows, width, stride, streaming, terms, coefficients);
   } else if (core::AreDefault(terms)) {
     const core::DefaultGradientTerms known;
-    GradientRowsBy<can_be_narrow>(dx, x, rows, width, stride, streaming, known, tile);
+    GradientRowsBy<can_be_narrow>(dx, x, rows, width, stride, streaming, known, coefficients);
   } else {
-    GradientRowsBy<can_be_narrow>(dx, x, rows, width, stride, streaming, terms, tile);
+    GradientRowsBy<can_be_narrow>(dx, x, rows, width, stride, streaming, terms, coefficients);
   }
 }
 
@@ -138,26 +141,26 @@ void GradientRows(T* dx, const T* x, int64_t rows, int64_t width, int64_t stride
 template <typename T>
 void GradientSteps(const GradientArguments& a, T* dx, const T* x, int64_t steps, int64_t width,
                    int64_t stride, const core::GradientTerms& terms,
-                   const GradientTile<core::ComputeType<T>>& tile) {
+                   const CoefficientRows<core::ComputeType<T>>& coefficients) {
   const int64_t fold = a.plan.fold;
   const int64_t rows = steps / fold;
   const int64_t row_stride = stride * fold;
-  GradientRows(dx, x, rows, width * fold, row_stride, a.streaming, terms, tile);
+  GradientRows(dx, x, rows, width * fold, row_stride, a.streaming, terms, coefficients);
   const int64_t done = rows * row_stride;
   const int64_t rest = steps % fold * width;
-  if (rest > 0) GradientRows(dx + done, x + done, 1, rest, row_stride, false, terms, tile);
+  if (rest > 0) GradientRows(dx + done, x + done, 1, rest, row_stride, false, terms, coefficients);
 }
 
 // `steps` valid steps of one channel, side by side: a single row, whose first lanes align it.
 template <typename T>
 void GradientSteps(const GradientArguments& a, T* dx, const T* x, int64_t steps,
                    const core::GradientTerms& terms,
-                   const GradientTile<core::ComputeType<T>>& tile) {
+                   const CoefficientRows<core::ComputeType<T>>& coefficients) {
   const int64_t misaligned = reinterpret_cast<uintptr_t>(dx) % kVectorBytes / sizeof(T);
   const int64_t head =
       misaligned == 0 ? 0 : std::min<int64_t>(steps, kVectorBytes / sizeof(T) - misaligned);
-  if (head > 0) GradientRows(dx, x, 1, head, 0, false, terms, tile);
-  GradientRows(dx + head, x + head, 1, steps - head, 0, a.streaming, terms, tile);
+  if (head > 0) GradientRows(dx, x, 1, head, 0, false, terms, coefficients);
+  GradientRows(dx + head, x + head, 1, steps - head, 0, a.streaming, terms, coefficients);
 }
 
 template <typename T>
@@ -182,7 +185,7 @@ inline int64_t RunEnd(const bool* mask, bool keep, int64_t t, int64_t end) {
 template <typename T>
 void GradientSlab(const GradientArguments& a, const Unit& unit, int64_t offset, int64_t width,
                   int64_t stride, int64_t end, const core::GradientTerms& terms,
-                  const GradientTile<core::ComputeType<T>>& tile) {
+                  const CoefficientRows<core::ComputeType<T>>& coefficients) {
   T* dx = static_cast<T*>(a.dx) + offset;
   const T* x = static_cast<const T*>(a.x) + offset;
   const bool* mask = a.mask == nullptr ? nullptr : a.mask + unit.b * a.problem.shape.time;
@@ -192,9 +195,10 @@ void GradientSlab(const GradientArguments& a, const Unit& unit, int64_t offset, 
     const int64_t run_end = mask == nullptr ? valid_end : RunEnd(mask, keep, t, valid_end);
     if (keep) {
       if (a.problem.layout == core::Layout::kChannelsFirst) {
-        GradientSteps(a, dx + t, x + t, run_end - t, terms, tile);
+        GradientSteps(a, dx + t, x + t, run_end - t, terms, coefficients);
       } else {
-        GradientSteps(a, dx + t * stride, x + t * stride, run_end - t, width, stride, terms, tile);
+        GradientSteps(a, dx + t * stride, x + t * stride, run_end - t, width, stride, terms,
+                      coefficients);
       }
     } else {
       ZeroSteps(dx + t * stride, run_end - t, width, stride);
@@ -209,23 +213,23 @@ template <typename T>
 void GradientUnits(const GradientArguments& a, int64_t begin, int64_t end) {
   const core::Shape& shape = a.problem.shape;
   const core::GradientTerms terms = core::GradientTermsOf(a.problem.statistics);
-  GradientTile<core::ComputeType<T>> tile;
+  CoefficientRows<core::ComputeType<T>> coefficients;
   for (int64_t index = begin; index < end; ++index) {
     const Unit unit = UnitOf(a.plan, shape, index);
-    const int64_t example_end = EndOfExample(a.lengths, unit.b, shape);
+    const int64_t example_end = core::EndOfExample(a.lengths, unit.b, shape.time);
     const int64_t example = unit.b * shape.time * shape.channels;
     const auto slab = [&](int64_t offset, int64_t width, int64_t stride) {
-      GradientSlab<T>(a, unit, example + offset, width, stride, example_end, terms, tile);
+      GradientSlab<T>(a, unit, example + offset, width, stride, example_end, terms, coefficients);
     };
     if (a.problem.layout == core::Layout::kChannelsFirst) {
-      FillTile<T>(a, terms, unit, kMaxFold, &tile);
+      FillCoefficients<T>(a, terms, unit, kMaxFold, &coefficients);
       for (int64_t c = 0; c < unit.channels; ++c) {
-        RepeatLanes(terms, kMaxFold + c, 1, kMaxFold, &tile);
+        RepeatLanes(terms, kMaxFold + c, 1, kMaxFold, &coefficients);
         slab((unit.first_channel + c) * shape.time, 1, 1);
       }
     } else {
-      FillTile<T>(a, terms, unit, 0, &tile);
-      if (a.plan.fold > 1) RepeatLanes(terms, 0, unit.channels, a.plan.fold, &tile);
+      FillCoefficients<T>(a, terms, unit, 0, &coefficients);
+      if (a.plan.fold > 1) RepeatLanes(terms, 0, unit.channels, a.plan.fold, &coefficients);
       slab(unit.first_channel, unit.channels, shape.channels);
     }
   }

@@ -1,55 +1,57 @@
 // Forward pass: statistics over time of [B, T, C] or [B, C, T], one read of the valid steps.
 //
-// One unit owns a tile of channels of one example over one split of time. Rows of the tile are
-// steps (channels_last; channels_first where it is transposed) or runs of `fold` consecutive steps
-// of one channel (channels_first).
+// One unit owns a tile of channels of one example over one split of time. The rows that it reads
+// are steps (channels_last; channels_first where it is transposed) or runs of `fold` consecutive
+// steps of one channel (channels_first).
 #ifndef STATPOOL_CPU_GLOBAL_STATS_KERNELS_H_
 #define STATPOOL_CPU_GLOBAL_STATS_KERNELS_H_
 
+#include "cc/cpu/accumulator_rows.h"
 #include "cc/cpu/join.h"
 #include "cc/cpu/kernels.h"
 #include "cc/cpu/partials.h"
 #include "cc/cpu/results.h"
 #include "cc/cpu/step_accumulator.h"
-#include "cc/cpu/steps.h"
-#include "cc/cpu/tile.h"
 #include "cc/cpu/transpose.h"
+#include "cc/cpu/unit.h"
 
 namespace statpool {
 namespace cpu {
 namespace STATPOOL_ISA {
 namespace {
 
-// Writes what the lanes of a tile, a channel each, saw in a unit.
-template <typename T, typename TileOf>
-void Store(const ForwardArguments& a, const core::Needs& needs, const Unit& unit, int64_t steps,
-           const TileOf& tile) {
+// Writes what the lanes, a channel each, saw in a unit.
+template <typename T, typename Accumulators>
+void Store(const ForwardArguments& a, const core::NeededSums& needed, const Unit& unit,
+           int64_t steps, const Accumulators& accumulators) {
   if (a.plan.splits == 1) {
-    StoreResults<T>(a, needs, tile, steps, {unit.b, unit.first_channel, unit.channels});
+    StoreResults<T>(a, needed, accumulators, steps, {unit.b, unit.first_channel, unit.channels});
   } else {
-    StorePartial(a, needs, tile, unit.b, unit.split, unit.first_channel, unit.channels);
+    StorePartial(a, needed, accumulators, unit.b, unit.split, unit.first_channel, unit.channels);
   }
 }
 
 // Steps of this unit that lie within the example's length.
 inline int64_t StepsOf(const ForwardArguments& a, const Unit& unit) {
-  const int64_t end = std::min(unit.end_step, EndOfExample(a.lengths, unit.b, a.problem.shape));
+  const int64_t end =
+      std::min(unit.end_step, core::EndOfExample(a.lengths, unit.b, a.problem.shape.time));
   return std::max<int64_t>(end - unit.first_step, 0);
 }
 
-// Tiles are large, and threads may have little stack: each way through a unit has what it needs in
+// Accumulators are large, and threads may have little stack: each way through a unit has its own in
 // a frame of its own. -Wframe-larger-than says when it is too much, see CMakeLists.txt.
 #define STATPOOL_OWN_FRAME __attribute__((noinline))
 
 template <typename T>
-STATPOOL_OWN_FRAME void ForwardChannelsLast(const ForwardArguments& a, const core::Needs& needs,
-                                            const Unit& unit) {
+STATPOOL_OWN_FRAME void ForwardChannelsLast(const ForwardArguments& a,
+                                            const core::NeededSums& needed, const Unit& unit) {
   const core::Shape& shape = a.problem.shape;
   const int64_t first = unit.b * shape.time + unit.first_step;
   const int64_t steps = StepsOf(a, unit);
   const int64_t fold = a.mask == nullptr ? a.plan.fold : 1;
-  Tile<core::ComputeType<T>, kTileLanes> tile;
-  StepAccumulator<T, decltype(tile)> accumulator(needs, unit.channels, fold, &tile);
+  AccumulatorRows<core::ComputeType<T>, kMostLanes> accumulators;
+  StepAccumulator<T, decltype(accumulators)> accumulator(needed, unit.channels, fold,
+                                                         &accumulators);
   if (steps > 0) {
     const T* x = static_cast<const T*>(a.x) + first * shape.channels + unit.first_channel;
     if (a.mask == nullptr) {
@@ -58,15 +60,16 @@ STATPOOL_OWN_FRAME void ForwardChannelsLast(const ForwardArguments& a, const cor
       accumulator.AddMasked(x, a.mask + first, steps, shape.channels);
     }
   }
-  Store<T>(a, needs, unit, accumulator.Finish(), tile);
+  Store<T>(a, needed, unit, accumulator.Finish(), accumulators);
 }
 
-// What the other two ways accumulate in. A tile of their own size costs the code of the loops once
-// more, so only double has one, where a whole tile and what lies beside it would be too much.
+// What the other two ways accumulate in. Rows of their own length cost the code of the loops once
+// more, so only double has them, where longer ones and what lies beside them would be too much.
 template <typename T>
-using ShortTile = Tile<core::ComputeType<T>, sizeof(T) == 8 ? kSeriesChannels : kTileLanes>;
+using ShortRows =
+    AccumulatorRows<core::ComputeType<T>, sizeof(T) == 8 ? kSeriesChannels : kMostLanes>;
 static_assert(kTransposedChannels <= kSeriesChannels && kMaxFold <= kSeriesChannels,
-              "a short tile holds the channels of a unit, or the lanes of a channel");
+              "short rows hold the channels of a unit, or the lanes of a channel");
 
 // Packs the steps that the mask keeps, a buffer at a time, so that they fill the lanes.
 template <typename T, typename Accumulator>
@@ -88,16 +91,16 @@ void AddPacked(const T* x, const bool* mask, int64_t steps, Accumulator* accumul
 
 // One channel after the other; lane 0 of each goes to its lane among the channels of the unit.
 template <typename T>
-STATPOOL_OWN_FRAME void ForwardChannelsFirst(const ForwardArguments& a, const core::Needs& needs,
-                                             const Unit& unit) {
+STATPOOL_OWN_FRAME void ForwardChannelsFirst(const ForwardArguments& a,
+                                             const core::NeededSums& needed, const Unit& unit) {
   const core::Shape& shape = a.problem.shape;
-  Tile<core::ComputeType<T>, kSeriesChannels> channels;
-  ShortTile<T> tile;
+  AccumulatorRows<core::ComputeType<T>, kSeriesChannels> channels;
+  ShortRows<T> accumulators;
   int64_t steps = 0;
   for (int64_t c = 0; c < unit.channels; ++c) {
     const int64_t row = unit.b * shape.channels + unit.first_channel + c;
     const T* x = static_cast<const T*>(a.x) + row * shape.time + unit.first_step;
-    StepAccumulator<T, ShortTile<T>> accumulator(needs, 1, a.plan.fold, &tile);
+    StepAccumulator<T, ShortRows<T>> accumulator(needed, 1, a.plan.fold, &accumulators);
     if (a.mask == nullptr) {
       accumulator.AddSteps(x, StepsOf(a, unit), 1);
     } else {
@@ -105,22 +108,23 @@ STATPOOL_OWN_FRAME void ForwardChannelsFirst(const ForwardArguments& a, const co
       AddPacked(x, mask, StepsOf(a, unit), &accumulator);
     }
     steps = accumulator.Finish();
-    ForEachRow(needs, [c](auto* to, const auto* from) { to[c] = from[0]; }, &channels, &tile);
+    ForEachRow(
+        needed, [c](auto* to, const auto* from) { to[c] = from[0]; }, &channels, &accumulators);
   }
-  Store<T>(a, needs, unit, steps, channels);
+  Store<T>(a, needed, unit, steps, channels);
 }
 
 // Short channels, transposed some steps at a time, so that none has lanes of its own to join.
 template <typename T>
-STATPOOL_OWN_FRAME void ForwardTransposed(const ForwardArguments& a, const core::Needs& needs,
+STATPOOL_OWN_FRAME void ForwardTransposed(const ForwardArguments& a, const core::NeededSums& needed,
                                           const Unit& unit) {
   const core::Shape& shape = a.problem.shape;
   const int64_t first = unit.b * shape.channels + unit.first_channel;
   const T* x = static_cast<const T*>(a.x) + first * shape.time;
   const bool* mask = a.mask == nullptr ? nullptr : a.mask + unit.b * shape.time;
   const int64_t steps = StepsOf(a, unit);
-  ShortTile<T> tile;
-  StepAccumulator<T, ShortTile<T>> accumulator(needs, unit.channels, 1, &tile);
+  ShortRows<T> accumulators;
+  StepAccumulator<T, ShortRows<T>> accumulator(needed, unit.channels, 1, &accumulators);
   TransposedRows<T> rows;
   const int64_t stride = RowStride<T>(unit.channels);
   for (int64_t t = 0; t < steps; t += rows.kSteps) {
@@ -132,20 +136,20 @@ STATPOOL_OWN_FRAME void ForwardTransposed(const ForwardArguments& a, const core:
       accumulator.AddMasked(rows.elements, mask + t, count, stride);
     }
   }
-  Store<T>(a, needs, unit, accumulator.Finish(), tile);
+  Store<T>(a, needed, unit, accumulator.Finish(), accumulators);
 }
 
 template <typename T>
 void ForwardUnits(const ForwardArguments& a, int64_t begin, int64_t end) {
-  const core::Needs needs = core::NeedsOf(a.problem.statistics);
+  const core::NeededSums needed = core::NeededSumsOf(a.problem.statistics);
   for (int64_t index = begin; index < end; ++index) {
     const Unit unit = UnitOf(a.plan, a.problem.shape, index);
     if (a.problem.layout == core::Layout::kChannelsLast) {
-      ForwardChannelsLast<T>(a, needs, unit);
+      ForwardChannelsLast<T>(a, needed, unit);
     } else if (a.plan.is_transposed) {
-      ForwardTransposed<T>(a, needs, unit);
+      ForwardTransposed<T>(a, needed, unit);
     } else {
-      ForwardChannelsFirst<T>(a, needs, unit);
+      ForwardChannelsFirst<T>(a, needed, unit);
     }
   }
 }
@@ -160,33 +164,33 @@ inline int64_t CountOf(const ForwardArguments& a, const Unit& unit) {
 
 // Joins the splits of some channels in the order of time.
 template <typename T>
-void JoinChannels(const ForwardArguments& a, const core::Needs& needs, int64_t tile,
+void JoinChannels(const ForwardArguments& a, const core::NeededSums& needed, int64_t tile,
                   const Destination& to) {
   using Compute = core::ComputeType<T>;
-  Tile<Compute, kSeriesChannels> part;
-  Tile<Compute, kSeriesChannels, int64_t> whole;
-  whole.Clear(needs, to.width);
+  AccumulatorRows<Compute, kSeriesChannels> part;
+  AccumulatorRows<Compute, kSeriesChannels, int64_t> whole;
+  whole.Clear(needed, to.width);
   int64_t steps = 0;
   for (int64_t split = 0; split < a.plan.splits; ++split) {
     const Unit unit = UnitOf(a.plan, a.problem.shape, tile * a.plan.splits + split);
     const int64_t part_steps = CountOf(a, unit);
-    LoadPartial(a, needs, to.b, split, to.first_channel, to.width, &part);
-    JoinLanes(needs, &whole, 0, part, 0, to.width);
-    if (needs.central) JoinCentral(&whole, 0, steps, part, 0, part_steps, to.width);
+    LoadPartial(a, needed, to.b, split, to.first_channel, to.width, &part);
+    JoinLanes(needed, &whole, 0, part, 0, to.width);
+    if (needed.central) JoinCentral(&whole, 0, steps, part, 0, part_steps, to.width);
     steps += part_steps;
   }
-  StoreResults<T>(a, needs, whole, steps, to);
+  StoreResults<T>(a, needed, whole, steps, to);
 }
 
 // Joins the splits of tiles [begin, end), a few channels at a time.
 template <typename T>
 void JoinSplits(const ForwardArguments& a, int64_t begin, int64_t end) {
-  const core::Needs needs = core::NeedsOf(a.problem.statistics);
+  const core::NeededSums needed = core::NeededSumsOf(a.problem.statistics);
   for (int64_t tile = begin; tile < end; ++tile) {
     const Unit unit = UnitOf(a.plan, a.problem.shape, tile * a.plan.splits);
     for (int64_t c = 0; c < unit.channels; c += kSeriesChannels) {
       const int64_t width = std::min(kSeriesChannels, unit.channels - c);
-      JoinChannels<T>(a, needs, tile, {unit.b, unit.first_channel + c, width});
+      JoinChannels<T>(a, needed, tile, {unit.b, unit.first_channel + c, width});
     }
   }
 }

@@ -1,11 +1,11 @@
-// From what the forward pass saved to the coefficients of a tile, some channels at a time.
+// From what the forward pass saved to the coefficients of a unit, some channels at a time.
 #ifndef STATPOOL_CPU_GRADIENT_COEFFICIENTS_H_
 #define STATPOOL_CPU_GRADIENT_COEFFICIENTS_H_
 
 #include "cc/core/gradient.h"
+#include "cc/cpu/coefficient_rows.h"
 #include "cc/cpu/gradient_sources.h"
-#include "cc/cpu/gradient_tile.h"
-#include "cc/cpu/steps.h"
+#include "cc/cpu/unit.h"
 
 namespace statpool {
 namespace cpu {
@@ -13,49 +13,55 @@ namespace STATPOOL_ISA {
 namespace {
 
 // ------------------------------------------------------------------------------------------------
-// Extremes
+// The terms of N channels, which core::AddGradient collects in vectors V of float or double
 
-template <typename T>
-void FillExtremes(const GradientSources<T>& from, int statistic, core::Plane value,
-                  core::Plane ties, int64_t width, core::ComputeType<T>* extreme,
-                  core::ComputeType<T>* share) {
-  ForLanes<kLanes<core::ComputeType<T>>>(
-      width, [&](auto lanes, int64_t c) __attribute__((always_inline)) {
-        constexpr int N = decltype(lanes)::value;
-        const auto g = from.template Upstream<N>(statistic, c);
-        StoreRaw(from.template Plane<N>(value, c), extreme + c);
-        StoreRaw(core::ExtremeShare(g, from.template Plane<N>(ties, c)), share + c);
-      });
-}
+template <typename Number>
+struct ExtremeTerms {
+  using V = Number;
 
-// ------------------------------------------------------------------------------------------------
-// Constant and slopes, of N channels
-
-// In float. Only while is_moderate: while a coefficient and its product with any x lose no more
-// than a rounding each. NaN may pass: it stays NaN.
-template <int N>
-struct NarrowLanes {
-  using V = Vec<float, N>;
-  static constexpr bool kHasCentral = false;
-
-  __attribute__((always_inline)) void AddMean(const V& g, const V& mean, float n) {
-    Add(core::MeanConstant(g, mean, n), g == 0.0f, &constant);
+  STATPOOL_ALWAYS_INLINE void AddMax(const V& g, const V& value, const V& count) {
+    constant += core::UnlessNan(value, V{});
+    max = value;
+    max_share = core::ExtremeShare(g, count);
   }
 
-  // Adds g / (n * root).
-  __attribute__((always_inline)) void AddRoot(const V& g, float n, const V& root) {
+  STATPOOL_ALWAYS_INLINE void AddMin(const V& g, const V& value, const V& count) {
+    constant += core::UnlessNan(value, V{});
+    min = value;
+    min_share = core::ExtremeShare(g, count);
+  }
+
+  V constant = {};
+  V max = {};
+  V max_share = {};
+  V min = {};
+  V min_share = {};
+};
+
+// In float. Only while is_moderate: while a coefficient and its product with any x lose no more
+// than a rounding each. NaN may pass: it stays NaN. Not for std.
+template <int N>
+struct NarrowTerms : ExtremeTerms<Vec<float, N>> {
+  using V = Vec<float, N>;
+
+  STATPOOL_ALWAYS_INLINE void AddConstant(const V& g, const V& term) {
+    Add(term, g == 0.0f, &this->constant);
+  }
+
+  STATPOOL_ALWAYS_INLINE void AddSlope(const V& g, float n, const V& root) {
     Add(core::RootSlope(g, V(n * root)), (g == 0.0f) | (root == 0.0f), &slope);
   }
 
+  STATPOOL_ALWAYS_INLINE void AddCentral(const V&, float, const V&, const V&) {}
+
   template <typename Mask>
-  __attribute__((always_inline)) void Add(const V& term, const Mask& is_zero, V* sum) {
+  STATPOOL_ALWAYS_INLINE void Add(const V& term, const Mask& is_zero, V* sum) {
     const V magnitude = term < 0.0f ? -term : term;
     const auto is_lost = (magnitude < 0x1p-100f) & ~is_zero;
     is_moderate &= AllTrue<N>(~(is_lost | (magnitude > 0x1p100f)));
     *sum += term;
   }
 
-  V constant = {};
   V slope = {};
   bool is_moderate = true;
 };
@@ -63,12 +69,12 @@ struct NarrowLanes {
 // A slope in double. The scale that suits its first root serves a second one: l2 and rms differ by
 // less than a factor of 2^32.
 template <typename Compute, int N>
-struct SlopeLanes {
+struct SlopeTerm {
   using D = Vec<double, N>;
 
   // Adds g / (n * root).
-  __attribute__((always_inline)) void Add(const D& g, double n, const D& root) {
-    if constexpr (Slope<Compute>::kScaled) {
+  STATPOOL_ALWAYS_INLINE void Add(const D& g, double n, const D& root) {
+    if constexpr (SlopeRows<Compute>::kScaled) {
       if (is_empty && !AllTrue<N>(core::IsCommonRoot(root))) {
         for (int i = 0; i < N; ++i) scale[i] = core::RootScale(root[i]);
       }
@@ -79,9 +85,9 @@ struct SlopeLanes {
     is_empty = false;
   }
 
-  __attribute__((always_inline)) void Store(Slope<Compute>* to, int64_t c) const {
-    StoreRaw(value, to->value + c);
-    if (Slope<Compute>::kScaled) StoreRaw(scale, to->scale + c);
+  STATPOOL_ALWAYS_INLINE void Store(SlopeRows<Compute>* to, int64_t at) const {
+    StoreRaw(value, to->value + at);
+    if (SlopeRows<Compute>::kScaled) StoreRaw(scale, to->scale + at);
   }
 
   bool is_empty = true;
@@ -89,77 +95,78 @@ struct SlopeLanes {
   D scale = D{} + 1.0;
 };
 
-// In double.
 template <typename Compute, int N>
-struct WideLanes {
+struct WideTerms : ExtremeTerms<Vec<double, N>> {
   using V = Vec<double, N>;
-  static constexpr bool kHasCentral = true;
 
-  __attribute__((always_inline)) void AddMean(const V& g, const V& mean, double n) {
-    constant += core::MeanConstant(g, mean, n);
-  }
+  STATPOOL_ALWAYS_INLINE void AddConstant(const V&, const V& term) { this->constant += term; }
 
-  __attribute__((always_inline)) void AddRoot(const V& g, double n, const V& root) {
+  STATPOOL_ALWAYS_INLINE void AddSlope(const V& g, double n, const V& root) {
     slope.Add(g, n, root);
   }
 
-  V constant = {};
+  STATPOOL_ALWAYS_INLINE void AddCentral(const V& g, double n, const V& root, const V& of_mean) {
+    central.Add(g, n, root);
+    mean = of_mean;
+  }
+
+  SlopeTerm<Compute, N> slope;
+  SlopeTerm<Compute, N> central;
   V mean = {};
-  SlopeLanes<Compute, N> slope;
-  SlopeLanes<Compute, N> central;
+};
+
+// ------------------------------------------------------------------------------------------------
+// From sources to rows
+
+// The saved fields of channels [c, c + N) in V.
+template <int N, typename V, typename T>
+struct SavedLanes {
+  STATPOOL_ALWAYS_INLINE V At(core::SavedField field) const {
+    return ToVector<V>(from.template Saved<N>(field, c));
+  }
+  auto Steps() const { return from.Steps(); }
+
+  const GradientSources<T>& from;
+  const int64_t c;
 };
 
 // Adds what the statistics asked for contribute to channels [c, c + N).
-template <int N, typename T, typename Lanes>
-STATPOOL_INLINE void AddStatistics(const GradientSources<T>& from, int64_t c, Lanes* lanes) {
-  using V = typename Lanes::V;
-  const auto widen = [](const auto& value) __attribute__((always_inline)) {
-    if constexpr (std::is_same_v<std::decay_t<decltype(value)>, V>) {
-      return value;
-    } else {
-      return Widen<N>(value);
-    }
-  };
-  const auto plane = [&](core::Plane p) { return widen(from.template Plane<N>(p, c)); };
+template <int N, typename T, typename Terms>
+STATPOOL_INLINE void AddStatistics(const GradientSources<T>& from, int64_t c, Terms* terms) {
+  using V = typename Terms::V;
+  const SavedLanes<N, V, T> saved = {from, c};
   for (int i = 0; i < from.statistics.size; ++i) {
-    const V g = widen(from.template Upstream<N>(i, c));
-    switch (from.statistics.items[i]) {
-      case core::Statistic::kMean:
-        lanes->AddMean(g, plane(core::Plane::kMean), from.Steps());
-        break;
-      case core::Statistic::kMax:
-        lanes->constant += core::ExtremeConstant(plane(core::Plane::kMax));
-        break;
-      case core::Statistic::kMin:
-        lanes->constant += core::ExtremeConstant(plane(core::Plane::kMin));
-        break;
-      case core::Statistic::kL2:
-        lanes->AddRoot(g, 1, plane(core::Plane::kL2));
-        break;
-      case core::Statistic::kRms:
-        lanes->AddRoot(g, from.Steps(), plane(core::Plane::kRms));
-        break;
-      case core::Statistic::kStd:
-        if constexpr (Lanes::kHasCentral) {
-          lanes->central.Add(g, from.Steps(), plane(core::Plane::kStd));
-          lanes->mean = plane(core::Plane::kMean) + plane(core::Plane::kMeanResidual);
-        }
-        break;
-    }
+    const V g = ToVector<V>(from.template Upstream<N>(i, c));
+    core::AddGradient(from.statistics.items[i], g, saved, terms);
+  }
+}
+
+template <int N, typename Terms, typename Compute>
+STATPOOL_INLINE void StoreExtremes(const Terms& from, const core::GradientTerms& terms, int64_t at,
+                                   CoefficientRows<Compute>* to) {
+  using V = Vec<Compute, N>;
+  if (terms.max) {
+    StoreRaw(ToVector<V>(from.max), to->max + at);
+    StoreRaw(ToVector<V>(from.max_share), to->max_share + at);
+  }
+  if (terms.min) {
+    StoreRaw(ToVector<V>(from.min), to->min + at);
+    StoreRaw(ToVector<V>(from.min_share), to->min_share + at);
   }
 }
 
 // False where float will not do for all channels. Not for std.
 template <typename T>
-bool FillNarrow(const GradientSources<T>& from, int64_t at, int64_t width,
-                GradientTile<float>* tile) {
+bool FillNarrow(const GradientSources<T>& from, const core::GradientTerms& terms, int64_t at,
+                int64_t width, CoefficientRows<float>* to) {
   bool is_moderate = true;
-  ForLanes<kLanes<float>>(width, [&](auto lanes, int64_t c) __attribute__((always_inline)) {
+  ForLanes<kLanes<float>>(width, [&](auto lanes, int64_t c) STATPOOL_ALWAYS_INLINE {
     constexpr int N = decltype(lanes)::value;
-    NarrowLanes<N> sums;
+    NarrowTerms<N> sums;
     AddStatistics<N>(from, c, &sums);
-    StoreRaw(sums.constant, tile->constant_narrow + at + c);
-    StoreRaw(sums.slope, tile->slope_narrow + at + c);
+    StoreRaw(sums.constant, to->constant_narrow + at + c);
+    StoreRaw(sums.slope, to->slope_narrow + at + c);
+    StoreExtremes<N>(sums, terms, at + c, to);
     is_moderate &= sums.is_moderate;
   });
   return is_moderate;
@@ -167,44 +174,31 @@ bool FillNarrow(const GradientSources<T>& from, int64_t at, int64_t width,
 
 template <typename T>
 void FillWide(const GradientSources<T>& from, const core::GradientTerms& terms, int64_t at,
-              int64_t width, GradientTile<core::ComputeType<T>>* tile) {
-  ForLanes<kLanes<double>>(width, [&](auto lanes, int64_t c) __attribute__((always_inline)) {
+              int64_t width, CoefficientRows<core::ComputeType<T>>* to) {
+  ForLanes<kLanes<double>>(width, [&](auto lanes, int64_t c) STATPOOL_ALWAYS_INLINE {
     constexpr int N = decltype(lanes)::value;
-    WideLanes<core::ComputeType<T>, N> sums;
+    WideTerms<core::ComputeType<T>, N> sums;
     AddStatistics<N>(from, c, &sums);
-    StoreRaw(sums.constant, tile->constant + at + c);
-    sums.slope.Store(&tile->slope, at + c);
+    StoreRaw(sums.constant, to->constant + at + c);
+    sums.slope.Store(&to->slope, at + c);
+    StoreExtremes<N>(sums, terms, at + c, to);
     if (!terms.central) return;
-    StoreRaw(sums.mean, tile->mean + at + c);
-    sums.central.Store(&tile->central, at + c);
+    StoreRaw(sums.mean, to->mean + at + c);
+    sums.central.Store(&to->central, at + c);
   });
 }
 
-// ------------------------------------------------------------------------------------------------
-// Tiles
-
 // The channels of a unit, from lane `at` on.
 template <typename T>
-void FillTile(const GradientArguments& a, const core::GradientTerms& terms, const Unit& unit,
-              int64_t at, GradientTile<core::ComputeType<T>>* tile) {
+void FillCoefficients(const GradientArguments& a, const core::GradientTerms& terms,
+                      const Unit& unit, int64_t at, CoefficientRows<core::ComputeType<T>>* to) {
   const GradientSources<T> from(a, unit.b, unit.first_channel);
-  const int64_t width = unit.channels;
-  for (int i = 0; i < from.statistics.size; ++i) {
-    if (from.statistics.items[i] == core::Statistic::kMax) {
-      FillExtremes(from, i, core::Plane::kMax, core::Plane::kMaxCount, width, tile->max + at,
-                   tile->max_share + at);
-    }
-    if (from.statistics.items[i] == core::Statistic::kMin) {
-      FillExtremes(from, i, core::Plane::kMin, core::Plane::kMinCount, width, tile->min + at,
-                   tile->min_share + at);
-    }
-  }
-  tile->lane_mask = -1;
-  tile->is_narrow = false;
+  to->lane_mask = -1;
+  to->is_narrow = false;
   if constexpr (std::is_same_v<core::ComputeType<T>, float>) {
-    tile->is_narrow = !terms.central && FillNarrow(from, at, width, tile);
+    to->is_narrow = !terms.central && FillNarrow(from, terms, at, unit.channels, to);
   }
-  if (!tile->is_narrow) FillWide(from, terms, at, width, tile);
+  if (!to->is_narrow) FillWide(from, terms, at, unit.channels, to);
 }
 
 }  // namespace

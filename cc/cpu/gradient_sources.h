@@ -1,4 +1,4 @@
-// What the gradient of a tile of channels is made from, beside x.
+// What the gradient of the channels of a unit is made from, beside x.
 #ifndef STATPOOL_CPU_GRADIENT_SOURCES_H_
 #define STATPOOL_CPU_GRADIENT_SOURCES_H_
 
@@ -11,8 +11,8 @@ namespace cpu {
 namespace STATPOOL_ISA {
 namespace {
 
-// What the forward pass and the caller know of the channels of a tile, whose first one is element 0
-// of each row.
+// What the forward pass and the caller know of the channels of a coefficients, whose first one is
+// element 0 of each row.
 template <typename T>
 struct GradientSources {
   using Compute = core::ComputeType<T>;
@@ -24,9 +24,9 @@ struct GradientSources {
     const int64_t first = b * statistics.size * channels + first_channel;
     upstream = static_cast<const T*>(a.upstream) + first;
     float_upstream = static_cast<const float*>(a.upstream) + first;
-    for (int i = 0; i < a.planes.size; ++i) {
-      planes[static_cast<int>(a.planes.items[i])] =
-          static_cast<const Compute*>(a.saved) + (b * a.planes.size + i) * channels + first_channel;
+    for (int i = 0; i < a.fields.size; ++i) {
+      saved[static_cast<int>(a.fields.items[i])] =
+          static_cast<const Compute*>(a.saved) + (b * a.fields.size + i) * channels + first_channel;
     }
   }
 
@@ -41,18 +41,18 @@ struct GradientSources {
   }
 
   template <int N>
-  __attribute__((always_inline)) Vec<Compute, N> Plane(core::Plane plane, int64_t c) const {
-    return Load<N>(planes[static_cast<int>(plane)] + c);
+  __attribute__((always_inline)) Vec<Compute, N> Saved(core::SavedField field, int64_t c) const {
+    return Load<N>(saved[static_cast<int>(field)] + c);
   }
 
-  Compute Steps() const { return *planes[static_cast<int>(core::Plane::kSteps)]; }
+  Compute Steps() const { return *saved[static_cast<int>(core::SavedField::kSteps)]; }
 
   const core::StatisticList& statistics;
   const int64_t channels;
   const bool upstream_is_float;
   const T* upstream;
   const float* float_upstream;
-  const Compute* planes[core::kPlaneCount];  // those that were saved
+  const Compute* saved[core::kSavedFieldCount] = {};  // null for fields that were not saved
 };
 
 }  // namespace

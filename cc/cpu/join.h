@@ -2,7 +2,7 @@
 #ifndef STATPOOL_CPU_JOIN_H_
 #define STATPOOL_CPU_JOIN_H_
 
-#include "cc/cpu/tile.h"
+#include "cc/cpu/accumulator_rows.h"
 
 namespace statpool {
 namespace cpu {
@@ -45,25 +45,25 @@ STATPOOL_INLINE void JoinExtremes(Compute* to, Count* to_count, const Compute* p
 }
 
 // Lanes [from, from + width) of a part join lanes [at, at + width): all but the deviations.
-template <typename TileTo, typename TilePart>
-STATPOOL_INLINE void JoinLanes(const core::Needs& needs, TileTo* to, int64_t at,
-                               const TilePart& part, int64_t from, int64_t width) {
-  if (needs.sum) JoinSums(&to->sum, at, part.sum, from, width);
-  if (needs.squares) JoinSums(&to->squares, at, part.squares, from, width);
-  if (needs.max) {
+template <typename To, typename Part>
+STATPOOL_INLINE void JoinLanes(const core::NeededSums& needed, To* to, int64_t at, const Part& part,
+                               int64_t from, int64_t width) {
+  if (needed.sum) JoinSums(&to->sum, at, part.sum, from, width);
+  if (needed.squares) JoinSums(&to->squares, at, part.squares, from, width);
+  if (needed.max) {
     JoinExtremes(to->max + at, to->max_count + at, part.max + from, part.max_count + from, width,
                  [](const auto& a, const auto& b) { return a > b; });
   }
-  if (needs.min) {
+  if (needed.min) {
     JoinExtremes(to->min + at, to->min_count + at, part.min + from, part.min_count + from, width,
                  [](const auto& a, const auto& b) { return a < b; });
   }
 }
 
 // The same for the deviations, where the part saw `part_steps` steps and the other `steps`.
-template <typename TileTo, typename TilePart>
-STATPOOL_INLINE void JoinCentral(TileTo* to, int64_t at, int64_t steps, const TilePart& part,
-                                 int64_t from, int64_t part_steps, int64_t width) {
+template <typename To, typename Part>
+STATPOOL_INLINE void JoinCentral(To* to, int64_t at, int64_t steps, const Part& part, int64_t from,
+                                 int64_t part_steps, int64_t width) {
   if (part_steps == 0) return;
   const double per_step = steps == 0 ? 0 : 1.0 / static_cast<double>(steps);
   const double part_per_step = 1.0 / static_cast<double>(part_steps);
@@ -82,29 +82,32 @@ STATPOOL_INLINE void JoinCentral(TileTo* to, int64_t at, int64_t steps, const Ti
 
 // The upper half of the groups of lanes, of `width` channels each, joins the lower one. `steps`
 // holds those that each group saw.
-template <typename TileOf>
-STATPOOL_INLINE void JoinHalf(const core::Needs& needs, TileOf* tile, int64_t width, int64_t half,
-                              int64_t* steps) {
-  JoinLanes(needs, tile, 0, *tile, half * width, half * width);
+template <typename Accumulators>
+STATPOOL_INLINE void JoinHalf(const core::NeededSums& needed, Accumulators* accumulators,
+                              int64_t width, int64_t half, int64_t* steps) {
+  JoinLanes(needed, accumulators, 0, *accumulators, half * width, half * width);
   for (int64_t k = 0; k < half; ++k) {
-    if (needs.central) {
-      JoinCentral(tile, k * width, steps[k], *tile, (k + half) * width, steps[k + half], width);
+    if (needed.central) {
+      JoinCentral(accumulators, k * width, steps[k], *accumulators, (k + half) * width,
+                  steps[k + half], width);
     }
     steps[k] += steps[k + half];
   }
 }
 
 // Joins the lanes of each channel, of which there are `fold`, `width` apart, into its first one.
-template <typename TileOf>
-void JoinFold(const core::Needs& needs, TileOf* tile, int64_t width, int64_t fold, int64_t* steps) {
-  for (int64_t half = fold / 2; half > 0; half /= 2) JoinHalf(needs, tile, width, half, steps);
+template <typename Accumulators>
+void JoinFold(const core::NeededSums& needed, Accumulators* accumulators, int64_t width,
+              int64_t fold, int64_t* steps) {
+  for (int64_t half = fold / 2; half > 0; half /= 2)
+    JoinHalf(needed, accumulators, width, half, steps);
 }
 
 // The same for one channel, with loops that the compiler unrolls.
-template <int kFold, typename TileOf>
-void JoinChannel(const core::Needs& needs, TileOf* tile, int64_t* steps) {
-  JoinHalf(needs, tile, 1, kFold / 2, steps);
-  if constexpr (kFold > 2) JoinChannel<kFold / 2>(needs, tile, steps);
+template <int kFold, typename Accumulators>
+void JoinChannel(const core::NeededSums& needed, Accumulators* accumulators, int64_t* steps) {
+  JoinHalf(needed, accumulators, 1, kFold / 2, steps);
+  if constexpr (kFold > 2) JoinChannel<kFold / 2>(needed, accumulators, steps);
 }
 
 }  // namespace

@@ -12,13 +12,13 @@ namespace cpu {
 
 struct ForwardArguments : core::ForwardBuffers {
   core::Problem problem;
-  core::PlaneList planes;
+  core::SavedFieldList fields;
   Plan plan;
 };
 
 struct GradientArguments : core::GradientBuffers {
   core::Problem problem;
-  core::PlaneList planes;
+  core::SavedFieldList fields;
   Plan plan;
   bool streaming;  // dx exceeds the caches: write around them
 };

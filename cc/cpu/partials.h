@@ -1,28 +1,30 @@
-// What is kept of each split of time until all are joined: the rows of its tile.
+// What is kept of each split of time until all are joined: the rows of its accumulators.
 #ifndef STATPOOL_CPU_PARTIALS_H_
 #define STATPOOL_CPU_PARTIALS_H_
 
 #include <algorithm>
 #include <type_traits>
 
+#include "cc/cpu/accumulator_rows.h"
 #include "cc/cpu/kernels.h"
 #include "cc/cpu/packed_sum.h"
 #include "cc/cpu/plan.h"
-#include "cc/cpu/tile.h"
 
 namespace statpool {
 namespace cpu {
 namespace STATPOOL_ISA {
 namespace {
 
-// Calls move(row of the tile, its place in memory, width) for each row of `width` channels. Sums
-// are packed but for the total, which stands for a mean that must not be rounded, and for those
-// that carry the error of their rounding. Rows of 8-byte numbers come before those of 4-byte ones,
-// which may be odd in number: so all are aligned.
-template <typename TileOf, typename Move>
-void ForEachPartialRow(const ForwardArguments& a, const core::Needs& needs, TileOf* tile, int64_t b,
-                       int64_t split, int64_t first_channel, int64_t width, const Move& move) {
-  constexpr bool can_pack = !std::is_same_v<typename std::remove_const_t<TileOf>::Compute, double>;
+// Calls move(row of the accumulators, its place in memory, width) for each row of `width` channels.
+// Sums are packed but for the total, which stands for a mean that must not be rounded, and for
+// those that carry the error of their rounding. Rows of 8-byte numbers come before those of 4-byte
+// ones, which may be odd in number: so all are aligned.
+template <typename Accumulators, typename Move>
+void ForEachPartialRow(const ForwardArguments& a, const core::NeededSums& needed,
+                       Accumulators* accumulators, int64_t b, int64_t split, int64_t first_channel,
+                       int64_t width, const Move& move) {
+  constexpr bool can_pack =
+      !std::is_same_v<typename std::remove_const_t<Accumulators>::Compute, double>;
   const int64_t channels = a.problem.shape.channels;
   char* row = static_cast<char*>(a.workspace) + (b * a.plan.splits + split) * a.plan.partial_bytes;
   const auto visit_rows_of = [&](auto bytes) {
@@ -37,32 +39,33 @@ void ForEachPartialRow(const ForwardArguments& a, const core::Needs& needs, Tile
     const auto visit = [&](auto* lanes) {
       using Lane = std::remove_const_t<std::remove_pointer_t<decltype(lanes)>>;
       if constexpr (can_pack && std::is_same_v<Lane, double>) {
-        if (lanes != tile->total) return visit_as(lanes, static_cast<PackedSum*>(nullptr));
+        if (lanes != accumulators->total) return visit_as(lanes, static_cast<PackedSum*>(nullptr));
       }
       visit_as(lanes, static_cast<Lane*>(nullptr));
     };
-    ForEachRow(needs, visit, tile);
+    ForEachRow(needed, visit, accumulators);
   };
   visit_rows_of(std::integral_constant<size_t, 8>());
   visit_rows_of(std::integral_constant<size_t, 4>());
 }
 
-template <typename TileOf>
-void StorePartial(const ForwardArguments& a, const core::Needs& needs, const TileOf& tile,
-                  int64_t b, int64_t split, int64_t first_channel, int64_t width) {
+template <typename Accumulators>
+void StorePartial(const ForwardArguments& a, const core::NeededSums& needed,
+                  const Accumulators& accumulators, int64_t b, int64_t split, int64_t first_channel,
+                  int64_t width) {
   const auto store = [](const auto* lanes, auto* stored, int64_t width) {
     std::copy_n(lanes, width, stored);
   };
-  ForEachPartialRow(a, needs, &tile, b, split, first_channel, width, store);
+  ForEachPartialRow(a, needed, &accumulators, b, split, first_channel, width, store);
 }
 
-template <typename TileOf>
-void LoadPartial(const ForwardArguments& a, const core::Needs& needs, int64_t b, int64_t split,
-                 int64_t first_channel, int64_t width, TileOf* tile) {
+template <typename Accumulators>
+void LoadPartial(const ForwardArguments& a, const core::NeededSums& needed, int64_t b,
+                 int64_t split, int64_t first_channel, int64_t width, Accumulators* accumulators) {
   const auto load = [](auto* lanes, const auto* stored, int64_t width) {
     std::copy_n(stored, width, lanes);
   };
-  ForEachPartialRow(a, needs, tile, b, split, first_channel, width, load);
+  ForEachPartialRow(a, needed, accumulators, b, split, first_channel, width, load);
 }
 
 }  // namespace

@@ -29,12 +29,10 @@ int64_t Fold(const core::Shape& shape, int64_t row_channels) {
 
 // Rows of 4-byte numbers may be odd in number: the next split's begin at a multiple of 8 bytes.
 int64_t PartialBytes(const core::Problem& problem) {
-  const core::Needs needs = core::NeedsOf(problem.statistics);
   const bool is_double = problem.dtype == core::DType::kFloat64;
   const int64_t sum = is_double ? 16 : 4;      // with its error; packed
   const int64_t extreme = is_double ? 16 : 8;  // with its count
-  const int64_t channel = sum * (needs.sum + needs.squares + needs.central) + 8 * needs.central +
-                          extreme * (needs.max + needs.min);
+  const int64_t channel = core::NeededBytes(core::NeededSumsOf(problem.statistics), sum, extreme);
   return CeilDiv(channel * problem.shape.channels, 8) * 8;
 }
 
@@ -47,7 +45,7 @@ Plan MakePlan(const core::Problem& problem) {
   const int64_t time = std::max<int64_t>(shape.time, 1);
   if (problem.layout == core::Layout::kChannelsLast) {
     plan.fold = Fold(shape, shape.channels);
-    plan.channels_per_tile = std::min(shape.channels, kTileLanes);
+    plan.channels_per_tile = std::min(shape.channels, kMostLanes);
   } else if (shape.time <= kShortTime && shape.channels >= kFewChannels) {
     plan.is_transposed = true;
     const int64_t tiles = CeilDiv(shape.channels, kTransposedChannels);

@@ -12,14 +12,15 @@ namespace cpu {
 
 constexpr int64_t kMaxVectorBytes = 64;                        // of any instruction set
 constexpr int64_t kMaxFold = kMaxVectorBytes / sizeof(float);  // lanes that fill any vector
-constexpr int64_t kTileLanes = 512;                            // most lanes of a tile
+constexpr int64_t kMostLanes = 512;                            // in a row of accumulators
 constexpr int64_t kTransposedChannels = 48;  // most channels of a unit that transposes them
 constexpr int64_t kSeriesChannels = 64;      // most of one that takes them one after the other
-static_assert((2 * kMaxFold - 1) * kMaxFold <= kTileLanes, "folded rows fit into a tile");
+static_assert((2 * kMaxFold - 1) * kMaxFold <= kMostLanes,
+              "folded rows fit into a row of accumulators");
 
 struct Plan {
   bool is_transposed;         // channels_first that the forward pass reads by blocks of channels
-  int64_t fold;               // consecutive steps that share a row of the tile, each in its lanes
+  int64_t fold;               // consecutive steps that share a row of lanes
   int64_t channels_per_tile;  // channels that one unit owns
   int64_t tiles;              // units along C
   int64_t steps_per_split;    // steps that one unit owns

@@ -1,39 +1,82 @@
-// From a tile whose lanes are channels to results: the saved planes and the output, rounded.
+// From accumulators whose lanes are channels to results: the saved fields and the output, rounded.
 #ifndef STATPOOL_CPU_RESULTS_H_
 #define STATPOOL_CPU_RESULTS_H_
 
 #include <cmath>
 
+#include "cc/core/rescaling.h"
+#include "cc/core/values.h"
+#include "cc/cpu/accumulator_rows.h"
 #include "cc/cpu/kernels.h"
-#include "cc/cpu/rescaled.h"
 #include "cc/cpu/storage.h"
-#include "cc/cpu/tile.h"
 
 namespace statpool {
 namespace cpu {
 namespace STATPOOL_ISA {
 namespace {
 
-// The channels that a tile owns, and where its results go.
+// Channels of an example whose results are to be stored. Lane 0 is the first of them.
 struct Destination {
   int64_t b;
   int64_t first_channel;
   int64_t width;
 };
 
-// Where a plane of a tile goes, and its statistic if that was asked for. Element 0 is the tile's
-// first channel.
+// Channels [c, c + N) of accumulators, each of which saw `steps` > 0 steps, as core/values.h asks
+// for them.
+template <int N, typename Accumulators>
+struct ChannelLanes {
+  using Compute = typename Accumulators::Compute;
+  using D = Vec<double, N>;
+
+  const Accumulators& of;
+  int64_t c;
+  double steps;
+  double epsilon;
+
+  D Steps() const { return D{} + steps; }
+  D Sum() const { return of.sum.template Value<N>(c); }
+  D Squares() const { return of.squares.template Value<N>(c); }
+  D Deviations() const { return of.deviations.template Value<N>(c); }
+  auto Max() const { return LoadRaw<Vec<Compute, N>>(of.max + c); }
+  auto Min() const { return LoadRaw<Vec<Compute, N>>(of.min + c); }
+  auto MaxCount() const { return Count(of.max_count); }
+  auto MinCount() const { return Count(of.min_count); }
+
+  D MeanResidual() const {
+    if constexpr (std::is_same_v<Compute, double>) return D{};
+    return LoadRaw<D>(of.total + c) / steps - Widen<N>(Narrow<Compute, N>(PerStep(Sum())));
+  }
+
+  // A division costs more than everything else here. Where the mean is rounded to float, a product
+  // with the inverse, which the compiler takes out of the loop over channels, is as good.
+  template <typename V>
+  V PerStep(const V& sum) const {
+    if constexpr (std::is_same_v<Compute, double>) return sum / steps;
+    return sum * (1.0 / steps);
+  }
+
+  D Root(const D& power) const { return SquareRoot<N>(power + epsilon); }
+  D Unscaled(const D& value) const { return value; }
+
+ private:
+  auto Count(const typename Accumulators::Count* counts) const {
+    return Convert<Compute, N>(LoadRaw<Vec<typename Accumulators::Count, N>>(counts + c));
+  }
+};
+
+// Where a saved field goes, and its statistic if that was asked for.
 template <typename T>
-struct PlaneRows {
+struct FieldRows {
   using Compute = core::ComputeType<T>;
 
-  PlaneRows(const ForwardArguments& a, int plane_index, const Destination& to) {
+  FieldRows(const ForwardArguments& a, int field, const Destination& to) {
     const int64_t channels = a.problem.shape.channels;
     const core::StatisticList& statistics = a.problem.statistics;
-    const int64_t row = to.b * a.planes.size + plane_index;
+    const int64_t row = to.b * a.fields.size + field;
     saved = static_cast<Compute*>(a.saved) + row * channels + to.first_channel;
     for (int i = 0; i < statistics.size; ++i) {
-      if (core::PlaneOf(statistics.items[i]) != a.planes.items[plane_index]) continue;
+      if (core::RowOf(statistics.items[i]).value != a.fields.items[field]) continue;
       const int64_t at = (to.b * statistics.size + i) * channels + to.first_channel;
       if (sizeof(T) == 2 && a.problem.out_dtype == core::DType::kFloat32) {
         float_output = static_cast<float*>(a.y) + at;
@@ -44,7 +87,7 @@ struct PlaneRows {
   }
 
   template <int N>
-  __attribute__((always_inline)) void Store(const Vec<Compute, N>& value, int64_t c) const {
+  STATPOOL_ALWAYS_INLINE void Store(const Vec<Compute, N>& value, int64_t c) const {
     StoreRaw(value, saved + c);
     if (output != nullptr) StoreRaw(Round<T, N>(value), output + c);
     if (sizeof(T) == 2 && float_output != nullptr) StoreRaw(value, float_output + c);
@@ -55,113 +98,88 @@ struct PlaneRows {
   float* float_output = nullptr;
 };
 
-// Channels [0, width) of a plane: value(std::integral_constant<int, N>(), c) makes N of them.
-// `rows` is a copy, which the stores can't be thought to change.
-template <int kMaxLanes, typename T, typename Value>
-STATPOOL_INLINE void StoreLanes(const PlaneRows<T> rows, int64_t width, const Value& value) {
-  ForLanes<kMaxLanes>(width, [&](auto lanes, int64_t c) __attribute__((always_inline)) {
-    rows.template Store<decltype(lanes)::value>(value(lanes, c), c);
+// Writes a field of channels [0, width): value(std::integral_constant<int, N>(), c) makes N of
+// them. `rows` is a copy, which the stores can't be thought to change.
+template <int kLanesAtMost, typename T, typename Value>
+STATPOOL_INLINE void StoreField(const FieldRows<T> rows, int64_t width, const Value& value) {
+  ForLanes<kLanesAtMost>(width, [&](auto lanes, int64_t c) STATPOOL_ALWAYS_INLINE {
+    constexpr int N = decltype(lanes)::value;
+    rows.template Store<N>(ToVector<Vec<core::ComputeType<T>, N>>(value(lanes, c)), c);
   });
 }
 
-// The same for what is computed in double.
-template <typename T, typename Value>
-STATPOOL_INLINE void StoreRounded(const PlaneRows<T>& rows, int64_t width, const Value& value) {
-  StoreLanes<kLanes<double>>(
-      rows, width, [&](auto lanes, int64_t c) __attribute__((always_inline)) {
-        return Narrow<core::ComputeType<T>, decltype(lanes)::value>(value(lanes, c));
-      });
+// Whether any of channels [begin, end) has sums that overflowed or vanished.
+template <typename Accumulators>
+bool AreOffScale(const Accumulators& of, const core::NeededSums& needed, double epsilon,
+                 int64_t begin, int64_t end) {
+  bool any = false;
+  const auto visit = [&](auto lanes, int64_t c) STATPOOL_ALWAYS_INLINE {
+    constexpr int N = decltype(lanes)::value;
+    using D = Vec<double, N>;
+    const auto is_infinite = [&](const double* values) {
+      const D value = LoadRaw<D>(values + c);
+      return !AllTrue<N>(value - value == 0.0);
+    };
+    const auto is_off_scale = [&](const double* powers) {
+      return !AllTrue<N>(~core::IsOffScale(LoadRaw<D>(powers + c), epsilon));
+    };
+    any |= (needed.sum && is_infinite(of.sum.value)) ||
+           (needed.squares && is_off_scale(of.squares.value)) ||
+           (needed.central && is_off_scale(of.deviations.value));
+  };
+  ForLanes<kLanes<double>>(end, visit, begin);
+  return any;
 }
 
-// One plane of whole examples, of `count` steps each.
-template <typename T, typename TileOf>
-void StorePlane(const PlaneRows<T>& rows, core::Plane plane, const TileOf& tile, int64_t count,
-                double epsilon, int64_t width) {
-  using Compute = core::ComputeType<T>;
-  const double n = static_cast<double>(count);
-  const auto fill = [&](double value) {
-    const Compute rounded = static_cast<Compute>(value);
-    StoreLanes<kLanes<Compute>>(rows, width,
-                                [&](auto lanes, int64_t) __attribute__((always_inline)) {
-                                  return Vec<Compute, decltype(lanes)::value>{} + rounded;
-                                });
-  };
-  const auto copy = [&](const auto* values) {
-    using E = std::remove_const_t<std::remove_pointer_t<decltype(values)>>;
-    StoreLanes<kLanes<Compute>>(rows, width,
-                                [&](auto lanes, int64_t c) __attribute__((always_inline)) {
-                                  constexpr int N = decltype(lanes)::value;
-                                  return Convert<Compute, N>(LoadRaw<Vec<E, N>>(values + c));
-                                });
-  };
-  // A division costs more than everything else here. Where the mean is rounded to float, a product
-  // is as good.
-  const double inverse = 1.0 / n;
-  const auto per_step = [=](const auto& sum) __attribute__((always_inline)) {
-    if constexpr (std::is_same_v<Compute, double>) return sum / n;
-    return sum * inverse;
-  };
-  const auto stabilised_root = [&](const auto& sum, const auto& power) {
-    StoreRounded(rows, width, [&](auto lanes, int64_t c) __attribute__((always_inline)) {
-      constexpr int N = decltype(lanes)::value;
-      return SquareRoot<N>(power(sum.template Value<N>(c)) + epsilon);
-    });
-  };
-
-  const bool is_root =
-      plane == core::Plane::kL2 || plane == core::Plane::kRms || plane == core::Plane::kStd;
-  if (count == 0) return fill(is_root ? std::sqrt(epsilon) : 0.0);
-  switch (plane) {
-    case core::Plane::kSteps:
-      return fill(n);
-    case core::Plane::kMean:
-      return StoreRounded(rows, width, [&](auto lanes, int64_t c) __attribute__((always_inline)) {
-        return per_step(tile.sum.template Value<decltype(lanes)::value>(c));
+// Writes the results of channels whose sums are off scale once more, one at a time.
+template <typename Accumulators>
+void StoreRescaled(const ForwardArguments& a, const core::NeededSums& needed,
+                   const Accumulators& of, double steps, const Destination& to) {
+  const double epsilon = a.problem.epsilon;
+  const bool is_channels_last = a.problem.layout == core::Layout::kChannelsLast;
+  if (!AreOffScale(of, needed, epsilon, 0, to.width)) return;
+  for (int64_t c = 0; c < to.width; ++c) {
+    if (!AreOffScale(of, needed, epsilon, c, c + 1)) continue;
+    const core::ChannelSteps again(a, a.problem.shape, is_channels_last, to.b,
+                                   to.first_channel + c);
+    using Channel = ChannelLanes<1, Accumulators>;
+    const core::RescaledChannel<Channel> channel(Channel{of, c, steps, epsilon}, again, steps,
+                                                 needed, epsilon);
+    for (int i = 0; i < a.fields.size; ++i) {
+      const FieldRows<double> rows(a, i, to);
+      core::WithFormula(a.fields.items[i], [&](const auto& formula) {
+        rows.Store<1>(Vec<double, 1>{} + formula(channel), c);
       });
-    case core::Plane::kMeanResidual:
-      return StoreRounded(rows, width, [&](auto lanes, int64_t c) __attribute__((always_inline)) {
-        constexpr int N = decltype(lanes)::value;
-        using D = Vec<double, N>;
-        if constexpr (std::is_same_v<Compute, double>) return D{};
-        const D mean = per_step(tile.sum.template Value<N>(c));
-        return D(LoadRaw<D>(tile.total + c) / n - Widen<N>(Narrow<Compute, N>(mean)));
-      });
-    case core::Plane::kMax:
-      return copy(tile.max);
-    case core::Plane::kMaxCount:
-      return copy(tile.max_count);
-    case core::Plane::kMin:
-      return copy(tile.min);
-    case core::Plane::kMinCount:
-      return copy(tile.min_count);
-    case core::Plane::kL2:
-      return stabilised_root(tile.squares, [](const auto& sum) { return sum; });
-    case core::Plane::kRms:
-      return stabilised_root(tile.squares, per_step);
-    case core::Plane::kStd:
-      return stabilised_root(tile.deviations, per_step);
+    }
   }
 }
 
 // Writes the results of whole examples, of `count` steps each.
-template <typename T, typename TileOf>
-void StoreResults(const ForwardArguments& a, const core::Needs& needs, const TileOf& tile,
+template <typename T, typename Accumulators>
+void StoreResults(const ForwardArguments& a, const core::NeededSums& needed, const Accumulators& of,
                   int64_t count, const Destination& to) {
-  for (int i = 0; i < a.planes.size; ++i) {
-    const PlaneRows<T> rows(a, i, to);
-    StorePlane(rows, a.planes.items[i], tile, count, a.problem.epsilon, to.width);
+  using Compute = core::ComputeType<T>;
+  const double steps = static_cast<double>(count);
+  const double epsilon = a.problem.epsilon;
+  for (int i = 0; i < a.fields.size; ++i) {
+    const FieldRows<T> rows(a, i, to);
+    core::WithFormula(a.fields.items[i], [&](const auto& formula) STATPOOL_ALWAYS_INLINE {
+      if (count == 0) {
+        const auto value = static_cast<Compute>(formula(core::EmptyChannel{epsilon}));
+        return StoreField<kLanes<Compute>>(rows, to.width,
+                                           [&](auto lanes, int64_t) STATPOOL_ALWAYS_INLINE {
+                                             return Vec<Compute, decltype(lanes)::value>{} + value;
+                                           });
+      }
+      using One = decltype(formula(ChannelLanes<1, Accumulators>{of, 0, steps, epsilon}));
+      constexpr int kLanesAtMost = kLanes<std::decay_t<decltype(One{}[0])>>;
+      StoreField<kLanesAtMost>(rows, to.width, [&](auto lanes, int64_t c) STATPOOL_ALWAYS_INLINE {
+        return formula(ChannelLanes<decltype(lanes)::value, Accumulators>{of, c, steps, epsilon});
+      });
+    });
   }
   if constexpr (std::is_same_v<T, double>) {
-    if (count == 0 || !NeedRescaling(tile, needs, a.problem.epsilon, 0, to.width)) return;
-    for (int64_t c = 0; c < to.width; ++c) {
-      if (!NeedRescaling(tile, needs, a.problem.epsilon, c, c + 1)) continue;
-      const core::Rescaled rescaled = RescaledSums(a, needs, to.b, to.first_channel + c);
-      for (int i = 0; i < a.planes.size; ++i) {
-        double value;
-        if (!core::RescaledPlane(a.planes.items[i], rescaled, &value)) continue;
-        PlaneRows<T>(a, i, to).template Store<1>(Vec<double, 1>{value}, c);
-      }
-    }
+    if (count > 0) StoreRescaled(a, needed, of, steps, to);
   }
 }
 

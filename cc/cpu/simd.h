@@ -21,7 +21,7 @@
 #include <cstring>
 #include <type_traits>
 
-#define STATPOOL_INLINE static inline __attribute__((always_inline))
+#include "cc/core/host_device.h"
 
 namespace statpool {
 namespace cpu {
@@ -145,6 +145,18 @@ STATPOOL_INLINE Vec<Compute, N> Narrow(const Vec<double, N>& value) {
     }
 #endif
     return Convert<Compute, N>(value);
+  }
+}
+
+// A vector of float or double as one of the other, or of its own, type.
+template <typename To, typename E, int N = sizeof(To) / sizeof(To{}[0])>
+STATPOOL_INLINE To ToVector(const E& value) {
+  if constexpr (std::is_same_v<To, E>) {
+    return value;
+  } else if constexpr (std::is_same_v<To, Vec<double, N>>) {
+    return Widen<N>(value);
+  } else {
+    return Narrow<float, N>(value);
   }
 }
 

@@ -1,31 +1,32 @@
-// Feeds the steps of a unit to a tile.
+// Feeds the steps of a unit to its accumulators.
 #ifndef STATPOOL_CPU_STEP_ACCUMULATOR_H_
 #define STATPOOL_CPU_STEP_ACCUMULATOR_H_
 
 #include <algorithm>
 
 #include "cc/cpu/accumulate.h"
+#include "cc/cpu/accumulator_rows.h"
 #include "cc/cpu/join.h"
-#include "cc/cpu/tile.h"
 
 namespace statpool {
 namespace cpu {
 namespace STATPOOL_ISA {
 namespace {
 
-// Feeds a tile with steps of `width` channels. The lanes of `fold` steps lie side by side.
-template <typename T, typename TileOf>
+// Feeds steps of `width` channels. The lanes of `fold` steps lie side by side.
+template <typename T, typename Accumulators>
 struct StepAccumulator {
   static constexpr int64_t N = kLanes<core::ComputeType<T>>;
 
-  StepAccumulator(const core::Needs& needs, int64_t width, int64_t fold, TileOf* tile)
-      : needs(needs),
+  StepAccumulator(const core::NeededSums& needed, int64_t width, int64_t fold,
+                  Accumulators* accumulators)
+      : needed(needed),
         width(width),
         fold(fold),
         // Folded rows fill their vectors, and half a vector is no dearer than a whole one.
         row{width * fold, fold == 1 && width > N && width % (N / 2) != 0},
-        tile(tile) {
-    tile->Clear(needs, row.overlaps ? (width / N + 1) * N : row.elements);
+        accumulators(accumulators) {
+    accumulators->Clear(needed, row.overlaps ? (width / N + 1) * N : row.elements);
   }
 
   // `steps` steps, each `stride` elements after the last. Folding needs stride == width.
@@ -41,7 +42,7 @@ struct StepAccumulator {
     last_lanes = steps % fold * width;
     if (last_lanes == 0) return;
     rows[0] = x + whole_rows * row_stride;
-    AccumulateRows(rows, 1, {last_lanes, false}, full_rows, needs, tile);
+    AccumulateRows(rows, 1, {last_lanes, false}, full_rows, needed, accumulators);
   }
 
   // The steps that the mask keeps, gathered by address: the others are never loaded.
@@ -61,28 +62,28 @@ struct StepAccumulator {
 
   // Up to kChunkRows whole rows.
   void AddRows(const T* const* rows, int64_t count) {
-    AccumulateRows(rows, count, row, full_rows, needs, tile);
+    AccumulateRows(rows, count, row, full_rows, needed, accumulators);
     full_rows += count;
   }
 
   // Brings what was added of each channel to its first lane; returns the steps of a channel.
   int64_t Finish() const {
-    RemoveOverlap(row, needs, tile);
+    RemoveOverlap(row, needed, accumulators);
     int64_t steps[kMaxFold];
     for (int64_t k = 0; k < fold; ++k) steps[k] = full_rows + (k * width < last_lanes);
     if (width == 1 && fold == kMaxFold) {
-      JoinChannel<kMaxFold>(needs, tile, steps);
+      JoinChannel<kMaxFold>(needed, accumulators, steps);
     } else {
-      JoinFold(needs, tile, width, fold, steps);
+      JoinFold(needed, accumulators, width, fold, steps);
     }
     return steps[0];
   }
 
-  const core::Needs needs;
+  const core::NeededSums needed;
   const int64_t width;
   const int64_t fold;
   const RowWidth row;
-  TileOf* const tile;
+  Accumulators* const accumulators;
   int64_t full_rows = 0;
   int64_t last_lanes = 0;  // lanes that a last, shorter row reached
 };

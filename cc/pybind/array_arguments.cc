@@ -78,7 +78,7 @@ Pooling::Pooling(const PoolingArguments& a) {
   }
   const int64_t channels = problem.shape.channels;
   y_shape = {problem.shape.batch, problem.statistics.size * channels};
-  saved_shape = {problem.shape.batch, core::SavedPlanes(problem.statistics).size, channels};
+  saved_shape = {problem.shape.batch, core::SavedFieldsOf(problem.statistics).size, channels};
 }
 
 const cpu::InstructionSet& InstructionSetOf(const std::optional<std::string>& name) {

@@ -108,7 +108,7 @@ int SavedPlaneCount(const std::vector<std::string>& names) {
   core::StatisticList statistics;
   const std::string broken_rule = core::ParseStatistics(names, &statistics);
   if (!broken_rule.empty()) throw py::value_error(broken_rule);
-  return core::SavedPlanes(statistics).size;
+  return core::SavedFieldsOf(statistics).size;
 }
 
 uint64_t StreamingReadArray(const py::array& array, int64_t num_threads) {

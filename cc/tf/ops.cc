@@ -57,7 +57,7 @@ absl::Status CheckPooling(InferenceContext* c, int x_index, Known* known) {
   TF_RETURN_IF_ERROR(CheckOptional(c, "lengths", "[B]", c->MakeShape({batch})));
   DimensionHandle width;
   TF_RETURN_IF_ERROR(c->Multiply(channels, problem.statistics.size, &width));
-  const int64_t planes = core::SavedPlanes(problem.statistics).size;
+  const int64_t planes = core::SavedFieldsOf(problem.statistics).size;
   known->y = c->MakeShape({batch, width});
   known->saved = c->MakeShape({batch, c->MakeDim(planes), channels});
   return absl::OkStatus();

@@ -120,7 +120,7 @@ TensorShape OutputShape(const core::Problem& problem) {
 
 TensorShape SavedShape(const core::Problem& problem) {
   return TensorShape(
-      {problem.shape.batch, core::SavedPlanes(problem.statistics).size, problem.shape.channels});
+      {problem.shape.batch, core::SavedFieldsOf(problem.statistics).size, problem.shape.channels});
 }
 
 }  // namespace tf

@@ -96,7 +96,7 @@ std::string ReadTensors(const Call& call, Arguments* arguments) {
            Text(y_type) + " for " + Text(type);
   }
   const int64_t width = problem.statistics.size * shape.channels;
-  const int64_t planes = core::SavedPlanes(problem.statistics).size;
+  const int64_t planes = core::SavedFieldsOf(problem.statistics).size;
   std::string broken = Check(y_name, y_type, "[B, S * C]", {shape.batch, width}, call.y);
   if (broken.empty()) {
     broken = Check("saved", compute_type, "[B, planes, C]", {shape.batch, planes, shape.channels},

@@ -122,7 +122,7 @@ void Run(const Request& request, const cpu::InstructionSet& set, Pool* pool) {
   const int64_t channels = shape.batch * shape.channels;
   const int64_t x_bytes = channels * shape.time * core::BytesOf(problem.dtype);
   const int64_t y_bytes = channels * problem.statistics.size * core::BytesOf(problem.out_dtype);
-  const int64_t planes = core::SavedPlanes(problem.statistics).size;
+  const int64_t planes = core::SavedFieldsOf(problem.statistics).size;
 
   const std::vector<char> x = Read(x_bytes);
   const std::vector<char> mask = Read(request.has_mask ? shape.batch * shape.time : 0);

@@ -23,7 +23,7 @@ cudaError_t DeviceOf(int32_t multiprocessors, cuda::Device* device) {
 }  // namespace
 
 STATPOOL_EXPORT int StatpoolPlanes(const NativeCall* call) {
-  return core::SavedPlanes(ProblemOf(*call).statistics).size;
+  return core::SavedFieldsOf(ProblemOf(*call).statistics).size;
 }
 
 // Writes how large the workspace of a forward pass must be.

@@ -1,7 +1,7 @@
-// What is accumulated of one lane, a channel or a part of its steps, and how two lanes of the same
-// channel join.
-#ifndef STATPOOL_CUDA_LANE_CUH_
-#define STATPOOL_CUDA_LANE_CUH_
+// What a thread accumulates of a channel, or of a part of its steps, and how two accumulators of
+// the same channel join.
+#ifndef STATPOOL_CUDA_ACCUMULATOR_CUH_
+#define STATPOOL_CUDA_ACCUMULATOR_CUH_
 
 #include <cstdint>
 #include <limits>
@@ -44,7 +44,7 @@ struct Sum {
 
 // The count of a split fits into 32 bits (cuda/launch_plan.cc); that of all of time may not.
 template <typename C, typename Count>
-struct Lane {
+struct Accumulator {
   using Compute = C;
 
   Sum<Compute> sum;
@@ -69,50 +69,52 @@ struct Lane {
   }
 };
 
-// Calls visit(&field...) with the same field of each lane, for every one that is needed. Both
-// wide and narrow fields come in runs, so that arrays of them stay aligned.
-template <typename Needs, typename Visit, typename LaneOf>
-__host__ __device__ __forceinline__ constexpr void ForEachField(const Needs& needs,
-                                                                const Visit& visit, LaneOf* lane) {
-  const auto visit_sum = [&visit](Sum<typename LaneOf::Compute>* sum) {
+// Calls visit(&number) for every number of an accumulator that is needed. Wide and narrow ones come
+// in runs, so that arrays of them stay aligned.
+template <typename Sums, typename Visit, typename AccumulatorOf>
+__host__ __device__ __forceinline__ constexpr void ForEachNumber(const Sums& needed,
+                                                                 const Visit& visit,
+                                                                 AccumulatorOf* accumulator) {
+  const auto visit_sum = [&visit](Sum<typename AccumulatorOf::Compute>* sum) {
     visit(&sum->value);
-    if constexpr (Sum<typename LaneOf::Compute>::kCompensated) visit(&sum->error);
+    if constexpr (Sum<typename AccumulatorOf::Compute>::kCompensated) visit(&sum->error);
   };
-  if (needs.sum) visit_sum(&lane->sum);
-  if (needs.squares) visit_sum(&lane->squares);
-  if (needs.central) {
-    visit_sum(&lane->deviations);
-    visit(&lane->total);
+  if (needed.sum) visit_sum(&accumulator->sum);
+  if (needed.squares) visit_sum(&accumulator->squares);
+  if (needed.central) {
+    visit_sum(&accumulator->deviations);
+    visit(&accumulator->total);
   }
-  visit(&lane->steps);
-  if (needs.max) visit(&lane->max_count);
-  if (needs.min) visit(&lane->min_count);
-  if (needs.max) visit(&lane->max);
-  if (needs.min) visit(&lane->min);
+  visit(&accumulator->steps);
+  if (needed.max) visit(&accumulator->max_count);
+  if (needed.min) visit(&accumulator->min_count);
+  if (needed.max) visit(&accumulator->max);
+  if (needed.min) visit(&accumulator->min);
 }
 
-// All that a kernel with such needs may visit.
-template <typename Needs>
-constexpr Needs kMostNeeds = {true, true, true, true, true};
+// All that a kernel with such sums may visit.
+template <typename Sums>
+constexpr Sums kMostSums = {true, true, true, true, true};
 template <>
-constexpr core::DefaultNeeds kMostNeeds<core::DefaultNeeds> = {};
+constexpr core::DefaultSums kMostSums<core::DefaultSums> = {};
 
-// Room for the fields of a lane.
-template <typename LaneOf, typename Needs>
-constexpr int64_t kLaneBytes =
-    LaneBytes(kMostNeeds<Needs>, sizeof(typename LaneOf::Compute), sizeof(decltype(LaneOf::steps)));
+// Room for the numbers of an accumulator.
+template <typename AccumulatorOf, typename Sums>
+constexpr int64_t kAccumulatorBytes =
+    AccumulatorBytes(kMostSums<Sums>, sizeof(typename AccumulatorOf::Compute),
+                     sizeof(decltype(AccumulatorOf::steps)));
 
-template <typename LaneOf, typename Needs>
+template <typename AccumulatorOf, typename Sums>
 constexpr int64_t VisitedBytes() {
-  LaneOf lane = {};
+  AccumulatorOf accumulator = {};
   int64_t bytes = 0;
-  ForEachField(kMostNeeds<Needs>, [&bytes](auto* field) { bytes += sizeof *field; }, &lane);
+  ForEachNumber(kMostSums<Sums>, [&bytes](auto* number) { bytes += sizeof *number; }, &accumulator);
   return bytes;
 }
 
 // Joins deviations from two means (core::DistanceWeight).
-template <typename LaneOf>
-__device__ __forceinline__ void JoinCentral(const LaneOf& part, LaneOf* to) {
+template <typename AccumulatorOf>
+__device__ __forceinline__ void JoinCentral(const AccumulatorOf& part, AccumulatorOf* to) {
   if (part.steps == 0) return;
   const double mean = to->steps == 0 ? 0 : to->total / static_cast<double>(to->steps);
   const double distance = part.total / static_cast<double>(part.steps) - mean;
@@ -133,14 +135,15 @@ __device__ __forceinline__ void JoinExtreme(Compute part, Count part_count, bool
   }
 }
 
-template <typename Needs, typename LaneOf>
-__device__ __forceinline__ void JoinLane(const Needs& needs, const LaneOf& part, LaneOf* to) {
-  if (needs.sum) to->sum.Join(part.sum);
-  if (needs.squares) to->squares.Join(part.squares);
-  if (needs.central) JoinCentral(part, to);
-  if (needs.max)
+template <typename Sums, typename AccumulatorOf>
+__device__ __forceinline__ void Join(const Sums& needed, const AccumulatorOf& part,
+                                     AccumulatorOf* to) {
+  if (needed.sum) to->sum.Join(part.sum);
+  if (needed.squares) to->squares.Join(part.squares);
+  if (needed.central) JoinCentral(part, to);
+  if (needed.max)
     JoinExtreme(part.max, part.max_count, part.max > to->max, &to->max, &to->max_count);
-  if (needs.min)
+  if (needed.min)
     JoinExtreme(part.min, part.min_count, part.min < to->min, &to->min, &to->min_count);
   to->steps += part.steps;
 }
@@ -148,4 +151,4 @@ __device__ __forceinline__ void JoinLane(const Needs& needs, const LaneOf& part,
 }  // namespace cuda
 }  // namespace statpool
 
-#endif  // STATPOOL_CUDA_LANE_CUH_
+#endif  // STATPOOL_CUDA_ACCUMULATOR_CUH_

@@ -1,12 +1,13 @@
-// Accumulators of some lanes. A lane is a channel, or one of several that share the steps of a
-// channel until cc/cpu/join.h joins them.
-#ifndef STATPOOL_CPU_TILE_H_
-#define STATPOOL_CPU_TILE_H_
+// What is accumulated of the lanes of a unit, a row of numbers for each sum and extreme. A lane is
+// a channel, or one of several that share the steps of a channel until cc/cpu/join.h joins them.
+#ifndef STATPOOL_CPU_ACCUMULATOR_ROWS_H_
+#define STATPOOL_CPU_ACCUMULATOR_ROWS_H_
 
 #include <algorithm>
 #include <limits>
 
 #include "cc/core/accumulators.h"
+#include "cc/core/statistics.h"
 #include "cc/cpu/plan.h"
 #include "cc/cpu/simd.h"
 
@@ -16,17 +17,17 @@ namespace STATPOOL_ISA {
 namespace {
 
 static_assert(kVectorBytes <= kMaxVectorBytes, "every width is within what plans count on");
-static_assert(kTileLanes % kLanes<float> == 0, "a last vector that overlaps stays within a tile");
+static_assert(kMostLanes % kLanes<float> == 0, "a last vector that overlaps stays within a row");
 
-// Rows of a tile are longer than they need to be, so that their lanes of the same number are not a
-// multiple of 4096 bytes apart: a load from there would wait for the store before it.
+// Rows are longer than they need to be, so that their lanes of the same number are not a multiple
+// of 4096 bytes apart: a load from there would wait for the store before it.
 template <typename E, int64_t kCapacity>
-constexpr int64_t kRowLanes = kCapacity + (kCapacity < kTileLanes ? 64 : 512) / sizeof(E);
+constexpr int64_t kRowLanes = kCapacity + (kCapacity < kMostLanes ? 64 : 512) / sizeof(E);
 
 // Sums in double. 2^31 float or 16-bit values lose less there than the contract allows, so only
 // double input carries the error terms (core::AddCompensated).
 template <typename Compute, int64_t kCapacity>
-struct TileSum {
+struct SumRows {
   static constexpr bool kCompensated = std::is_same_v<Compute, double>;
   alignas(64) double value[kRowLanes<double, kCapacity>];
   alignas(64) double error[kCompensated ? kRowLanes<double, kCapacity> : 1];
@@ -38,12 +39,14 @@ struct TileSum {
 
   template <int N>
   __attribute__((always_inline)) void Add(const Vec<double, N>& term, int64_t i) {
-    const auto old = LoadRaw<Vec<double, N>>(value + i);
-    const Vec<double, N> total = old + term;
+    using D = Vec<double, N>;
+    D total = LoadRaw<D>(value + i);
     if constexpr (kCompensated) {
-      const Vec<double, N> of_term = total - old;
-      const auto lost = (old - (total - of_term)) + (term - of_term);
-      StoreRaw(LoadRaw<Vec<double, N>>(error + i) + lost, error + i);
+      D lost = LoadRaw<D>(error + i);
+      core::AddCompensated(term, &total, &lost);
+      StoreRaw(lost, error + i);
+    } else {
+      total += term;
     }
     StoreRaw(total, value + i);
   }
@@ -63,11 +66,11 @@ template <typename Compute>
 using LaneCount = std::conditional_t<std::is_same_v<Compute, double>, int64_t, int32_t>;
 
 template <typename C, int64_t kLaneCapacity, typename K = LaneCount<C>>
-struct Tile {
+struct AccumulatorRows {
   using Compute = C;
   using Count = K;
   static constexpr int64_t kCapacity = kLaneCapacity;
-  using Sum = TileSum<Compute, kCapacity>;
+  using Sum = SumRows<Compute, kCapacity>;
 
   Sum sum;
   Sum squares;
@@ -79,47 +82,47 @@ struct Tile {
   alignas(64) Count max_count[kRowLanes<Count, kCapacity>];
   alignas(64) Count min_count[kRowLanes<Count, kCapacity>];
 
-  void Clear(const core::Needs& needs, int64_t lanes) {
+  void Clear(const core::NeededSums& needed, int64_t lanes) {
     constexpr Compute kInfinity = std::numeric_limits<Compute>::infinity();
-    if (needs.sum) sum.Clear(lanes);
-    if (needs.squares) squares.Clear(lanes);
-    if (needs.central) {
+    if (needed.sum) sum.Clear(lanes);
+    if (needed.squares) squares.Clear(lanes);
+    if (needed.central) {
       deviations.Clear(lanes);
       std::fill_n(total, lanes, 0.0);
     }
-    if (needs.max) {
+    if (needed.max) {
       std::fill_n(max, lanes, -kInfinity);
       std::fill_n(max_count, lanes, 0);
     }
-    if (needs.min) {
+    if (needed.min) {
       std::fill_n(min, lanes, kInfinity);
       std::fill_n(min_count, lanes, 0);
     }
   }
 };
 
-// Calls visit(row...) with the same row of each tile, for every row that the statistics asked for
-// need.
-template <typename Visit, typename... Tiles>
-void ForEachRow(const core::Needs& needs, const Visit& visit, Tiles*... tiles) {
-  constexpr bool is_compensated = (std::remove_const_t<Tiles>::Sum::kCompensated || ...);
+// Calls visit(row...) with the same row of each accumulators, for every row that the statistics
+// asked for need.
+template <typename Visit, typename... Rows>
+void ForEachRow(const core::NeededSums& needed, const Visit& visit, Rows*... rows) {
+  constexpr bool is_compensated = (std::remove_const_t<Rows>::Sum::kCompensated || ...);
   const auto visit_sum = [&visit](auto&... sum) {
     visit(sum.value...);
     if constexpr (is_compensated) visit(sum.error...);
   };
-  if (needs.sum) visit_sum(tiles->sum...);
-  if (needs.squares) visit_sum(tiles->squares...);
-  if (needs.central) {
-    visit(tiles->total...);
-    visit_sum(tiles->deviations...);
+  if (needed.sum) visit_sum(rows->sum...);
+  if (needed.squares) visit_sum(rows->squares...);
+  if (needed.central) {
+    visit(rows->total...);
+    visit_sum(rows->deviations...);
   }
-  if (needs.max) {
-    visit(tiles->max...);
-    visit(tiles->max_count...);
+  if (needed.max) {
+    visit(rows->max...);
+    visit(rows->max_count...);
   }
-  if (needs.min) {
-    visit(tiles->min...);
-    visit(tiles->min_count...);
+  if (needed.min) {
+    visit(rows->min...);
+    visit(rows->min_count...);
   }
 }
 
@@ -128,4 +131,4 @@ void ForEachRow(const core::Needs& needs, const Visit& visit, Tiles*... tiles) {
 }  // namespace cpu
 }  // namespace statpool
 
-#endif  // STATPOOL_CPU_TILE_H_
+#endif  // STATPOOL_CPU_ACCUMULATOR_ROWS_H_

@@ -1,6 +1,6 @@
-// Which steps of an example a unit of work visits.
-#ifndef STATPOOL_CPU_STEPS_H_
-#define STATPOOL_CPU_STEPS_H_
+// Which channels and steps of which example a unit of work owns.
+#ifndef STATPOOL_CPU_UNIT_H_
+#define STATPOOL_CPU_UNIT_H_
 
 #include <algorithm>
 #include <cstdint>
@@ -35,15 +35,9 @@ inline __attribute__((always_inline)) Unit UnitOf(const Plan& plan, const core::
   return unit;
 }
 
-// The first step that `lengths` excludes. The mask excludes further ones below it.
-inline __attribute__((always_inline)) int64_t EndOfExample(const int64_t* lengths, int64_t b,
-                                                           const core::Shape& shape) {
-  return lengths == nullptr ? shape.time : lengths[b];
-}
-
 }  // namespace
 }  // namespace STATPOOL_ISA
 }  // namespace cpu
 }  // namespace statpool
 
-#endif  // STATPOOL_CPU_STEPS_H_
+#endif  // STATPOOL_CPU_UNIT_H_

@@ -1,0 +1,76 @@
+// The value of every saved field, the statistics among them, as a formula over what was accumulated
+// of a channel. Internal linkage: see core/float16.h.
+#ifndef STATPOOL_CORE_VALUES_H_
+#define STATPOOL_CORE_VALUES_H_
+
+#include <cmath>
+
+#include "cc/core/host_device.h"
+#include "cc/core/statistics.h"
+
+namespace statpool {
+namespace core {
+
+// Calls use(formula), where formula(of) is the value of the field. `of` is a channel, or a vector
+// of them, and offers
+//
+//   Steps()                             N
+//   Sum(), Squares(), Deviations()      of what counts
+//   Max(), MaxCount(), Min(), MinCount()
+//   MeanResidual()                      what rounding takes from the mean when it is stored
+//   PerStep(v)                          v / N
+//   Root(power)                         sqrt(power + epsilon)
+//   Unscaled(v)                         v, or what it is where all but powers was scaled
+//
+// So a formula is chosen once for all channels of a device's unit of work.
+template <typename Use>
+STATPOOL_HOST_DEVICE STATPOOL_INLINE void WithFormula(SavedField field, const Use& use) {
+#define STATPOOL_FORMULA(expression) \
+  return use([](const auto& of) STATPOOL_ALWAYS_INLINE { return expression; })
+  switch (field) {
+    case SavedField::kSteps:
+      STATPOOL_FORMULA(of.Steps());
+    case SavedField::kMean:
+      STATPOOL_FORMULA(of.Unscaled(of.PerStep(of.Sum())));
+    case SavedField::kMeanResidual:
+      STATPOOL_FORMULA(of.MeanResidual());
+    case SavedField::kMax:
+      STATPOOL_FORMULA(of.Max());
+    case SavedField::kMaxCount:
+      STATPOOL_FORMULA(of.MaxCount());
+    case SavedField::kMin:
+      STATPOOL_FORMULA(of.Min());
+    case SavedField::kMinCount:
+      STATPOOL_FORMULA(of.MinCount());
+    case SavedField::kL2:
+      STATPOOL_FORMULA(of.Root(of.Squares()));
+    case SavedField::kRms:
+      STATPOOL_FORMULA(of.Root(of.PerStep(of.Squares())));
+    case SavedField::kStd:
+      STATPOOL_FORMULA(of.Root(of.PerStep(of.Deviations())));
+  }
+#undef STATPOOL_FORMULA
+}
+
+// A channel without a step that counts.
+struct EmptyChannel {
+  double epsilon;
+
+  STATPOOL_HOST_DEVICE double Steps() const { return 0; }
+  STATPOOL_HOST_DEVICE double Sum() const { return 0; }
+  STATPOOL_HOST_DEVICE double Squares() const { return 0; }
+  STATPOOL_HOST_DEVICE double Deviations() const { return 0; }
+  STATPOOL_HOST_DEVICE double Max() const { return 0; }
+  STATPOOL_HOST_DEVICE double MaxCount() const { return 0; }
+  STATPOOL_HOST_DEVICE double Min() const { return 0; }
+  STATPOOL_HOST_DEVICE double MinCount() const { return 0; }
+  STATPOOL_HOST_DEVICE double MeanResidual() const { return 0; }
+  STATPOOL_HOST_DEVICE double PerStep(double) const { return 0; }
+  STATPOOL_HOST_DEVICE double Root(double power) const { return std::sqrt(power + epsilon); }
+  STATPOOL_HOST_DEVICE double Unscaled(double value) const { return value; }
+};
+
+}  // namespace core
+}  // namespace statpool
+
+#endif  // STATPOOL_CORE_VALUES_H_
