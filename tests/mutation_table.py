@@ -173,7 +173,25 @@ CORE = [
         "cc/core/gradient.h",
         (TIES, "count == V{} ? V{} : V(g / count)", "count == V{} ? V{} : g"),
         (ROOT_OF_ZERO, "root == V{} ? V{} : V(g / root)", "V(g / root)"),
-        (NAN_GRADIENT, "V(g / n) : mean", "V(g / n) : V(g / n)"),
+        (NAN_GRADIENT, "statistic == statistic ? term : statistic", "term"),
+        (
+            CANCELLATION,
+            "saved.At(SavedField::kMean) + saved.At(SavedField::kMeanResidual)",
+            "saved.At(SavedField::kMean)",
+        ),
+    ),
+    *_in_file(
+        "cc/core/values.h",
+        (
+            POPULATION,
+            "of.Root(of.PerStep(of.Deviations()))",
+            "of.Root(of.Deviations() / (of.Steps() - 1.0))",
+        ),
+    ),
+    *_in_file(
+        "cc/core/accumulators.h",
+        (LENGTHS, "if (lengths == nullptr) return time;", "return time;"),
+        (NO_VANISHING, "power >= 0x1p-110f", "power >= 0.0f"),
     ),
     *_in_file(
         "cc/cpu/global_stats_gradient_kernels.h",
@@ -189,32 +207,18 @@ CORE = [
         (MASK, "if (!mask[t]) continue;\n      rows", "rows"),
     ),
     *_in_file(
-        "cc/cpu/steps.h",
-        (LENGTHS, "lengths == nullptr ? shape.time : lengths[b]", "shape.time"),
-    ),
-    *_in_file(
         "cc/cpu/results.h",
         (
             MEAN,
-            "tile, count, a.problem.epsilon",
-            "tile, a.planes.items[i] == core::Plane::kMean && count > 0 "
-            "? a.problem.shape.time : count, a.problem.epsilon",
+            "Accumulators>{of, c, steps, epsilon});",
+            "Accumulators>{of, c, a.fields.items[i] == core::SavedField::kMean "
+            "? 1.0 * a.problem.shape.time : steps, epsilon});",
         ),
-        (EPSILON_UNDER_ROOT, "Value<N>(c)) + epsilon);", "Value<N>(c))) + epsilon;"),
-        (
-            EPSILON,
-            "stabilised_root(tile.squares, per_step)",
-            "stabilised_root(tile.squares, "
-            "[&](const auto& sum) { return per_step(sum) - epsilon; })",
-        ),
+        (EPSILON_UNDER_ROOT, "<N>(power + epsilon);", "<N>(power) + epsilon;"),
+        (EPSILON, "<N>(power + epsilon);", "<N>(power);"),
         (ORDER, _OUTPUT_AT, _OUTPUT_AT.replace("i)", f"{_RANK})", 1)),
-        (
-            POPULATION,
-            "stabilised_root(tile.deviations, per_step)",
-            "stabilised_root(tile.deviations, "
-            "[&](const auto& sum) { return sum / std::max(n - 1, 1.0); })",
-        ),
-        (NO_STEP, "if (count == 0) return", "if (count == 0 && is_root) return"),
+        (NO_STEP, "if (count == 0) {", "if (false) {"),
+        (NO_OVERFLOW, "return any;", "return false;"),
     ),
     *_in_file(
         "cc/cpu/gradient_coefficients.h",
@@ -223,12 +227,7 @@ CORE = [
             "const GradientSources<T> from(a, unit.b, unit.first_channel);",
             "GradientSources<T> from(a, unit.b, unit.first_channel);\n"
             "  const core::ComputeType<T> time = a.problem.shape.time;\n"
-            "  from.planes[static_cast<int>(core::Plane::kSteps)] = &time;",
-        ),
-        (
-            CANCELLATION,
-            "plane(core::Plane::kMean) + plane(core::Plane::kMeanResidual)",
-            "plane(core::Plane::kMean)",
+            "  from.saved[static_cast<int>(core::SavedField::kSteps)] = &time;",
         ),
         (NO_VANISHING, "(magnitude < 0x1p-100f)", "(magnitude < 0)"),
         (NO_VANISHING, "& ~is_zero", "& (term != 0.0f)"),
@@ -240,11 +239,14 @@ CORE = [
     *_in_file(
         "cc/cpu/accumulate_lanes.h",
         (NAN_VALUE, "best = is_nan ?", "best = (is_nan & K{}) ?"),
-        (NO_OVERFLOW, " & (powers < kMostPower);", ";"),
-        (NO_VANISHING, "kLeastPower = 0x1p-110f", "kLeastPower = 0"),
+        (
+            NO_OVERFLOW,
+            "core::IsInFloatRange(powers);",
+            "powers >= 0x1p-110f;",
+        ),
     ),
     *_in_file(
-        "cc/cpu/tile.h",
+        "cc/cpu/accumulator_rows.h",
         (
             MAX_IDENTITY,
             "std::fill_n(max, lanes, -kInfinity)",
@@ -256,10 +258,6 @@ CORE = [
         "cc/cpu/packed_sum.h",
         (LONG_SUMS, "kFraction = 21", "kFraction = 12"),
         (NO_VANISHING, "kBiasChange = 1023 - 511", "kBiasChange = 1023 - 127"),
-    ),
-    *_in_file(
-        "cc/cpu/rescaled.h",
-        (NO_OVERFLOW, "return need;", "return false;"),
     ),
 ]
 
