@@ -1,5 +1,5 @@
-// What a thread accumulates of a channel, or of a part of its steps, and how two accumulators of
-// the same channel join.
+// The accumulator of a channel, or of a part of its steps, that a thread has in registers, and how
+// two of the same channel join.
 #ifndef STATPOOL_CUDA_ACCUMULATOR_CUH_
 #define STATPOOL_CUDA_ACCUMULATOR_CUH_
 

@@ -1,4 +1,4 @@
-// What the kernels get from the launchers: plain data, passed by value.
+// The parameters of the kernels: plain data, passed by value.
 #ifndef STATPOOL_CUDA_ARGUMENTS_H_
 #define STATPOOL_CUDA_ARGUMENTS_H_
 

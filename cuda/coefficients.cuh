@@ -1,4 +1,4 @@
-// The coefficients of the gradient formula of one coefficients, as core/gradient.h defines them.
+// From what the forward pass saved to the coefficients of the gradient formula of a channel.
 #ifndef STATPOOL_CUDA_COEFFICIENTS_CUH_
 #define STATPOOL_CUDA_COEFFICIENTS_CUH_
 

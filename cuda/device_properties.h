@@ -1,4 +1,4 @@
-// What launch plans know of a device: plain data, also where there is no CUDA toolkit.
+// The properties of a device that plans depend on: plain data, also where there is no CUDA toolkit.
 #ifndef STATPOOL_CUDA_DEVICE_PROPERTIES_H_
 #define STATPOOL_CUDA_DEVICE_PROPERTIES_H_
 

@@ -1,4 +1,4 @@
-// What each dtype's file of kernels offers to the launchers.
+// The interface between the launchers and each dtype's file of kernels.
 #ifndef STATPOOL_CUDA_KERNELS_H_
 #define STATPOOL_CUDA_KERNELS_H_
 

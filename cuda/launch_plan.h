@@ -42,10 +42,11 @@ struct LaunchPlan {
   int64_t blocks;  // ceil(units / groups)
   int32_t block;   // threads
 
-  int32_t vector_width;   // elements that a thread loads at once
-  int32_t threads_x;      // vectors side by side
-  int32_t threads_y;      // rows at a time
-  int32_t group_threads;  // threads_x * threads_y, made even
+  int32_t vector_width;  // elements that a thread loads at once
+  int32_t threads_x;     // vectors side by side
+  int32_t threads_y;     // rows at a time
+  int32_t
+      group_threads;  // threads_x * threads_y, and one more if odd: half of them send to the others
   int32_t groups;
 
   int64_t slabs;

@@ -1,5 +1,5 @@
-// What is kept of each split of time until all are joined: an array [B, splits, C] for every
-// number of an accumulator, its counts in 64 bits.
+// Partial results: what each split of time leaves in the workspace until all are joined, an array
+// [B, splits, C] for every number of an accumulator, its counts in 64 bits.
 #ifndef STATPOOL_CUDA_PARTIALS_CUH_
 #define STATPOOL_CUDA_PARTIALS_CUH_
 

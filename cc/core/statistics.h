@@ -71,42 +71,30 @@ constexpr uint32_t BitsOf(Fields... fields) {
   return (0u | ... | (1u << static_cast<int>(fields)));
 }
 
+// The named members are true, the others false.
+template <typename Flags, typename... Members>
+constexpr Flags Only(bool Flags::* first, Members... others) {
+  Flags flags = {};
+  flags.*first = true;
+  ((flags.*others = true), ...);
+  return flags;
+}
+
 // Indexed by Statistic.
-//
-//   name, value
-//   saved
-//   sum    squares central max    min       constant slope central max    min
 constexpr StatisticRow kStatistics[kStatisticCount] = {
-    {"mean",
-     SavedField::kMean,  //
-     BitsOf(SavedField::kSteps, SavedField::kMean),
-     {true, false, false, false, false},
-     {true, false, false, false, false}},
-    {"max",
-     SavedField::kMax,  //
-     BitsOf(SavedField::kMax, SavedField::kMaxCount),
-     {false, false, false, true, false},
-     {true, false, false, true, false}},
-    {"min",
-     SavedField::kMin,  //
-     BitsOf(SavedField::kMin, SavedField::kMinCount),
-     {false, false, false, false, true},
-     {true, false, false, false, true}},
-    {"l2",
-     SavedField::kL2,  //
-     BitsOf(SavedField::kL2),
-     {false, true, false, false, false},
-     {false, true, false, false, false}},
-    {"rms",
-     SavedField::kRms,  //
-     BitsOf(SavedField::kSteps, SavedField::kRms),
-     {false, true, false, false, false},
-     {false, true, false, false, false}},
-    {"std",
-     SavedField::kStd,  //
+    {"mean", SavedField::kMean, BitsOf(SavedField::kSteps, SavedField::kMean),
+     Only(&NeededSums::sum), Only(&GradientTerms::constant)},
+    {"max", SavedField::kMax, BitsOf(SavedField::kMax, SavedField::kMaxCount),
+     Only(&NeededSums::max), Only(&GradientTerms::constant, &GradientTerms::max)},
+    {"min", SavedField::kMin, BitsOf(SavedField::kMin, SavedField::kMinCount),
+     Only(&NeededSums::min), Only(&GradientTerms::constant, &GradientTerms::min)},
+    {"l2", SavedField::kL2, BitsOf(SavedField::kL2), Only(&NeededSums::squares),
+     Only(&GradientTerms::slope)},
+    {"rms", SavedField::kRms, BitsOf(SavedField::kSteps, SavedField::kRms),
+     Only(&NeededSums::squares), Only(&GradientTerms::slope)},
+    {"std", SavedField::kStd,
      BitsOf(SavedField::kSteps, SavedField::kMean, SavedField::kMeanResidual, SavedField::kStd),
-     {true, false, true, false, false},
-     {false, false, true, false, false}},
+     Only(&NeededSums::sum, &NeededSums::central), Only(&GradientTerms::central)},
 };
 
 constexpr const StatisticRow& RowOf(Statistic statistic) {

@@ -1,4 +1,5 @@
-// The loops that feed the accumulators, eight rows at a time and the last ones by four, two and one.
+// The loops that feed the accumulators, eight rows at a time and the last ones by four, two and
+// one.
 #ifndef STATPOOL_CPU_ACCUMULATE_H_
 #define STATPOOL_CPU_ACCUMULATE_H_
 

@@ -1,4 +1,4 @@
-// What N lanes of some rows of x add to the accumulators: sums, deviations, extremes.
+// The innermost step of the forward pass: N lanes of some rows of x enter the accumulators.
 //
 // Each lane sees the same operations in the same order whatever the vector width is, so every
 // instruction set gives the same bits.

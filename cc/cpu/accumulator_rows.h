@@ -1,4 +1,4 @@
-// What is accumulated of the lanes of a unit, a row of numbers for each sum and extreme. A lane is
+// The accumulators of a unit of work: a row of numbers for each sum and extreme. A lane of it is
 // a channel, or one of several that share the steps of a channel until cc/cpu/join.h joins them.
 #ifndef STATPOOL_CPU_ACCUMULATOR_ROWS_H_
 #define STATPOOL_CPU_ACCUMULATOR_ROWS_H_

@@ -1,4 +1,4 @@
-// What the gradient of the channels of a unit is made from, beside x.
+// Access to the upstream gradient and to what the forward pass saved, for the channels of a unit.
 #ifndef STATPOOL_CPU_GRADIENT_SOURCES_H_
 #define STATPOOL_CPU_GRADIENT_SOURCES_H_
 
@@ -11,8 +11,7 @@ namespace cpu {
 namespace STATPOOL_ISA {
 namespace {
 
-// What the forward pass and the caller know of the channels of a coefficients, whose first one is
-// element 0 of each row.
+// Element 0 of each row is the unit's first channel.
 template <typename T>
 struct GradientSources {
   using Compute = core::ComputeType<T>;

@@ -26,7 +26,7 @@ bool SupportsBaseline() { return true; }
 
 #if defined(__x86_64__)
 // Clang's __builtin_cpu_supports doesn't know this one. The system keeps the registers that it
-// needed where it keeps those of AVX2.
+// needs where it keeps those of AVX2.
 bool HasF16c() {
   unsigned a, b, c, d;
   return __get_cpuid(1, &a, &b, &c, &d) != 0 && (c & bit_F16C) != 0;

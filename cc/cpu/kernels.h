@@ -1,4 +1,5 @@
-// What an instruction set offers: one function per pass, for a range of units of the plan.
+// The interface between the passes and the kernels of an instruction set, which run a range of
+// units of the plan.
 #ifndef STATPOOL_CPU_KERNELS_H_
 #define STATPOOL_CPU_KERNELS_H_
 

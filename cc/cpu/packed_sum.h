@@ -1,7 +1,8 @@
-// Sums in 32 bits: what a split of time keeps of the doubles that it summed in. A float's precision
-// would do but not its range, since partial sums must not overflow where the whole doesn't. So two
-// bits of the fraction go to the exponent: 2^-511 to 2^512 with an error of 2^-22, four units of
-// the eight that the contract allows. The others are those of accumulate.h's sums of eight.
+// A storage format of 32 bits for sums taken in double: what a split of time leaves takes half the
+// memory. A float's precision would do, but not its range, because partial sums must not overflow
+// where the whole doesn't. So two bits of the fraction go to the exponent: the range is 2^-511 to
+// 2^512 and the error 2^-22, which is four of the eight units that the contract allows. The other
+// four are for the sums of eight that cc/cpu/accumulate_lanes.h takes in float.
 #ifndef STATPOOL_CPU_PACKED_SUM_H_
 #define STATPOOL_CPU_PACKED_SUM_H_
 

@@ -1,4 +1,5 @@
-// What is kept of each split of time until all are joined: the rows of its accumulators.
+// Partial results: the accumulators that each split of time leaves in the workspace until all are
+// joined.
 #ifndef STATPOOL_CPU_PARTIALS_H_
 #define STATPOOL_CPU_PARTIALS_H_
 

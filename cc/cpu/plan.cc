@@ -10,11 +10,13 @@ namespace cpu {
 namespace {
 
 constexpr int64_t kMinRows = 8;             // fewer rows than a chunk make folding a loss
-constexpr int64_t kEnoughUnits = 32;        // keeps many cores busy; more splits only cost joins
 constexpr int64_t kUnitElements = 1 << 15;  // below this a unit is not worth a thread
 constexpr int64_t kShortTime = 512;         // up to here, joining a channel's lanes costs the most
 constexpr int64_t kFewChannels = 8;         // fewer leave lanes idle
 constexpr int64_t kMaxSteps = 1 << 30;      // lane counters are 32 bits wide
+// Time is split until there are so many units: two for each of 16 cores. The plan can't ask how
+// many there are, because results must not depend on it, and more splits cost workspace and joins.
+constexpr int64_t kEnoughUnits = 32;
 
 int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 

@@ -1,4 +1,4 @@
-// The launch plans of the CUDA kernels, as Python objects. Sums no CUDA.
+// The launch plans of the CUDA kernels, as Python objects. Needs no CUDA.
 #ifndef STATPOOL_PYBIND_LAUNCH_PLAN_H_
 #define STATPOOL_PYBIND_LAUNCH_PLAN_H_
 

@@ -1,4 +1,4 @@
-// What the memory of this machine can do: the floor that benchmarks compare with.
+// Plain reads and copies of memory: the floor that benchmarks compare with.
 #ifndef STATPOOL_PYBIND_STREAMING_H_
 #define STATPOOL_PYBIND_STREAMING_H_
 

@@ -1,5 +1,4 @@
-// What both ops read from their attributes and inputs, validated once, for kernels, shape functions
-// and XLA.
+// Attributes and inputs of both ops, read and validated once for kernels, shape functions and XLA.
 #ifndef STATPOOL_TF_POOLING_INPUTS_H_
 #define STATPOOL_TF_POOLING_INPUTS_H_
 

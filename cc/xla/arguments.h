@@ -1,5 +1,5 @@
-// What a custom call brings, checked and as the kernels take it. Nobody else has checked it: the
-// program may be written by hand, or by another version of statpool.
+// The arguments of a custom call, checked, as the kernels take them. Nobody else has checked them:
+// the program may be written by hand, or by another version of statpool.
 #ifndef STATPOOL_XLA_ARGUMENTS_H_
 #define STATPOOL_XLA_ARGUMENTS_H_
 

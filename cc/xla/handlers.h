@@ -1,4 +1,5 @@
-// What a handler of each custom call is bound to. Its platform's context comes first.
+// The bindings of the handlers: which operands, results and attributes a custom call passes on. The
+// context of a platform, such as its stream, comes first.
 #ifndef STATPOOL_XLA_HANDLERS_H_
 #define STATPOOL_XLA_HANDLERS_H_
 

@@ -1,4 +1,4 @@
-// What the custom calls do on the CPU, platform "Host", on XLA's own threads.
+// The custom calls on the CPU, platform "Host", on XLA's own threads.
 #include <string>
 #include <utility>
 

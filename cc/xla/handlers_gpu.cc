@@ -1,4 +1,4 @@
-// What the custom calls do on a GPU, platform "CUDA": they enqueue on XLA's stream and return.
+// The custom calls on a GPU, platform "CUDA": they enqueue on XLA's stream and return.
 #include <cuda_runtime_api.h>
 
 #include <string>

@@ -1,5 +1,5 @@
 // Calls the handlers for GPUs as XLA would, with launchers that only write down what they are
-// given: which buffer, number and stream ends up where. Sums CUDA's header, but no GPU.
+// given: which buffer, number and stream ends up where. Needs CUDA's header, but no GPU.
 #include <cuda_runtime_api.h>
 
 #include <cstdio>
