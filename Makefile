@@ -30,7 +30,10 @@ CORES := "core- and not aarch64"
 TEST_LIBRARIES := build/.built-for-tests
 GPU_WHEEL := build/gpu-wheel
 
-.PHONY: build demo test test-tools test-gpu-wheel test-gpu-sanitizer bench bench-quick bench-peers bench-cuda mutation lint format clean
+TIDY_FILES := cuda/launch_plan.cc tests/core_program/main.cc \
+  $(filter-out %_xla_ops.cc %gpu_ops.cc %gpu_registration.cc %handlers_gpu.cc,$(wildcard cc/*/*.cc))
+
+.PHONY: build demo test test-tools test-gpu-wheel test-gpu-sanitizer bench bench-quick bench-peers bench-cuda mutation lint tidy format clean
 .PHONY: packages build-aarch64 test-aarch64 test-clang test-address-sanitizer test-sanitizers
 build: $(LIBRARY)
 
@@ -162,6 +165,12 @@ lint: $(ENVIRONMENT)
 	$(BIN)/clang-format --dry-run --Werror $(CXX_FILES)
 	$(BIN)/gersemi --quiet --check $(CMAKE_FILES)
 	$(BIN)/codespell
+
+# Faults that compilers don't warn of (.clang-tidy), in all C++ that needs neither CUDA nor XLA's
+# compiler headers, which take minutes.
+tidy: $(ENVIRONMENT)
+	@mkdir -p build && $(BIN)/cmake --preset debug > build/debug.log 2>&1 || { cat build/debug.log; exit 1; }
+	$(BIN)/clang-tidy --quiet -p build/debug $(TIDY_FILES)
 
 format: $(ENVIRONMENT)
 	$(BIN)/ruff check --quiet --fix

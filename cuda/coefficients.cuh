@@ -59,11 +59,11 @@ struct Coefficients {
     mean = of_mean;
   }
 
-  __device__ void AddMax(double g, double value, double count) {
+  __device__ void AddMaximum(double g, double value, double count) {
     AddExtreme(g, value, count, &max, &max_share);
   }
 
-  __device__ void AddMin(double g, double value, double count) {
+  __device__ void AddMinimum(double g, double value, double count) {
     AddExtreme(g, value, count, &min, &min_share);
   }
 

@@ -111,15 +111,20 @@ def test_launchers_use_the_callers_stream_and_never_wait():
 
 
 def test_cuda_files_have_one_shape():
-    """What it is, then includes; a stem for forward and gradient as in every layer."""
+    """What it is, then includes; both passes share a file that every layer has."""
     for file in sources("cuda"):
         text = file.read_text()
         assert text.startswith(("// ", "#include")), file
         assert file.suffix not in {".h", ".cuh", ".cu"} or text.startswith("// "), file
         assert "namespace statpool {\nnamespace cuda {\n" in text, file
-    for stem in ("global_stats_cuda", "global_stats_gradient_cuda"):
-        assert (ROOT / "cuda" / f"{stem}.h").exists()
-        assert (ROOT / "cuda" / f"{stem}.cc").exists()
+    for folder, stem in (
+        ("cuda", "global_stats_cuda"),
+        ("cc/cpu", "global_stats_cpu"),
+        ("cc/tf", "global_stats_ops"),
+    ):
+        header = (ROOT / folder / f"{stem}.h").read_text()
+        assert "GlobalStatsGradient" in header
+        assert (ROOT / folder / f"{stem}.cc").exists()
 
 
 def test_each_version_is_stated_once():

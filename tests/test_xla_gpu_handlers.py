@@ -19,7 +19,7 @@ def test_gpu_handlers_pass_on_what_they_get(tmp_path):
     files = (
         "tests/xla/gpu_handlers.cc",
         "cc/xla/arguments.cc",
-        "cc/core/statistics.cc",
+        "cc/core/rules.cc",
     )
     sources = [ROOT / file for file in files]
     _run(*flags, "-O0", "-UNDEBUG", *sources, "-o", program)

@@ -57,8 +57,8 @@ STATPOOL_HOST_DEVICE static inline double RootScale(double root) {
 //   AddConstant(g, term)          a term that is 0 if g is
 //   AddSlope(g, n, root)          g / (n * root)
 //   AddCentral(g, n, root, mean)  the same, of x - mean
-//   AddMax(g, value, count)       the extreme and the share of each step that equals it
-//   AddMin(g, value, count)
+//   AddMaximum(g, value, count)   the extreme and the share of each step that equals it
+//   AddMinimum(g, value, count)
 template <typename V, typename Saved, typename Terms>
 STATPOOL_HOST_DEVICE STATPOOL_INLINE void AddGradient(Statistic statistic, const V& g,
                                                       const Saved& saved, Terms* to) {
@@ -66,9 +66,9 @@ STATPOOL_HOST_DEVICE STATPOOL_INLINE void AddGradient(Statistic statistic, const
     case Statistic::kMean:
       return to->AddConstant(g, UnlessNan(saved.At(SavedField::kMean), V(g / saved.Steps())));
     case Statistic::kMax:
-      return to->AddMax(g, saved.At(SavedField::kMax), saved.At(SavedField::kMaxCount));
+      return to->AddMaximum(g, saved.At(SavedField::kMax), saved.At(SavedField::kMaxCount));
     case Statistic::kMin:
-      return to->AddMin(g, saved.At(SavedField::kMin), saved.At(SavedField::kMinCount));
+      return to->AddMinimum(g, saved.At(SavedField::kMin), saved.At(SavedField::kMinCount));
     case Statistic::kL2:
       return to->AddSlope(g, 1, saved.At(SavedField::kL2));
     case Statistic::kRms:

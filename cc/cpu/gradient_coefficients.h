@@ -19,13 +19,13 @@ template <typename Number>
 struct ExtremeTerms {
   using V = Number;
 
-  STATPOOL_ALWAYS_INLINE void AddMax(const V& g, const V& value, const V& count) {
+  STATPOOL_ALWAYS_INLINE void AddMaximum(const V& g, const V& value, const V& count) {
     constant += core::UnlessNan(value, V{});
     max = value;
     max_share = core::ExtremeShare(g, count);
   }
 
-  STATPOOL_ALWAYS_INLINE void AddMin(const V& g, const V& value, const V& count) {
+  STATPOOL_ALWAYS_INLINE void AddMinimum(const V& g, const V& value, const V& count) {
     constant += core::UnlessNan(value, V{});
     min = value;
     min_share = core::ExtremeShare(g, count);

@@ -85,7 +85,7 @@ const cpu::InstructionSet& InstructionSetOf(const std::optional<std::string>& na
   if (!name) return cpu::BestInstructionSet();
   const cpu::InstructionSet* set = cpu::FindInstructionSet(*name);
   if (set == nullptr) {
-    Check(
+    throw py::value_error(
         "instruction_set must be one that this processor supports, see instruction_sets(), got '" +
         *name + "'");
   }

@@ -3,6 +3,8 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include <utility>
+
 #include "cc/core/rules.h"
 #include "cc/core/statistics.h"
 #include "cc/cpu/global_stats_cpu.h"
@@ -140,7 +142,9 @@ PYBIND11_MODULE(_core, m) {
       .def(py::init([](py::array x, std::optional<py::array> mask, std::optional<py::array> lengths,
                        std::vector<std::string> statistics, double epsilon,
                        std::string data_format) {
-             return PoolingArguments{x, mask, lengths, statistics, epsilon, data_format};
+             return PoolingArguments{
+                 std::move(x),          std::move(mask), std::move(lengths),
+                 std::move(statistics), epsilon,         std::move(data_format)};
            }),
            py::arg("x"), py::arg("mask"), py::arg("lengths"), py::arg("statistics"),
            py::arg("epsilon"), py::arg("data_format"));

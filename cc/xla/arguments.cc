@@ -24,7 +24,7 @@ template <typename Sizes>
 std::string ShapeText(const Sizes& sizes) {
   std::string text = "[";
   for (const int64_t size : sizes) {
-    if (text.size() > 1) text += ",";
+    if (text.size() > 1) text += ',';
     text += std::to_string(size);
   }
   return text + "]";
@@ -113,11 +113,11 @@ std::string ReadTensors(const Call& call, Arguments* arguments) {
 std::string ReadPadding(const Call& call, Arguments* arguments) {
   const core::Shape& shape = arguments->problem.shape;
   const Optional& first = call.mask_or_lengths;
-  const bool has_mask =
-      call.lengths.has_value() || (first.has_value() && first->element_type() == ffi::PRED);
-  const Optional& lengths = has_mask ? call.lengths : first;
   std::string broken;
-  if (has_mask) {
+  const bool is_mask =
+      first.has_value() && (call.lengths.has_value() || first->element_type() == ffi::PRED);
+  const Optional& lengths = is_mask ? call.lengths : first;
+  if (first.has_value() && is_mask) {
     broken = Check("mask", ffi::PRED, "[B, T]", {shape.batch, shape.time}, *first);
     arguments->mask = static_cast<const bool*>(first->untyped_data());
   }

@@ -38,15 +38,17 @@ ffi::Error GlobalStats(ffi::ThreadPool pool, AnyBuffer x, Optional mask_or_lengt
   Arguments a;
   if (ffi::Error error = ReadCallAndLengths(call, &a); error.failure()) return error;
   const cpu::Plan plan = cpu::MakePlan(a.problem);
-  const bool is_u8 = workspace.has_value() && (*workspace)->element_type() == ffi::U8;
-  const auto received = is_u8 ? static_cast<int64_t>((*workspace)->element_count()) : 0;
+  core::ForwardBuffers buffers = ForwardBuffersOf(call, a);
+  int64_t received = 0;
+  if (workspace.has_value() && (*workspace)->element_type() == ffi::U8) {
+    received = static_cast<int64_t>((*workspace)->element_count());
+    buffers.workspace = (*workspace)->untyped_data();
+  }
   if (received < plan.workspace_bytes) {
     return BrokenCall("workspace must have type U8 and at least " +
                       std::to_string(plan.workspace_bytes) + " elements, got " +
                       std::to_string(received));
   }
-  core::ForwardBuffers buffers = ForwardBuffersOf(call, a);
-  if (plan.workspace_bytes > 0) buffers.workspace = (*workspace)->untyped_data();
   PoolThreads threads(&pool);
   cpu::GlobalStats(a.problem, plan, buffers, cpu::BestInstructionSet(), &threads);
   return ffi::Error::Success();
