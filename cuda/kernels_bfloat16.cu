@@ -1,13 +1,4 @@
-// The kernels of bfloat16.
-#include "cuda/global_stats_gradient_kernels.cuh"
-#include "cuda/global_stats_kernels.cuh"
+// The kernels of bfloat16: a file for each dtype, so that they compile side by side.
+#include "cuda/instantiate.cuh"
 
-namespace statpool {
-namespace cuda {
-
-template cudaError_t LaunchForward<core::BFloat16>(const ForwardArguments&, const JoinPlan&,
-                                                   cudaStream_t);
-template cudaError_t LaunchGradient<core::BFloat16>(const GradientArguments&, cudaStream_t);
-
-}  // namespace cuda
-}  // namespace statpool
+STATPOOL_INSTANTIATE_KERNELS(core::BFloat16)

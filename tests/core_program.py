@@ -63,16 +63,13 @@ class CoreProgram:
         lengths=None,
         upstream=None,
         *,
-        statistics=("mean", "max", "l2"),
-        epsilon=1e-12,
-        data_format="channels_last",
-        output_dtype=None,
         num_threads=2,
         flushes_subnormals=False,
+        **options,
     ):
         """Returns the output `[B, S * C]`, and the gradient if there is an upstream."""
         x = np.ascontiguousarray(x)
-        call = NativeCall.of(x, statistics, epsilon, data_format, output_dtype)
+        call = NativeCall.of(x, **options)
         request = Request(
             call=call,
             has_mask=mask is not None,

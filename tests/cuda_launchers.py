@@ -120,19 +120,16 @@ class Pooling:
         mask=None,
         lengths=None,
         *,
-        statistics=("mean", "max", "l2"),
-        epsilon=1e-12,
-        data_format="channels_last",
-        output_dtype=None,
         multiprocessors=0,
         offset=0,
+        **options,
     ):
         self._cuda = cuda
         self._arrays = []
         self.x_array = np.ascontiguousarray(x)
         self._offset = offset
         self._multiprocessors = ctypes.c_int32(multiprocessors)
-        self.call = NativeCall.of(x, statistics, epsilon, data_format, output_dtype)
+        self.call = NativeCall.of(x, **options)
         self._call = ctypes.byref(self.call)
         self.x = self._send(self.x_array, offset)
         self.mask = None if mask is None else self._send(np.ascontiguousarray(mask))

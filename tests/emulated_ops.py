@@ -34,12 +34,12 @@ def ops():
     Raises:
       UnavailableError: if there is no CUDA build or no emulator here.
     """
-    from statpool import _gradients, _library
+    from statpool import _gradients, _native
 
     if cuda_launchers.has_gpu():
         raise UnavailableError("the GPU itself runs these kernels here")
     runtime()
-    _library.ops()  # the ops that those of the library are copies of
+    _native.ops()  # the ops that those of the library are copies of
     # Bound to the emulator, which is loaded, not to the stubs that TensorFlow exports;
     # TensorFlow's own loader can't be told so.
     ctypes.CDLL(str(GLUE), mode=os.RTLD_NOW | os.RTLD_LOCAL | os.RTLD_DEEPBIND)
@@ -55,12 +55,12 @@ def ops():
 @contextlib.contextmanager
 def in_place_of_the_native_op(**environment):
     """Within the context, `statpool.global_stats` calls these ops for "native"."""
-    from statpool import _library
+    from statpool import _native
 
     ours = ops()
     with (
         mock.patch.dict(os.environ, {**EMULATION, **environment}),
-        mock.patch.object(_library, "ops", return_value=ours),
+        mock.patch.object(_native, "ops", return_value=ours),
     ):
         yield
 

@@ -12,7 +12,8 @@ from fractions import Fraction
 
 import numpy as np
 
-STATISTICS = ("mean", "max", "min", "l2", "rms", "std")
+from statpool._options import STATISTICS
+
 CENTRE_ERROR = Fraction(1, 2**50)  # of std, relative to the largest magnitude
 
 

@@ -49,8 +49,8 @@ REFERENCE = _in_file(
     (TIES, "np.where(ties, g / ties.sum(axis=2, keepdims=True), 0.0)", "ties * g"),
     (
         MASK_BACKWARD,
-        "_columns(x, mask, lengths, epsilon, data_format)\n    keepdims",
-        "_columns(x, None, lengths, epsilon, data_format)\n    keepdims",
+        "_columns(x, mask, lengths, options)\n    upstream",
+        "_columns(x, None, lengths, options)\n    upstream",
     ),
     (MASK, "valid &= mask", "pass"),
     (LENGTHS, "valid &= np.arange(time) < lengths[:, np.newaxis]", "pass"),
@@ -72,13 +72,13 @@ REFERENCE = _in_file(
     (ROOT_OF_ZERO, "np.where(root == 0, 0.0, d / root)", "d / root"),
     (
         ORDER,
-        "(columns) for name in statistics",
-        "(columns) for name in _STATISTICS if name in statistics",
+        "(columns) for name in options.statistics",
+        "(columns) for name in _STATISTICS if name in options.statistics",
     ),
     (
         ORDER_BACKWARD,
-        "zip(statistics, upstream",
-        "zip([s for s in _STATISTICS if s in statistics], upstream",
+        "zip(options.statistics, upstream",
+        "zip([s for s in _STATISTICS if s in options.statistics], upstream",
     ),
     (
         POPULATION,

@@ -30,7 +30,7 @@ def use(build: Path) -> None:
       FileNotFoundError: if there is no NumPy binding in it.
     """
     global _folder
-    from statpool import _library
+    from statpool import _native
 
     binding = next(build.glob("_core*.so"), None)
     if binding is None:
@@ -41,6 +41,6 @@ def use(build: Path) -> None:
     spec = importlib.util.spec_from_file_location(name, binding)
     sys.modules[name] = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(sys.modules[name])
-    _library.OP_LIBRARY = build / "libstatpool.so"
-    _library.XLA_LIBRARY = build / "libstatpool_xla.so"
+    _native.OP_LIBRARY = build / "libstatpool.so"
+    _native.XLA_LIBRARY = build / "libstatpool_xla.so"
     _folder = build

@@ -21,7 +21,14 @@ class NativeCall(ctypes.Structure):
     ]
 
     @classmethod
-    def of(cls, x, statistics, epsilon, data_format, output_dtype):
+    def of(
+        cls,
+        x,
+        statistics=("mean", "max", "l2"),
+        epsilon=1e-12,
+        data_format="channels_last",
+        output_dtype=None,
+    ):
         first = data_format == "channels_first"
         axes = (0, 2, 1) if first else (0, 1, 2)
         batch, time, channels = (x.shape[axis] for axis in axes)

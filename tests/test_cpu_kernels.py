@@ -12,7 +12,7 @@ import tensorflow as tf
 from cases import DTYPES, FORMATS, numpy_dtype
 
 import statpool
-from statpool import _library
+from statpool import _native
 from statpool import numpy as core
 
 COMPILED = statpool.build_info()["instruction_sets"]
@@ -159,10 +159,10 @@ def test_workspace_is_small(dtype, data_format):
             last = data_format == "channels_last"
             shape = (1, time, channels) if last else (1, channels, time)
             x = np.empty(shape, numpy_dtype(dtype))
-            arguments = _library.core().PoolingArguments(
+            arguments = _native.core().PoolingArguments(
                 x, None, None, ["mean", "max", "l2"], 0.0, data_format
             )
-            plan = _library.core().cpu_plan(arguments)
+            plan = _native.core().cpu_plan(arguments)
             split = plan["splits"] if plan["splits"] > 1 else 0
             assert plan["workspace_bytes"] == bytes_per_channel * channels * split
             splits.add(split)
@@ -242,7 +242,7 @@ def test_wrong_thread_count_is_an_error():
 
 
 def test_binding_checks_what_python_passes_on():
-    binding = _library.core()
+    binding = _native.core()
     x = np.ones((2, 5, 3), np.float32)
     arguments = binding.PoolingArguments(x, None, None, ["mean"], 0.0, "channels_last")
     good = np.empty((2, 3), np.float32)
@@ -279,6 +279,6 @@ def test_instruction_sets_keep_their_code_to_themselves():
 
 
 def test_the_op_library_exports_nothing_of_ours():
-    exported = symbols(_library.OP_LIBRARY, "--dynamic", "--defined-only")
+    exported = symbols(_native.OP_LIBRARY, "--dynamic", "--defined-only")
     ours = [name for kind, name in exported if re.match(r"statpool::", name)]
     assert ours == []

@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 import statpool
-from statpool import _gpu, _library, doctor, ops
+from statpool import _availability, _native, doctor, ops
 
 X = np.arange(12, dtype=np.float32).reshape(1, 4, 3)
 
@@ -25,7 +25,7 @@ def machine(monkeypatch):
         "gpus": {"NVIDIA H100": (9, 0)},
         "tensorflow_cuda": True,
     }
-    actual = _library.core().build_info()
+    actual = _native.core().build_info()
 
     def build_info():
         return {**actual, **{k: described[k] for k in ("cuda", "cuda_archs")}}
@@ -35,17 +35,17 @@ def machine(monkeypatch):
         return [gpu] if described["gpus"] and kind == "GPU" else []
 
     core = types.SimpleNamespace(build_info=build_info)
-    monkeypatch.setattr(_library, "core", lambda: core)
-    monkeypatch.setattr(_gpu, "driver_cuda", lambda: described["driver"])
-    monkeypatch.setattr(_gpu, "capabilities", lambda: described["gpus"])
+    monkeypatch.setattr(_native, "core", lambda: core)
+    monkeypatch.setattr(_availability, "driver_cuda", lambda: described["driver"])
+    monkeypatch.setattr(_availability, "capabilities", lambda: described["gpus"])
     monkeypatch.setattr(tf.config, "get_visible_devices", visible)
     monkeypatch.setattr(
         tf.test, "is_built_with_cuda", lambda: described["tensorflow_cuda"]
     )
-    _gpu.why_unusable.cache_clear()
+    _availability.why_no_gpu.cache_clear()
     ops._warn_once.cache_clear()
     yield described
-    _gpu.why_unusable.cache_clear()
+    _availability.why_no_gpu.cache_clear()
     ops._warn_once.cache_clear()
 
 
@@ -77,7 +77,7 @@ def test_xla_compiles_the_composite_there(machine, change, words):
     compiled = {"jit_compile": True}
     assert "Statpool>GlobalStats" in op_types(pool, **compiled)
     machine.update(change)
-    _gpu.why_unusable.cache_clear()
+    _availability.why_no_gpu.cache_clear()
     with pytest.warns(UserWarning, match="composite") as caught:
         assert "Statpool>GlobalStats" not in op_types(pool, **compiled)
     assert all(word in str(caught[0].message) for word in words)
@@ -162,7 +162,7 @@ def test_doctor_names_the_gpu_and_what_the_kernels_are_built_for():
     ],
 )
 def test_which_code_runs_on_which_gpu(codes, capability, fits):
-    assert _gpu.serves(codes, capability) == fits
+    assert _availability.serves(codes, capability) == fits
 
 
 DRIVER = 'extern "C" int cuDriverGetVersion(int* v) { *v = 12050; return RESULT; }'
@@ -173,21 +173,21 @@ def test_driver_is_asked_for_its_cuda(monkeypatch, tmp_path, result, version):
     source, library = tmp_path / "driver.cc", tmp_path / "libcuda.so.1"
     source.write_text(DRIVER.replace("RESULT", str(result)))
     subprocess.run(["c++", "-shared", "-fPIC", "-o", library, source], check=True)
-    monkeypatch.setattr(_gpu, "DRIVER_LIBRARY", str(library))
-    assert _gpu.driver_cuda.__wrapped__() == version
+    monkeypatch.setattr(_availability, "DRIVER_LIBRARY", str(library))
+    assert _availability.driver_cuda.__wrapped__() == version
 
 
 def test_no_driver_is_no_error(monkeypatch):
-    monkeypatch.setattr(_gpu, "DRIVER_LIBRARY", "libcuda_that_is_not_there.so.1")
-    assert _gpu.driver_cuda.__wrapped__() is None
+    monkeypatch.setattr(_availability, "DRIVER_LIBRARY", "libnowhere.so.1")
+    assert _availability.driver_cuda.__wrapped__() is None
 
 
 def test_build_info_says_what_the_kernels_are_built_for():
     info = statpool.build_info()
     if info["cuda"] is None:
         assert info["cuda_archs"] == []
-        assert "GPU" not in _library.devices()
+        assert "GPU" not in _native.devices()
     else:
         assert re.fullmatch(r"\d+\.\d+\.\d+", info["cuda"])
         assert all(re.fullmatch(r"(sm|compute)_\d+", a) for a in info["cuda_archs"])
-        assert {"CPU", "GPU"} <= _library.devices()
+        assert {"CPU", "GPU"} <= _native.devices()

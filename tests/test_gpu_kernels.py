@@ -11,7 +11,7 @@ import tensorflow as tf
 from tensorflow.python.framework import kernels, op_def_registry
 
 import statpool
-from statpool import _library
+from statpool import _native
 
 OPS = ("Statpool>GlobalStats", "Statpool>GlobalStatsGrad")
 DTYPES = {tf.float16, tf.bfloat16, tf.float32, tf.float64}
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.skipif(
 
 
 def kernel_on(device, op):
-    _library.ops()
+    _native.ops()
     found = kernels.get_registered_kernels_for_op(op).kernel
     (kernel,) = (kernel for kernel in found if kernel.device_type == device)
     return kernel
@@ -30,7 +30,7 @@ def kernel_on(device, op):
 
 @pytest.mark.parametrize("op", OPS)
 def test_every_dtype_has_a_kernel_on_every_device(op):
-    _library.ops()
+    _native.ops()
     definition = op_def_registry.get(op)
     for name in ("T", "Tout"):
         (attribute,) = (a for a in definition.attr if a.name == name)
@@ -47,10 +47,10 @@ def test_lengths_stay_on_the_host_where_they_are_checked(op):
 
 
 def test_xla_compiles_for_gpus_too():
-    assert _library.xla_devices() == {"CPU", "GPU"}
+    assert _native.xla_devices() == {"CPU", "GPU"}
 
 
-@pytest.mark.parametrize("library", [_library.OP_LIBRARY, _library.XLA_LIBRARY])
+@pytest.mark.parametrize("library", [_native.OP_LIBRARY, _native.XLA_LIBRARY])
 def test_nothing_of_cuda_is_exported_or_needed(library):
     """The CUDA that TensorFlow brings is another: neither may meet the other's."""
     exported = _run("nm", "-D", "--defined-only", library)

@@ -11,16 +11,17 @@ import pytest
 import tensorflow as tf
 
 import statpool
-from statpool import _library, ops
+from statpool import _availability, _native, ops
+from statpool._options import STATISTICS
 
 
 @pytest.fixture
 def nothing_loaded(monkeypatch):
     """The state of a new process, for one test: TensorFlow can't unload a library."""
     for module, name in [
-        (_library, "ops"),
-        (_library, "_load_xla_library"),
-        (_library, "why_unavailable"),
+        (_native, "ops"),
+        (_native, "why_not_in_xla"),
+        (_availability, "why_unavailable"),
         (ops, "_warn_once"),
     ]:
         uncached = getattr(module, name).__wrapped__
@@ -30,7 +31,7 @@ def nothing_loaded(monkeypatch):
 @pytest.fixture
 def other_tensorflow(monkeypatch, nothing_loaded):
     """The library as if built for TensorFlow 2.99, and nothing loaded yet."""
-    info = {**_library.core().build_info(), "tensorflow": "2.99.0"}
+    info = {**_native.core().build_info(), "tensorflow": "2.99.0"}
 
     class Core:
         build_info = staticmethod(lambda: info)
@@ -38,7 +39,7 @@ def other_tensorflow(monkeypatch, nothing_loaded):
     def load(path):
         raise AssertionError("the loader must not run")
 
-    monkeypatch.setattr(_library, "core", lambda: Core)
+    monkeypatch.setattr(_native, "core", lambda: Core)
     monkeypatch.setattr(tf, "load_op_library", load)
 
 
@@ -72,17 +73,17 @@ def test_auto_falls_back_with_one_warning():
 
 def test_stamp_compares_version_and_abi():
     info = {"tensorflow": "2.21.0", "cxx11_abi": "1"}
-    _library.check_stamp(info, "2.21.0", 1)
+    _native.check_stamp(info, "2.21.0", 1)
     for version, abi in [("2.21.1", 1), ("2.21.0", 0)]:
         with pytest.raises(statpool.NativeLibraryError, match=re.escape(version)):
-            _library.check_stamp(info, version, abi)
+            _native.check_stamp(info, version, abi)
 
 
 @pytest.mark.usefixtures("nothing_loaded")
 def test_missing_library_names_the_cure(monkeypatch, tmp_path):
-    monkeypatch.setattr(_library, "OP_LIBRARY", tmp_path / "libstatpool.so")
+    monkeypatch.setattr(_native, "OP_LIBRARY", tmp_path / "libstatpool.so")
     with pytest.raises(statpool.NativeLibraryError, match="make clean build"):
-        _library.ops()
+        _native.ops()
 
 
 def test_import_loads_neither_tensorflow_nor_the_library():
@@ -134,3 +135,7 @@ def test_unknown_attribute_is_an_attribute_error():
     with pytest.raises(AttributeError, match="nonsense"):
         _ = statpool.nonsense
     assert "GlobalStatsPooling1D" in dir(statpool)
+
+
+def test_the_core_numbers_the_statistics_alike():
+    assert tuple(_native.core().statistics()) == STATISTICS

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 from tensorflow.python.framework import kernels, op_def_registry
 
-from statpool import _library
+from statpool import _native
 
 B, T, C = 2, 5, 3
 OPS = ("Statpool>GlobalStats", "Statpool>GlobalStatsGrad")
@@ -21,7 +21,7 @@ def forward(**changes):
         "Tsaved": tf.float32,
         **changes,
     }
-    return _library.ops().statpool_global_stats(**arguments)
+    return _native.ops().statpool_global_stats(**arguments)
 
 
 def gradient(**changes):
@@ -33,7 +33,7 @@ def gradient(**changes):
         "lengths": [],
         **changes,
     }
-    return _library.ops().statpool_global_stats_grad(**arguments)
+    return _native.ops().statpool_global_stats_grad(**arguments)
 
 
 def in_graph(function, **changes):

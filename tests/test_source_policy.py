@@ -1,5 +1,7 @@
 """Rules about the sources themselves: who may include whom, and what nobody may use."""
 
+import ast
+import graphlib
 import re
 import subprocess
 from pathlib import Path
@@ -22,7 +24,9 @@ FRAMEWORKS = ("tensorflow/", "tsl/", "xla/", "absl/", "Eigen/", "unsupported/")
 MAY_USE_FRAMEWORKS = ("cc/tf", "cc/xla")
 MODULES_WITHOUT_TENSORFLOW = (
     "__init__",
-    "_arguments",
+    "_arrays",
+    "_inputs",
+    "_options",
     "numpy",
     "reference",
 )
@@ -139,6 +143,28 @@ def test_each_version_is_stated_once():
 def test_modules_without_tensorflow_stay_so(module):
     text = (ROOT / "python" / "statpool" / f"{module}.py").read_text()
     assert not re.search(r"^\s*(import|from) (tensorflow|keras)\b", text, re.MULTILINE)
+
+
+def imports_of(file):
+    """The modules of the package that a file imports, anywhere in it."""
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            of_package = [f"{node.module}.{alias.name}" for alias in node.names]
+            names = of_package if node.module == "statpool" else [node.module]
+        else:
+            continue
+        for name in names:
+            if name.startswith("statpool."):
+                yield name.removeprefix("statpool.")
+
+
+def test_no_module_imports_in_a_circle():
+    files = (ROOT / "python" / "statpool").glob("*.py")
+    graph = {file.stem: set(imports_of(file)) for file in files}
+    assert graph["ops"] >= {"composite", "_native", "_availability"}
+    graphlib.TopologicalSorter(graph).prepare()  # raises CycleError
 
 
 def test_tools_say_what_each_file_is():

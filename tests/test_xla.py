@@ -16,7 +16,7 @@ from cases import DTYPES, FORMATS, Case
 from implementations import TensorFlow
 
 import statpool
-from statpool import _library, ops
+from statpool import _native, ops
 
 INSIDE, EAGER = TensorFlow("native", "xla"), TensorFlow("native", "eager")
 # The second is split along time, the third is enough for several threads.
@@ -65,7 +65,7 @@ def run_python(code, **environment):
 def test_every_kernel_has_its_handler():
     """Else XLA would compile calls of what isn't there."""
     log = run_python(
-        "from statpool import _library; _library.ops()",
+        "from statpool import _native; _native.ops()",
         TF_CPP_VMODULE="ffi_api=2",  # XLA tells what is registered with it
         TF_CPP_MIN_LOG_LEVEL="0",
     )
@@ -74,7 +74,7 @@ def test_every_kernel_has_its_handler():
     assert sorted(found) == sorted(
         (target, platforms[device])
         for target in ("statpool.global_stats", "statpool.global_stats_gradient")
-        for device in _library.xla_devices()
+        for device in _native.xla_devices()
     )
 
 
@@ -231,7 +231,7 @@ class TestWithoutTheKernels:
 
     @pytest.fixture(autouse=True)
     def nothing_loaded(self, monkeypatch):
-        for module, name in ((_library, "_load_xla_library"), (ops, "_warn_once")):
+        for module, name in ((_native, "why_not_in_xla"), (ops, "_warn_once")):
             uncached = getattr(module, name).__wrapped__
             monkeypatch.setattr(module, name, functools.cache(uncached))
 
@@ -247,13 +247,13 @@ class TestWithoutTheKernels:
             native(x)
 
     def test_a_build_without_the_xla_part(self, x, monkeypatch, tmp_path):
-        monkeypatch.setattr(_library, "XLA_LIBRARY", tmp_path / "none.so")
+        monkeypatch.setattr(_native, "XLA_LIBRARY", tmp_path / "none.so")
         self.expect_composite(x, "must be built.*make clean build")
 
     def test_a_library_that_does_not_load(self, x, monkeypatch, tmp_path):
         broken = tmp_path / "broken.so"
         broken.write_text("not a library")
-        monkeypatch.setattr(_library, "XLA_LIBRARY", broken)
+        monkeypatch.setattr(_native, "XLA_LIBRARY", broken)
         self.expect_composite(x, "must load into TensorFlow.*make clean build")
 
     def test_a_device_without_kernels(self, x, monkeypatch):

@@ -10,7 +10,7 @@ import tensorflow as tf
 from tensorflow.compiler.tf2xla.python import xla
 
 import statpool
-from statpool import _library
+from statpool import _native
 
 CALLS = ("global_stats", "global_stats_gradient")
 OPERANDS = dict(
@@ -60,8 +60,8 @@ INFINITY, NAN = "0x7FF0000000000000", "0x7FF8000000000000"  # MLIR has no words 
 
 @pytest.fixture(scope="module", autouse=True)
 def handlers():
-    _library.ops()
-    if not _library.xla_devices():
+    _native.ops()
+    if not _native.xla_devices():
         pytest.skip("this build has no XLA part")
 
 

@@ -18,9 +18,9 @@ class CoreEngine:
     """Calls the kernels with nothing around them."""
 
     def __init__(self):
-        from statpool import _library
+        from statpool import _native
 
-        self._core = _library.core()
+        self._core = _native.core()
 
     def handles(self, cell: cases.Cell) -> bool:
         """Takes the cells of the core."""

@@ -101,30 +101,31 @@ constexpr const StatisticRow& RowOf(Statistic statistic) {
   return kStatistics[static_cast<int>(statistic)];
 }
 
-constexpr NeededSums NeededSumsOf(const StatisticList& statistics) {
-  NeededSums all = {};
+// The members of the rows' flags, for loops over them.
+constexpr bool NeededSums::* const kNeededSums[] = {&NeededSums::sum, &NeededSums::squares,
+                                                    &NeededSums::central, &NeededSums::max,
+                                                    &NeededSums::min};
+constexpr bool GradientTerms::* const kGradientTerms[] = {
+    &GradientTerms::constant, &GradientTerms::slope, &GradientTerms::central, &GradientTerms::max,
+    &GradientTerms::min};
+
+// What any of the statistics has in a column of the table.
+template <typename Flags, int kCount>
+constexpr Flags AnyOf(const StatisticList& statistics, Flags StatisticRow::* column,
+                      bool Flags::* const (&members)[kCount]) {
+  Flags any = {};
   for (int i = 0; i < statistics.size; ++i) {
-    const NeededSums& sums = RowOf(statistics.items[i]).sums;
-    all.sum |= sums.sum;
-    all.squares |= sums.squares;
-    all.central |= sums.central;
-    all.max |= sums.max;
-    all.min |= sums.min;
+    for (bool Flags::* member : members) any.*member |= RowOf(statistics.items[i]).*column.*member;
   }
-  return all;
+  return any;
+}
+
+constexpr NeededSums NeededSumsOf(const StatisticList& statistics) {
+  return AnyOf(statistics, &StatisticRow::sums, kNeededSums);
 }
 
 constexpr GradientTerms GradientTermsOf(const StatisticList& statistics) {
-  GradientTerms all = {};
-  for (int i = 0; i < statistics.size; ++i) {
-    const GradientTerms& terms = RowOf(statistics.items[i]).terms;
-    all.constant |= terms.constant;
-    all.slope |= terms.slope;
-    all.central |= terms.central;
-    all.max |= terms.max;
-    all.min |= terms.min;
-  }
-  return all;
+  return AnyOf(statistics, &StatisticRow::terms, kGradientTerms);
 }
 
 // What the gradient of these statistics reads, each field once, in the order of SavedField.
@@ -171,15 +172,17 @@ struct DefaultGradientTerms {
 };
 
 constexpr bool AreDefault(const NeededSums& sums) {
-  constexpr DefaultSums known;
-  return sums.sum == known.sum && sums.squares == known.squares && sums.central == known.central &&
-         sums.max == known.max && sums.min == known.min;
+  for (bool NeededSums::* member : kNeededSums) {
+    if (sums.*member != DefaultSums::kSums.*member) return false;
+  }
+  return true;
 }
 
 constexpr bool AreDefault(const GradientTerms& terms) {
-  constexpr DefaultGradientTerms known;
-  return terms.constant == known.constant && terms.slope == known.slope &&
-         terms.central == known.central && terms.max == known.max && terms.min == known.min;
+  for (bool GradientTerms::* member : kGradientTerms) {
+    if (terms.*member != DefaultGradientTerms::kTerms.*member) return false;
+  }
+  return true;
 }
 
 }  // namespace core

@@ -106,6 +106,12 @@ std::vector<std::string> InstructionSets() {
   return names;
 }
 
+std::vector<std::string> Statistics() {
+  std::vector<std::string> names;
+  for (const core::StatisticRow& row : core::kStatistics) names.push_back(row.name);
+  return names;
+}
+
 int SavedPlaneCount(const std::vector<std::string>& names) {
   core::StatisticList statistics;
   const std::string broken_rule = core::ParseStatistics(names, &statistics);
@@ -156,6 +162,7 @@ PYBIND11_MODULE(_core, m) {
   m.def("cpu_plan", &CpuPlan, py::arg("arguments"));
   m.def("build_info", &BuildInfo);
   m.def("instruction_sets", &InstructionSets);
+  m.def("statistics", &Statistics);
   m.def("saved_plane_count", &SavedPlaneCount, py::arg("statistics"));
   m.def("streaming_read", &StreamingReadArray, py::arg("array"), py::arg("num_threads"));
   m.def("streaming_copy", &StreamingCopyArray, py::arg("to"), py::arg("array"),

@@ -82,21 +82,24 @@ absl::Status GlobalStatsGradientShape(InferenceContext* c) {
 
 }  // namespace
 
+// Those of both ops.
+#define STATPOOL_ATTRIBUTES                                     \
+  .Attr("T: {half, bfloat16, float, double}")                   \
+      .Attr("Tout: {half, bfloat16, float, double}")            \
+      .Attr("Tsaved: {float, double}")                          \
+      .Attr("num_masks: int >= 0 = 0")                          \
+      .Attr("num_lengths: int >= 0 = 0")                        \
+      .Attr("statistics: list(string) = ['mean', 'max', 'l2']") \
+      .Attr("epsilon: string = '1e-12'")                        \
+      .Attr("data_format: {'channels_last', 'channels_first'} = 'channels_last'")
+
 REGISTER_OP("Statpool>GlobalStats")
     .Input("x: T")                          // [B, T, C], or [B, C, T] with channels_first
     .Input("mask: num_masks * bool")        // none, or one of [B, T]
     .Input("lengths: num_lengths * int64")  // none, or one of [B]
     .Output("y: Tout")                      // [B, S * C]
     .Output("saved: Tsaved")                // [B, planes, C]
-    .Attr("T: {half, bfloat16, float, double}")
-    .Attr("Tout: {half, bfloat16, float, double}")
-    .Attr("Tsaved: {float, double}")
-    .Attr("num_masks: int >= 0 = 0")
-    .Attr("num_lengths: int >= 0 = 0")
-    .Attr("statistics: list(string) = ['mean', 'max', 'l2']")
-    .Attr("epsilon: string = '1e-12'")
-    .Attr("data_format: {'channels_last', 'channels_first'} = 'channels_last'")
-    .SetShapeFn(GlobalStatsShape)
+    STATPOOL_ATTRIBUTES.SetShapeFn(GlobalStatsShape)
     .Doc(R"doc(
 Statistics over time in one read of x.
 
@@ -119,15 +122,7 @@ REGISTER_OP("Statpool>GlobalStatsGrad")
     .Input("mask: num_masks * bool")        // none, or one of [B, T]
     .Input("lengths: num_lengths * int64")  // none, or one of [B]
     .Output("dx: T")                        // as x
-    .Attr("T: {half, bfloat16, float, double}")
-    .Attr("Tout: {half, bfloat16, float, double}")
-    .Attr("Tsaved: {float, double}")
-    .Attr("num_masks: int >= 0 = 0")
-    .Attr("num_lengths: int >= 0 = 0")
-    .Attr("statistics: list(string) = ['mean', 'max', 'l2']")
-    .Attr("epsilon: string = '1e-12'")
-    .Attr("data_format: {'channels_last', 'channels_first'} = 'channels_last'")
-    .SetShapeFn(GlobalStatsGradientShape)
+    STATPOOL_ATTRIBUTES.SetShapeFn(GlobalStatsGradientShape)
     .Doc(R"doc(
 Gradient of Statpool>GlobalStats with respect to x, in one more read of x.
 

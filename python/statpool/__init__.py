@@ -9,7 +9,7 @@ from importlib.metadata import version as _version
 
 import wrapt
 
-from statpool._library import NativeLibraryError
+from statpool._native import NativeLibraryError
 
 __version__ = _version("statpool")
 

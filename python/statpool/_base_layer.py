@@ -1,10 +1,11 @@
 """What the pooling layers share: their arguments, dtypes, shapes and configuration."""
 
-import keras
-import tensorflow as tf
+import dataclasses
 
-from statpool import _arguments
-from statpool.ops import global_stats
+import keras
+
+from statpool import ops
+from statpool._options import DEFAULT_STATISTICS, Options, check_implementation
 
 
 class BaseGlobalStatsPooling(keras.layers.Layer):
@@ -17,7 +18,7 @@ class BaseGlobalStatsPooling(keras.layers.Layer):
 
     def __init__(
         self,
-        statistics=_arguments.DEFAULT_STATISTICS,
+        statistics=DEFAULT_STATISTICS,
         epsilon=1e-12,
         data_format=None,
         keepdims=False,
@@ -26,32 +27,28 @@ class BaseGlobalStatsPooling(keras.layers.Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        self.statistics = _arguments.check_statistics(statistics)
-        self.epsilon = _arguments.check_epsilon(epsilon)
-        self.data_format = _arguments.check_data_format(
-            data_format or keras.config.image_data_format()
+        self._options = Options.check(
+            statistics,
+            epsilon,
+            data_format or keras.config.image_data_format(),
+            keepdims,
+            output_dtype,
         )
-        self.keepdims = _arguments.check_keepdims(keepdims)
-        _arguments.check_output_dtype(self.compute_dtype, output_dtype)
-        self.output_dtype = output_dtype and tf.as_dtype(output_dtype).name
-        self.implementation = _arguments.check_implementation(implementation)
+        self._options.result_dtype(self.compute_dtype)
+        self.implementation = check_implementation(implementation)
         self.input_spec = keras.layers.InputSpec(ndim=self.rank)
         self.supports_masking = True
 
+    statistics = property(lambda self: self._options.statistics)
+    epsilon = property(lambda self: self._options.epsilon)
+    data_format = property(lambda self: self._options.data_format)
+    keepdims = property(lambda self: self._options.keepdims)
+    output_dtype = property(lambda self: self._options.output_dtype)
+
     def pool(self, inputs, mask=None, lengths=None, keepdims=False):
         """Returns the statistics of sequences, with this layer's options."""
-        return global_stats(
-            inputs,
-            mask,
-            lengths,
-            statistics=self.statistics,
-            epsilon=self.epsilon,
-            data_format=self.data_format,
-            keepdims=keepdims,
-            output_dtype=self.output_dtype,
-            implementation=self.implementation,
-            name=self.name,
-        )
+        options = dataclasses.replace(self._options, keepdims=keepdims)
+        return ops.pool(inputs, mask, lengths, options, self.implementation, self.name)
 
     def compute_mask(self, inputs, previous_mask=None):
         """Returns None: the output has no steps left to mask."""
@@ -59,11 +56,9 @@ class BaseGlobalStatsPooling(keras.layers.Layer):
 
     def compute_output_shape(self, inputs_shape):
         """Returns the output's shape; unknown sizes stay None."""
-        last = self.data_format == "channels_last"
-        batch, channels = inputs_shape[0], inputs_shape[-1 if last else 1]
-        width = None if channels is None else len(self.statistics) * channels
-        pooled = (1,) * (self.rank - 2) if self.keepdims else ()
-        return (batch, *pooled, width) if last else (batch, width, *pooled)
+        channel = -1 if self.data_format == "channels_last" else 1
+        batch, channels = inputs_shape[0], inputs_shape[channel]
+        return tuple(self._options.output_shape(batch, channels, self.rank - 2))
 
     def compute_output_spec(self, inputs, mask=None, lengths=None):
         """Returns the symbolic output: `output_dtype` may differ from the layer's."""

@@ -2,7 +2,7 @@
 
 import math
 
-from statpool import _arguments, _library
+from statpool import _inputs, _native, _options
 
 # What int64 counts of bytes leave room for, partial results included.
 _MOST_ELEMENTS = 2**56
@@ -12,7 +12,7 @@ def launch_plan(
     shape,
     dtype="float32",
     *,
-    statistics=_arguments.DEFAULT_STATISTICS,
+    statistics=_options.DEFAULT_STATISTICS,
     data_format="channels_last",
     multiprocessors=132,
     alignment=16,
@@ -39,9 +39,9 @@ def launch_plan(
       ValueError: if an argument breaks a rule.
     """
     shape = [int(size) for size in shape]
-    dtype = _arguments.check_dtype(dtype)
-    data_format = _arguments.check_data_format(data_format)
-    _arguments.check_shapes(shape, None, None, data_format)
+    dtype = _options.check_dtype(dtype)
+    data_format = _options.check_data_format(data_format)
+    _inputs.check_shapes(shape, None, None, data_format)
     if min(shape) < 0 or math.prod(shape) > _MOST_ELEMENTS:
         raise ValueError(
             f"shape must have sizes >= 0 and at most 2**56 elements, got {shape}"
@@ -56,10 +56,10 @@ def launch_plan(
             f"alignment must be a power of two from {least}, the size of a {dtype}, to "
             f"16, got {alignment}"
         )
-    return _library.core().launch_plan(
+    return _native.core().launch_plan(
         shape,
         dtype,
-        _arguments.check_statistics(statistics),
+        _options.check_statistics(statistics),
         data_format,
         multiprocessors,
         alignment,

@@ -14,39 +14,40 @@ native op's gradient. `statpool.reference` explains the mathematics; what differ
 
 import dataclasses
 import functools
+from typing import Unpack
 
 import tensorflow as tf
 
+from statpool import _tensors
 from statpool._accurate_sums import accurate_sum, accurate_sum_of_squares
-from statpool._arguments import DEFAULT_STATISTICS
-from statpool._composite_arguments import check, check_upstream
+from statpool._options import OptionArguments, Options
 
 
 def global_stats(
     x,
     mask=None,
     lengths=None,
-    *,
-    statistics=DEFAULT_STATISTICS,
-    epsilon=1e-12,
-    data_format="channels_last",
-    keepdims=False,
-    output_dtype=None,
+    **options: Unpack[OptionArguments],
 ) -> tf.Tensor:
     """Pools statistics over time; see `statpool.global_stats`."""
-    x, mask, lengths, options = check(
-        x, mask, lengths, statistics, epsilon, data_format, keepdims, output_dtype
-    )
+    with _tensors.invalid_argument_errors():
+        options = Options.check(**options)
+    return pool(x, mask, lengths, options)
+
+
+def pool(x, mask, lengths, options) -> tf.Tensor:
+    """`global_stats` with options that are checked."""
+    x, mask, lengths = _tensors.check(x, mask, lengths, options)
 
     @tf.custom_gradient
-    def pool(x):
+    def pool_with_gradient(x):
         def gradient(upstream):
-            upstream = check_upstream(x, upstream, options)
+            upstream = _tensors.check_upstream(x, upstream, options)
             return _gradient(x, upstream, mask, lengths, options)
 
         return _forward(x, mask, lengths, options), gradient
 
-    return pool(x)
+    return pool_with_gradient(x)
 
 
 def global_stats_gradient(
@@ -54,29 +55,25 @@ def global_stats_gradient(
     upstream,
     mask=None,
     lengths=None,
-    *,
-    statistics=DEFAULT_STATISTICS,
-    epsilon=1e-12,
-    data_format="channels_last",
-    keepdims=False,
-    output_dtype=None,
+    **options: Unpack[OptionArguments],
 ) -> tf.Tensor:
     """Gradient of `sum(upstream * global_stats(x, ...))` with respect to x.
 
     Differentiable with respect to x and upstream any number of times; the position of
     the max and min counts as constant.
     """
-    x, mask, lengths, options = check(
-        x, mask, lengths, statistics, epsilon, data_format, keepdims, output_dtype
-    )
-    upstream = check_upstream(x, upstream, options)
+    with _tensors.invalid_argument_errors():
+        options = Options.check(**options)
+    x, mask, lengths = _tensors.check(x, mask, lengths, options)
+    upstream = _tensors.check_upstream(x, upstream, options)
     return _gradient(x, upstream, mask, lengths, options)
 
 
 def _forward(x, mask, lengths, options):
     columns = _columns(x, mask, lengths, options)
     values = [_STATISTICS[name].value(columns) for name in options.statistics]
-    output = tf.cast(tf.concat(values, axis=options.channel), options.output_dtype)
+    output = tf.concat(values, axis=options.channel)
+    output = tf.cast(output, options.result_dtype(x.dtype))
     return output if options.keepdims else tf.squeeze(output, axis=options.time)
 
 

@@ -5,8 +5,7 @@ import importlib.util
 import platform
 import sys
 
-from statpool import _gpu as _gpu_kernels
-from statpool import _library
+from statpool import _availability, _native
 
 
 def build_info() -> dict:
@@ -22,7 +21,7 @@ def build_info() -> dict:
     Raises:
       NativeLibraryError: if the native library isn't built.
     """
-    return dict(_library.core().build_info())
+    return dict(_native.core().build_info())
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,7 +64,7 @@ def _tensorflow() -> Finding:
 def _numpy_binding() -> Finding:
     try:
         info = build_info()
-    except _library.NativeLibraryError as error:
+    except _native.NativeLibraryError as error:
         return Finding("NumPy binding", False, str(error))
     detail = (
         f"statpool {info['statpool']}, {info['compiler']}, {info['instruction_set']}"
@@ -76,7 +75,7 @@ def _numpy_binding() -> Finding:
 def _op() -> Finding:
     if importlib.util.find_spec("tensorflow") is None:
         return Finding("TensorFlow op", False, "needs TensorFlow")
-    reason = _library.why_unavailable()
+    reason = _availability.why_unavailable()
     if reason is not None:
         return Finding("TensorFlow op", False, f"{reason}; the composite works instead")
     return Finding("TensorFlow op", True, "loads, implementation='auto' uses it")
@@ -84,8 +83,8 @@ def _op() -> Finding:
 
 def _gpu() -> Finding:
     try:
-        reason = _gpu_kernels.why_not_built() or _gpu_kernels.why_driver_unfit()
-    except _library.NativeLibraryError:
+        reason = _availability.why_not_built() or _availability.why_driver_unfit()
+    except _native.NativeLibraryError:
         return Finding("GPU kernels", False, "need the native library")
     if reason is not None:
         return Finding("GPU kernels", False, reason)
@@ -98,11 +97,11 @@ def _gpu() -> Finding:
             "this TensorFlow is for CPUs; make clean, make TENSORFLOW=tensorflow-gpu"
         )
         return Finding("GPU kernels", False, detail)
-    found = _gpu_kernels.capabilities()
+    found = _availability.capabilities()
     if not found:
         detail = "TensorFlow sees no GPU; its log, or CUDA_VISIBLE_DEVICES, says why"
         return Finding("GPU kernels", False, detail)
-    reason = _gpu_kernels.why_no_code()
+    reason = _availability.why_no_code()
     if reason is not None:
         return Finding("GPU kernels", False, reason)
     info = build_info()
@@ -113,10 +112,10 @@ def _gpu() -> Finding:
 def _xla() -> Finding:
     if importlib.util.find_spec("tensorflow") is None:
         return Finding("XLA", False, "needs TensorFlow")
-    reason = _library.why_unavailable_in_xla()
+    reason = _availability.why_unavailable_in_xla()
     if reason is not None:
         detail = f"{reason}; the composite is compiled instead"
         return Finding("XLA", False, detail)
-    compiled_for = ", ".join(sorted(_library.xla_devices()))
+    compiled_for = ", ".join(sorted(_native.xla_devices()))
     detail = f"has the op's kernels for {compiled_for}, implementation='auto' uses them"
     return Finding("XLA", True, detail)

@@ -8,8 +8,9 @@ from tensorflow.python.eager import context
 from tensorflow.python.framework import ops as framework_ops
 from tensorflow.python.ops import control_flow_util
 
-from statpool import _arguments, _gpu, _library, composite
-from statpool._composite_arguments import invalid_argument_errors
+from statpool import _availability, _inputs, _native, composite
+from statpool._options import DEFAULT_STATISTICS, Options, check_implementation
+from statpool._tensors import invalid_argument_errors
 
 
 def global_stats(
@@ -17,7 +18,7 @@ def global_stats(
     mask=None,
     lengths=None,
     *,
-    statistics=_arguments.DEFAULT_STATISTICS,
+    statistics=DEFAULT_STATISTICS,
     epsilon=1e-12,
     data_format="channels_last",
     keepdims=False,
@@ -54,40 +55,33 @@ def global_stats(
       statpool.NativeLibraryError: with "native", if the op can't run here.
     """
     with invalid_argument_errors():
-        implementation = _arguments.check_implementation(implementation)
+        implementation = check_implementation(implementation)
+        options = Options.check(
+            statistics, epsilon, data_format, keepdims, output_dtype
+        )
+    return pool(x, mask, lengths, options, implementation, name)
+
+
+def pool(x, mask, lengths, options, implementation, name) -> tf.Tensor:
+    """`global_stats` with options that are checked."""
     if not _use_native(implementation):
         with tf.name_scope(name or "global_stats"):
-            return composite.global_stats(
-                x,
-                mask,
-                lengths,
-                statistics=statistics,
-                epsilon=epsilon,
-                data_format=data_format,
-                keepdims=keepdims,
-                output_dtype=output_dtype,
-            )
+            return composite.pool(x, mask, lengths, options)
     x = tf.convert_to_tensor(x, name="x")
     with invalid_argument_errors():
-        statistics = _arguments.check_statistics(statistics)
-        epsilon = _arguments.check_epsilon(epsilon)
-        data_format = _arguments.check_data_format(data_format)
-        keepdims = _arguments.check_keepdims(keepdims)
-        output_dtype = _arguments.check_output_dtype(x.dtype, output_dtype)
-    y, _ = _library.ops().statpool_global_stats(
+        output_dtype = options.result_dtype(x.dtype)
+    y, _ = _native.ops().statpool_global_stats(
         x,
-        _optional(mask, "mask", _arguments.check_mask_dtype, tf.bool),
-        _optional(lengths, "lengths", _arguments.check_lengths_dtype, tf.int64),
+        _optional(mask, "mask", _inputs.check_mask_dtype, tf.bool),
+        _optional(lengths, "lengths", _inputs.check_lengths_dtype, tf.int64),
         Tout=output_dtype,
         Tsaved=tf.float64 if x.dtype == tf.float64 else tf.float32,
-        statistics=statistics,
-        epsilon=repr(epsilon),
-        data_format=data_format,
+        statistics=options.statistics,
+        epsilon=repr(options.epsilon),
+        data_format=options.data_format,
         name=name,
     )
-    if keepdims:
-        return tf.expand_dims(y, 1 if data_format == "channels_last" else 2)
-    return y
+    return tf.expand_dims(y, options.time) if options.keepdims else y
 
 
 def _optional(tensor, name, check_dtype, dtype):
@@ -107,17 +101,17 @@ def _use_native(implementation) -> bool:
         framework_ops.get_default_graph()
     )
     if implementation == "native" and not in_xla:
-        _library.ops()
+        _native.ops()
         return True
     reason = (
-        _library.why_unavailable_in_xla()
+        _availability.why_unavailable_in_xla()
         if in_xla
-        else _library.why_unavailable() or _why_unusable_where_this_runs()
+        else _availability.why_unavailable() or _why_unusable_where_this_runs()
     )
     if reason is None:
         return True
     if implementation == "native":
-        raise _library.NativeLibraryError(reason)
+        raise _native.NativeLibraryError(reason)
     _warn_once(reason)
     return False
 
@@ -130,7 +124,7 @@ def _why_unusable_where_this_runs() -> str | None:
     """
     if not tf.config.get_visible_devices("GPU"):
         return None
-    reason = _gpu.why_unusable()
+    reason = _availability.why_no_gpu()
     return None if reason is None or _scope_is_cpu() else reason
 
 
@@ -144,5 +138,5 @@ def _scope_is_cpu() -> bool:
 @functools.cache
 def _warn_once(reason) -> None:
     warnings.warn(
-        f"statpool falls back on the slower composite: {reason}", stacklevel=4
+        f"statpool falls back on the slower composite: {reason}", stacklevel=5
     )

@@ -25,10 +25,12 @@ overflow.
 """
 
 import dataclasses
+from typing import Unpack
 
 import numpy as np
 
-from statpool import _arguments
+from statpool import _arrays, _inputs
+from statpool._options import OptionArguments, Options, check_dtype
 
 _quiet = np.errstate(divide="ignore", invalid="ignore", over="ignore", under="ignore")
 
@@ -38,11 +40,7 @@ def global_stats(
     x,
     mask=None,
     lengths=None,
-    *,
-    statistics=_arguments.DEFAULT_STATISTICS,
-    epsilon=1e-12,
-    data_format="channels_last",
-    keepdims=False,
+    **options: Unpack[OptionArguments],
 ) -> np.ndarray:
     """Pools statistics over time.
 
@@ -50,10 +48,8 @@ def global_stats(
       x: Array `[B, T, C]`, or `[B, C, T]` with `data_format="channels_first"`.
       mask: bool `[B, T]`, True = keep; or None.
       lengths: int32 or int64 `[B]`, the steps before which count; or None.
-      statistics: Names of the statistics, in the order of the output.
-      epsilon: Added under the square roots, finite and >= 0.
-      data_format: "channels_last" or "channels_first".
-      keepdims: Whether to keep the time axis, with size 1.
+      **options: statistics, epsilon, data_format and keepdims, as in
+        `statpool.global_stats`.
 
     Returns:
       float64 `[B, S * C]`; with keepdims `[B, 1, S * C]`, channels first
@@ -62,13 +58,11 @@ def global_stats(
     Raises:
       ValueError: If an argument breaks the contract.
     """
-    statistics = _arguments.check_statistics(statistics)
-    columns = _columns(x, mask, lengths, epsilon, data_format)
-    values = [_STATISTICS[name].value(columns) for name in statistics]
-    output = np.concatenate(values, axis=1)  # [B, S * C, 1]
-    if not _arguments.check_keepdims(keepdims):
-        return output[:, :, 0]
-    return output if data_format == "channels_first" else np.moveaxis(output, 2, 1)
+    options = _check(options)
+    columns = _columns(x, mask, lengths, options)
+    values = [_STATISTICS[name].value(columns) for name in options.statistics]
+    output = np.concatenate(values, axis=1)[:, :, 0]
+    return output.reshape(options.output_shape(output.shape[0], columns.x.shape[1]))
 
 
 @_quiet
@@ -77,11 +71,7 @@ def global_stats_gradient(
     upstream,
     mask=None,
     lengths=None,
-    *,
-    statistics=_arguments.DEFAULT_STATISTICS,
-    epsilon=1e-12,
-    data_format="channels_last",
-    keepdims=False,
+    **options: Unpack[OptionArguments],
 ) -> np.ndarray:
     """Gradient of `sum(upstream * global_stats(x, ...))` with respect to x.
 
@@ -90,10 +80,7 @@ def global_stats_gradient(
       upstream: Array of the shape of the output of `global_stats`.
       mask: As for `global_stats`.
       lengths: As for `global_stats`.
-      statistics: As for `global_stats`.
-      epsilon: As for `global_stats`.
-      data_format: As for `global_stats`.
-      keepdims: As for `global_stats`.
+      **options: As for `global_stats`.
 
     Returns:
       float64 of the shape of x.
@@ -101,17 +88,16 @@ def global_stats_gradient(
     Raises:
       ValueError: If an argument breaks the contract.
     """
-    statistics = _arguments.check_statistics(statistics)
-    columns = _columns(x, mask, lengths, epsilon, data_format)
-    keepdims = _arguments.check_keepdims(keepdims)
-    upstream = _upstream(upstream, columns, len(statistics), data_format, keepdims)
+    options = _check(options)
+    columns = _columns(x, mask, lengths, options)
+    upstream = _upstream(upstream, columns, options)
     gradient = np.zeros_like(columns.x)
-    for name, g in zip(statistics, upstream, strict=True):
+    for name, g in zip(options.statistics, upstream, strict=True):
         statistic = _STATISTICS[name]
         spoilt = np.isnan(statistic.value(columns))
         gradient += np.where(spoilt, np.nan, statistic.gradient(columns, g))
     gradient = np.where(columns.valid, gradient, 0.0)
-    return gradient if data_format == "channels_first" else np.moveaxis(gradient, 2, 1)
+    return np.moveaxis(gradient, 2, options.time)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -212,49 +198,38 @@ def _exponent(magnitude):
     return np.frexp(np.where(np.isfinite(magnitude), magnitude, 0.0))[1]
 
 
-def _columns(x, mask, lengths, epsilon, data_format) -> _Columns:
-    """Checks the arguments and lays them out as columns."""
-    data_format = _arguments.check_data_format(data_format)
-    epsilon = _arguments.check_epsilon(epsilon)
-    x = np.asarray(x)
-    mask = None if mask is None else np.asarray(mask)
-    lengths = None if lengths is None else np.asarray(lengths)
-    _arguments.check_dtype(x.dtype)
-    _arguments.check_shapes(
-        x.shape,
-        None if mask is None else mask.shape,
-        None if lengths is None else lengths.shape,
-        data_format,
-    )
-    if data_format == "channels_last":
-        x = np.moveaxis(x, 1, 2)
+def _check(options) -> Options:
+    if "output_dtype" in options:
+        raise TypeError("statpool.reference takes no output_dtype: it gives float64")
+    return Options.check(**options)
+
+
+def _columns(x, mask, lengths, options) -> _Columns:
+    """Checks the inputs and lays them out as columns."""
+    x, mask, lengths = _arrays.check(x, mask, lengths, options)
+    x = np.moveaxis(x, options.time, 2)
     valid = _valid_steps(x.shape[0], x.shape[2], mask, lengths)[:, np.newaxis, :]
     x = np.where(valid, np.ascontiguousarray(x, dtype=np.float64), 0.0)
     count = valid.sum(axis=2, keepdims=True, dtype=np.float64)
-    return _Columns(x, valid, np.maximum(count, 1.0), epsilon)
+    return _Columns(x, valid, np.maximum(count, 1.0), options.epsilon)
 
 
 def _valid_steps(batch, time, mask, lengths) -> np.ndarray:
     """Which steps count, `[B, T]`: those that mask and lengths both allow."""
     valid = np.ones((batch, time), bool)
     if mask is not None:
-        _arguments.check_mask_dtype(mask.dtype)
         valid &= mask
     if lengths is not None:
-        _arguments.check_lengths_dtype(lengths.dtype)
-        _arguments.check_lengths_range(lengths, time)
+        _inputs.check_lengths_range(lengths, time)
         valid &= np.arange(time) < lengths[:, np.newaxis]
     return valid
 
 
-def _upstream(upstream, columns, statistics, data_format, keepdims) -> np.ndarray:
+def _upstream(upstream, columns, options) -> np.ndarray:
     """Checks the upstream gradient and cuts it into `[S, B, C, 1]`."""
     upstream = np.asarray(upstream)
-    _arguments.check_dtype(upstream.dtype, "upstream")
+    check_dtype(upstream.dtype, "upstream")
     batch, channels, _ = columns.x.shape
-    expected = [batch, statistics * channels]
-    if keepdims:
-        expected.insert(1 if data_format == "channels_last" else 2, 1)
-    _arguments.check_upstream_shape(upstream.shape, expected)
-    parts = upstream.astype(np.float64).reshape(batch, statistics, channels, 1)
-    return np.moveaxis(parts, 1, 0)
+    _inputs.check_upstream_shape(upstream.shape, options.output_shape(batch, channels))
+    shape = (batch, len(options.statistics), channels, 1)
+    return np.moveaxis(upstream.astype(np.float64).reshape(shape), 1, 0)

@@ -8,7 +8,7 @@ from implementations import IMPLEMENTATIONS, INSTRUCTION_SETS
 from native_build import UnavailableError
 
 import statpool
-from statpool import _library
+from statpool import _native
 
 
 @pytest.mark.parametrize("one", IMPLEMENTATIONS, ids=str)
@@ -23,7 +23,7 @@ def test_the_build_under_test_is_loaded():
     """Not what `make build` installed, where `--build` says another one."""
     installed = native_build.folder() == native_build.DEFAULT
     expected = Path(statpool.__file__).parent if installed else native_build.folder()
-    assert Path(_library.core().__file__).parent == expected
+    assert Path(_native.core().__file__).parent == expected
 
 
 def test_every_compiled_instruction_set_is_an_implementation():

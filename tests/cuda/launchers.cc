@@ -15,9 +15,14 @@ using statpool::tests::ProblemOf;
 
 namespace {
 
-cudaError_t DeviceOf(int32_t multiprocessors, cuda::Device* device) {
-  device->multiprocessors = multiprocessors;
-  return multiprocessors > 0 ? cudaSuccess : cuda::CurrentDevice(device);
+// Returns call(device), or why there is no device.
+template <typename Call>
+cudaError_t OnDevice(int32_t multiprocessors, const Call& call) {
+  cuda::Device device = {multiprocessors};
+  if (multiprocessors == 0) {
+    if (const cudaError_t error = cuda::CurrentDevice(&device); error != cudaSuccess) return error;
+  }
+  return call(device);
 }
 
 }  // namespace
@@ -30,32 +35,27 @@ STATPOOL_EXPORT int StatpoolPlanes(const NativeCall* call) {
 STATPOOL_EXPORT int StatpoolWorkspaceBytes(const NativeCall* call,
                                            const core::ForwardBuffers* buffers,
                                            int32_t multiprocessors, int64_t* bytes) {
-  cuda::Device device;
-  const cudaError_t error = DeviceOf(multiprocessors, &device);
-  if (error != cudaSuccess) return error;
-  *bytes =
-      cuda::MakeForwardPlan(ProblemOf(*call), cuda::AlignmentOf(*buffers), device).workspace_bytes;
-  return cudaSuccess;
+  return OnDevice(multiprocessors, [&](const cuda::Device& device) {
+    *bytes = cuda::MakeForwardPlan(ProblemOf(*call), cuda::AlignmentOf(*buffers), device)
+                 .workspace_bytes;
+    return cudaSuccess;
+  });
 }
 
 STATPOOL_EXPORT int StatpoolForward(const NativeCall* call, const core::ForwardBuffers* buffers,
                                     int32_t multiprocessors) {
-  cuda::Device device;
-  const cudaError_t error = DeviceOf(multiprocessors, &device);
-  if (error != cudaSuccess) return error;
   const core::Problem problem = ProblemOf(*call);
-  const cuda::ForwardPlan plan =
-      cuda::MakeForwardPlan(problem, cuda::AlignmentOf(*buffers), device);
-  return cuda::LaunchGlobalStats(problem, plan, *buffers, /*stream=*/nullptr);
+  return OnDevice(multiprocessors, [&](const cuda::Device& device) {
+    const auto plan = cuda::MakeForwardPlan(problem, cuda::AlignmentOf(*buffers), device);
+    return cuda::LaunchGlobalStats(problem, plan, *buffers, /*stream=*/nullptr);
+  });
 }
 
 STATPOOL_EXPORT int StatpoolGradient(const NativeCall* call, const core::GradientBuffers* buffers,
                                      int32_t multiprocessors) {
-  cuda::Device device;
-  const cudaError_t error = DeviceOf(multiprocessors, &device);
-  if (error != cudaSuccess) return error;
   const core::Problem problem = ProblemOf(*call);
-  const cuda::LaunchPlan plan =
-      cuda::MakeGradientPlan(problem, cuda::AlignmentOf(*buffers), device);
-  return cuda::LaunchGlobalStatsGradient(problem, plan, *buffers, /*stream=*/nullptr);
+  return OnDevice(multiprocessors, [&](const cuda::Device& device) {
+    const auto plan = cuda::MakeGradientPlan(problem, cuda::AlignmentOf(*buffers), device);
+    return cuda::LaunchGlobalStatsGradient(problem, plan, *buffers, /*stream=*/nullptr);
+  });
 }

@@ -1,19 +1,53 @@
-"""Whether the CUDA kernels can run on the GPUs of this machine, and if not, why.
+"""Whether the op can run here, in XLA and on the GPUs too, and if not, why.
 
-The driver is asked directly, without a CUDA toolkit: a driver that is too old for the
-CUDA that statpool was built with can still serve TensorFlow, which brings an older one.
+Every answer is a sentence with the cure, or None where nothing is in the way. The
+driver is asked directly, without a CUDA toolkit: one that is too old for the CUDA that
+statpool was built with can still serve TensorFlow, which brings an older one.
 """
 
 import ctypes
 import functools
 import re
 
-from statpool import _library
+from statpool import _native
 
 DRIVER_LIBRARY = "libcuda.so.1"
 
 # The driver that each CUDA needs on Linux; every 12.x and 13.x runs on the first one's.
 _DRIVERS = {11: "450.80", 12: "525.60", 13: "580.65"}
+
+
+@functools.cache
+def why_unavailable() -> str | None:
+    """Returns why the op should not run here, with the cure; None if it should."""
+    try:
+        _native.ops()
+    except _native.NativeLibraryError as error:
+        return str(error)
+    return None
+
+
+def why_unavailable_in_xla() -> str | None:
+    """Returns why XLA should not compile the op here; None if it should."""
+    reason = why_unavailable() or _native.why_not_in_xla()
+    if reason is not None:
+        return reason
+    import tensorflow as tf
+
+    # Which device a function will be compiled for isn't known while it is traced.
+    if tf.config.get_visible_devices("GPU") and why_no_gpu() is not None:
+        return why_no_gpu()
+    seen = {device.device_type for device in tf.config.list_logical_devices()}
+    lacking = sorted(seen - _native.xla_devices())
+    if lacking:
+        return (
+            "the op must have an XLA kernel for every device that TensorFlow sees, got "
+            f"none for {', '.join(lacking)}; hide those devices to do without"
+        )
+    return None
+
+
+# ------------------------------------------------------------------------------ GPUs
 
 
 @functools.cache
@@ -42,14 +76,14 @@ def capabilities() -> dict[str, tuple[int, int]]:
 
 
 @functools.cache
-def why_unusable() -> str | None:
+def why_no_gpu() -> str | None:
     """Returns why the op's kernels can't run on a GPU here; None if they can."""
     return why_not_built() or why_driver_unfit() or why_no_code()
 
 
 def why_not_built() -> str | None:
     """Returns why there are no kernels at all, with the cure."""
-    if _library.core().build_info()["cuda"] is None:
+    if _native.core().build_info()["cuda"] is None:
         return (
             "the native library must have GPU kernels to run on a GPU, got a build "
             "without CUDA; install the CUDA toolkit (nvcc) and run 'make build'"
@@ -77,7 +111,7 @@ def why_driver_unfit() -> str | None:
 
 def why_no_code() -> str | None:
     """Returns which of the GPUs the kernels are not built for, with the cure."""
-    codes = _library.core().build_info()["cuda_archs"]
+    codes = _native.core().build_info()["cuda_archs"]
     for name, capability in capabilities().items():
         if capability is not None and not serves(codes, capability):
             major, minor = capability
@@ -111,7 +145,7 @@ def serves(codes, capability) -> bool:
 
 def _built() -> tuple[int, int]:
     """The version of CUDA that the kernels were built with."""
-    major, minor = _library.core().build_info()["cuda"].split(".")[:2]
+    major, minor = _native.core().build_info()["cuda"].split(".")[:2]
     return int(major), int(minor)
 
 

@@ -1,57 +1,29 @@
-"""Checks of what `statpool.composite` receives.
+"""The inputs of a call as tensors, checked where no kernel does it: for the composite.
 
 What is known while tracing is checked there, the rest by assertions in the graph. XLA
 drops assertions; lengths outside [0, T] then act as if clipped.
 """
 
 import contextlib
-import dataclasses
 
 import tensorflow as tf
 
-from statpool import _arguments
+from statpool import _inputs
 
 
-@dataclasses.dataclass(frozen=True)
-class Options:
-    """The arguments that are not tensors, checked."""
-
-    statistics: tuple[str, ...]
-    epsilon: float
-    data_format: str
-    keepdims: bool
-    output_dtype: str
-
-    @property
-    def time(self) -> int:
-        """The axis of time."""
-        return 1 if self.data_format == "channels_last" else 2
-
-    @property
-    def channel(self) -> int:
-        """The axis of the channels."""
-        return 3 - self.time
-
-
-def check(x, mask, lengths, statistics, epsilon, data_format, keepdims, output_dtype):
-    """Returns x, mask and lengths as tensors, and the `Options`."""
+def check(x, mask, lengths, options):
+    """Returns x, mask and lengths as tensors."""
     x = tf.convert_to_tensor(x, name="x")
     mask = None if mask is None else tf.convert_to_tensor(mask, name="mask")
     lengths = None if lengths is None else tf.convert_to_tensor(lengths, name="lengths")
     with invalid_argument_errors():
-        options = Options(
-            _arguments.check_statistics(statistics),
-            _arguments.check_epsilon(epsilon),
-            _arguments.check_data_format(data_format),
-            _arguments.check_keepdims(keepdims),
-            _arguments.check_output_dtype(x.dtype, output_dtype),
-        )
+        options.result_dtype(x.dtype)
         if mask is not None:
-            _arguments.check_mask_dtype(mask.dtype)
+            _inputs.check_mask_dtype(mask.dtype)
         if lengths is not None:
-            _arguments.check_lengths_dtype(lengths.dtype)
+            _inputs.check_lengths_dtype(lengths.dtype)
         shapes = [_known_shape(tensor) for tensor in (x, mask, lengths)]
-        _arguments.check_shapes(*shapes, data_format)
+        _inputs.check_shapes(*shapes, options.data_format)
     x = _with_rank(x, 3, "x must have rank 3")
     batch, steps = (tf.shape(x, out_type=tf.int64)[axis] for axis in (0, options.time))
     if mask is not None:
@@ -59,32 +31,25 @@ def check(x, mask, lengths, statistics, epsilon, data_format, keepdims, output_d
     if lengths is not None:
         lengths = _with_shape(lengths, [batch], "lengths must have shape [B]")
         lengths = _within(lengths, steps)
-    return x, mask, lengths, options
+    return x, mask, lengths
 
 
 def check_upstream(x, upstream, options):
     """Returns the upstream gradient as a tensor of the output's shape and dtype."""
     upstream = tf.convert_to_tensor(upstream, name="upstream")
-    known, sizes = _known_shape(x), tf.shape(x, out_type=tf.int64)
+    known, sizes = _known_shape(x), tf.unstack(tf.shape(x, out_type=tf.int64), num=3)
+    batch, channel = 0, options.channel
     with invalid_argument_errors():
-        _arguments.check_upstream_dtype(upstream.dtype, options.output_dtype)
-        _arguments.check_upstream_shape(
-            _known_shape(upstream), _output_shape(known, options)
+        _inputs.check_upstream_dtype(upstream.dtype, options.result_dtype(x.dtype))
+        _inputs.check_upstream_shape(
+            _known_shape(upstream),
+            options.output_shape(known[batch], known[channel]),
         )
     return _with_shape(
         upstream,
-        _output_shape(tf.unstack(sizes, num=3), options),
+        options.output_shape(sizes[batch], sizes[channel]),
         "upstream must have the shape of the output",
     )
-
-
-def _output_shape(shape, options):
-    batch, channels = shape[0], shape[options.channel]
-    if channels is not None:
-        channels = channels * len(options.statistics)
-    if not options.keepdims:
-        return [batch, channels]
-    return [batch, 1, channels] if options.time == 1 else [batch, channels, 1]
 
 
 def _known_shape(tensor):
@@ -131,7 +96,7 @@ def _after(assertion, tensor):
 
 @contextlib.contextmanager
 def invalid_argument_errors():
-    """Turns the errors of `_arguments` into TensorFlow's."""
+    """Turns the errors of checks into TensorFlow's."""
     try:
         yield
     except ValueError as error:

@@ -60,13 +60,13 @@ def ops():
     from statpool import _gradients
 
     _gradients.register(library)
-    _load_xla_library()
+    why_not_in_xla()
     return library
 
 
 @functools.cache
-def _load_xla_library() -> str | None:
-    """Returns why the kernels inside XLA can't be loaded; None if they are."""
+def why_not_in_xla() -> str | None:
+    """Loads the kernels inside XLA; returns why that can't be done, None if it is."""
     import tensorflow as tf
 
     if not XLA_LIBRARY.exists():
@@ -100,38 +100,6 @@ def check_stamp(build_info, tensorflow_version, cxx11_abi) -> None:
             "in the checkout, or with 'pip install --no-build-isolation "
             "--force-reinstall --no-deps .' in the environment that has TensorFlow"
         )
-
-
-@functools.cache
-def why_unavailable() -> str | None:
-    """Returns why the op should not run here, with the cure; None if it should."""
-    try:
-        ops()
-    except NativeLibraryError as error:
-        return str(error)
-    return None
-
-
-def why_unavailable_in_xla() -> str | None:
-    """Returns why XLA should not compile the op here; None if it should."""
-    reason = why_unavailable() or _load_xla_library()
-    if reason is not None:
-        return reason
-    import tensorflow as tf
-
-    from statpool import _gpu
-
-    # Which device a function will be compiled for isn't known while it is traced.
-    if tf.config.get_visible_devices("GPU") and _gpu.why_unusable() is not None:
-        return _gpu.why_unusable()
-    seen = {device.device_type for device in tf.config.list_logical_devices()}
-    lacking = sorted(seen - xla_devices())
-    if lacking:
-        return (
-            "the op must have an XLA kernel for every device that TensorFlow sees, got "
-            f"none for {', '.join(lacking)}; hide those devices to do without"
-        )
-    return None
 
 
 def devices() -> set[str]:

@@ -1,0 +1,30 @@
+"""What the contract suite asks of an implementation.
+
+It computes on NumPy arrays:
+
+    forward(x, mask, lengths, **options) -> array
+    gradient(x, upstream, mask, lengths, **options) -> array
+
+with the options of `statpool.global_stats`, and says in its attributes what tests have
+to know about it. Nothing is imported before `load`, so that an implementation that
+can't be loaded fails alone and doesn't keep the others from being tested.
+"""
+
+
+class Implementation:
+    """What the tests may ask of any implementation."""
+
+    name = ""
+    errors = (ValueError,)  # what bad input may raise
+    flushes_denormals = False  # whether denormal numbers may count as 0
+    compiles_each_shape = False  # so slowly that tests choose few shapes
+    checks_values = True  # whether it can reject what only values show
+    takes_views = True  # whether strides and alignment of an array reach it
+    checks_arguments = True  # whether it can reject what no caller should pass
+    is_interpreted = False  # so slowly that tests choose shorter series
+
+    def __str__(self):
+        return self.name
+
+    def load(self):
+        """Raises if the implementation can't be used here."""
