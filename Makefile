@@ -19,7 +19,7 @@ ENVIRONMENT := $(VENV)/.installed-$(TENSORFLOW)
 LIBRARY := build/.built
 SETTINGS := build/.settings
 NATIVE_SOURCES := $(shell find cc cmake cuda -type f) $(wildcard tests/*/CMakeLists.txt) \
-  benchmarks/cuda/CMakeLists.txt CMakeLists.txt setup.py pyproject.toml VERSION
+  CMakeLists.txt setup.py pyproject.toml VERSION
 # What checks of other compilers and processors need from Debian, beside g++.
 PACKAGES := clang libclang-rt-dev g++-aarch64-linux-gnu qemu-user
 CXX_FILES := $(shell find cc cuda tests benchmarks tools -name '*.h' -o -name '*.cc' -o -name '*.cu' -o -name '*.cuh')
@@ -65,8 +65,7 @@ demo: $(LIBRARY)
 
 # What tests need beside the libraries: the kernels as a program; where CUDA is built, those for GPUs
 # as tests take them, and the emulator that runs them, of CUDA 13.
-$(TEST_LIBRARIES): $(LIBRARY) $(wildcard tests/core_program/* tests/cuda/* tests/emulated_ops/*) \
-  $(wildcard benchmarks/cuda/*.cc benchmarks/cuda/*.h) \
+$(TEST_LIBRARIES): $(LIBRARY) $(wildcard tests/*.h tests/core_program/* tests/cuda/* tests/emulated_ops/*) \
   tools/find_nvcc.sh tools/ptxsim/build.sh $(wildcard tools/ptxsim/src/*)
 	@$(BIN)/cmake --build build/cmake --target statpool_for_tests > build/tests.log 2>&1 \
 	  || { cat build/tests.log; exit 1; }
@@ -150,9 +149,9 @@ bench-peers: $(LIBRARY)
 # The CUDA kernels alone: checked, then timed against a copy. FILTER="float32 channels_last" for some.
 bench-cuda: $(LIBRARY)
 	@if [ -z "$(HAS_GPU)" ]; then echo "bench-cuda: skipped, there is no GPU here"; else \
-	  $(BIN)/cmake --build build/cmake --target statpool_bench_cuda > build/bench-cuda.log 2>&1 \
+	  $(BIN)/cmake --build build/cmake --target statpool_cuda_launchers_shipped > build/bench-cuda.log 2>&1 \
 	    || { cat build/bench-cuda.log; exit 1; }; \
-	  build/cuda/statpool_bench_cuda $(if $(FILTER),"$(FILTER)"); \
+	  $(BIN)/python -m benchmarks.cuda_kernels $(if $(FILTER),"$(FILTER)"); \
 	fi
 
 # Breaks the rules of the contract one by one: the contract suite must notice each.

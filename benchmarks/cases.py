@@ -6,6 +6,9 @@ A `Case` is one input, a `Cell` one thing to do with it. The lists below are the
 import dataclasses
 import itertools
 
+import ml_dtypes
+import numpy as np
+
 FORWARD = "forward"
 BACKWARD = "backward"
 FORWARD_BACKWARD = "forward+backward"
@@ -13,7 +16,6 @@ TRAIN_AUDIO = "train audio classifier"
 TRAIN_POOLING = "train pooling-heavy model"
 
 DTYPES = ("float32", "float16", "bfloat16", "float64")
-ITEM_SIZE = {"float16": 2, "bfloat16": 2, "float32": 4, "float64": 8}
 STATISTICS = ("mean", "max", "l2")
 EPSILON = 1e-12
 
@@ -76,6 +78,38 @@ class Case:
         """Steps per example that the mask keeps."""
         return self.time - round(self.masked * self.time)
 
+    # The least that any implementation could move: what a mask leaves out is not read,
+    # intermediate results cost nothing. So none can exceed the memory's own speed.
+
+    @property
+    def input_bytes(self) -> int:
+        """All of x, and all of its gradient."""
+        return self.batch * self.time * self.channels * self._item_size
+
+    @property
+    def read_bytes(self) -> int:
+        """The steps of x that count."""
+        return self.batch * self.kept_steps * self.channels * self._item_size
+
+    def moved_bytes(self, mode: str) -> int:
+        """Bytes that a call has to move; 0 for a training step, which does more.
+
+        forward: x and mask read, y written. backward: x, mask and the upstream gradient
+        read, the gradient of x written. forward+backward: the sum of both.
+        """
+        output = self.batch * self.channels * len(STATISTICS) * self._item_size
+        mask = self.batch * self.time if self.masked else 0
+        read = self.read_bytes + mask + output
+        return {
+            FORWARD: read,
+            BACKWARD: read + self.input_bytes,
+            FORWARD_BACKWARD: 2 * read + self.input_bytes,
+        }.get(mode, 0)
+
+    @property
+    def _item_size(self) -> int:
+        return numpy_dtype(self.dtype).itemsize
+
     @property
     def label(self) -> str:
         """Short name, e.g. "32x80x20 float32"."""
@@ -109,6 +143,44 @@ class Cell:
     def label(self) -> str:
         """Name of the cell, what `--filter` searches."""
         return f"{self.mode} {self.dispatch} {self.case.label}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Inputs:
+    """The numbers of a case, the same for every provider.
+
+    Attributes:
+        x: Values; channel 0 of example 0 is silent, as after a ReLU that never fired.
+        upstream: Gradient that comes back to the output, [B, 3 C].
+        mask: bool [B, T], or None.
+    """
+
+    x: np.ndarray
+    upstream: np.ndarray
+    mask: np.ndarray | None
+
+
+def numpy_dtype(name: str) -> np.dtype:
+    """The dtype of that name, bfloat16 included."""
+    return np.dtype(ml_dtypes.bfloat16 if name == "bfloat16" else name)
+
+
+def make_inputs(case: Case) -> Inputs:
+    """Draws the numbers of a case; a mask leaves out as many steps of each example."""
+    generator = np.random.default_rng(1729)
+
+    def normal(shape):
+        values = generator.standard_normal(shape, np.float32)
+        return values.astype(numpy_dtype(case.dtype), copy=False)
+
+    x = normal(case.shape)
+    silent = x[0, 0, :] if case.layout == "channels_first" else x[0, :, 0]
+    silent[:] = 0
+    upstream = normal((case.batch, len(STATISTICS) * case.channels))
+    if not case.masked:
+        return Inputs(x, upstream, None)
+    order = generator.random((case.batch, case.time)).argsort(axis=1)
+    return Inputs(x, upstream, order < case.kept_steps)
 
 
 def _cells(modes, dispatch, cases) -> list[Cell]:

@@ -1,29 +1,31 @@
-"""Checks a provider against the reference of the tests before it is timed.
+"""Checks a provider against the exact values of the tests before it is timed.
 
-Three verdicts, by bounds that follow from the arithmetic, not from what came out:
+Three verdicts, by the bounds of the tests' oracle (tests/exact.py):
 
-- "ok": within the contract. A sum of any length is good to 8 units of rounding, then
-  the output is rounded once.
+- "ok": within the contract.
 - "imprecise": beyond it, but within what adding up one by one in the dtype of x may
   lose, T units (a tenth at most: whoever is further off than that is wrong).
 - "wrong": beyond that, or not finite where the contract asks for a number.
 """
 
 import dataclasses
+import sys
+from pathlib import Path
 
 import ml_dtypes
 import numpy as np
 
-from benchmarks import cases, inputs
-from statpool import reference
+from benchmarks import cases
+
+sys.path.append(str(Path(__file__).resolve().parents[1] / "tests"))
+import exact
 
 OK, IMPRECISE, WRONG = "ok", "imprecise", "wrong"
 
-_UNIT = {"float16": 2**-11, "bfloat16": 2**-8, "float32": 2**-24, "float64": 2**-53}
-_CONTRACT_UNITS = 8
-_GRADIENT_UNITS = 16  # The norm's 8, and the products, quotients and sums after it.
+_VALUE_UNITS, _GRADIENT_UNITS = 8, 16  # Of the oracle's bounds.
 _MOST_IMPRECISE = 0.1
-_CHECKED_CHANNELS = 4  # Of the first example, of the case that is timed.
+# Of the first example: exact arithmetic is slow.
+_CHECKED_CHANNELS, _CHECKED_VALUES = 4, 1 << 17
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,56 +57,66 @@ class Checker:
         )
         key = (provider.name, cell.mode, case)
         if key not in self._small:
-            self._small[key] = _check_whole(engine, provider, cell.mode, case)
-        small = self._small[key]
-        if small.status == WRONG:
-            return small
+            small = cases.make_inputs(case)
+            outputs = engine.outputs(provider, cell.mode, case, engine.place(small))
+            self._small[key] = judge(outputs, expect(case, small, provider.epsilon))
+        if self._small[key].status == WRONG:
+            return self._small[key]
         outputs = engine.outputs(provider, cell.mode, cell.case, placed)
-        slices = [_slice(cell.case, np.asarray(output)) for output in outputs]
-        verdict = judge(slices, self._expect_slice(cell.case, arrays, provider.epsilon))
-        return max(small, verdict, key=lambda v: v.error)
-
-    def _expect_slice(self, case, arrays, epsilon):
-        """Expects the same of all providers with that epsilon, so computes it once."""
         if self._arrays is not arrays:
             self._arrays, self._expected = arrays, {}
+        verdict = self.judge_slice(cell.case, arrays, provider.epsilon, outputs)
+        return max(self._small[key], verdict, key=lambda v: v.error)
+
+    def judge_slice(self, case, arrays, epsilon, outputs) -> Verdict:
+        """Judges some channels; expects the same of all with that epsilon, once."""
         if epsilon not in self._expected:
-            part = inputs.Inputs(
+            part = cases.Inputs(
                 _slice(case, arrays.x),
                 _slice(case, arrays.upstream),
                 None if arrays.mask is None else arrays.mask[:1],
             )
             self._expected[epsilon] = expect(case, part, epsilon)
-        return self._expected[epsilon]
-
-
-def _check_whole(engine, provider, mode, case) -> Verdict:
-    arrays = inputs.make_inputs(case)
-    outputs = engine.outputs(provider, mode, case, engine.place(arrays))
-    return judge(outputs, expect(case, arrays, provider.epsilon))
+        slices = [_slice(case, np.asarray(output)) for output in outputs]
+        return judge(slices, self._expected[epsilon])
 
 
 @dataclasses.dataclass(frozen=True)
 class Expected:
-    """Exact values and how far off they may be.
-
-    Attributes:
-        exact: float64 array.
-        contract: Largest error that the contract allows.
-        naive: Largest error of adding up one by one.
-    """
+    """Exact values, and how far off the contract and adding up one by one may be."""
 
     exact: np.ndarray
     contract: np.ndarray
     naive: np.ndarray
 
 
-def expect(case: cases.Case, arrays: inputs.Inputs, epsilon: float) -> list[Expected]:
+def expect(case: cases.Case, arrays: cases.Inputs, epsilon: float) -> list[Expected]:
     """Computes what y and dx should be."""
-    return [
-        _expect_output(case, arrays, epsilon),
-        _expect_gradient(case, arrays, epsilon),
-    ]
+    last = case.layout == "channels_last"
+    x = arrays.x if last else np.moveaxis(arrays.x, 1, 2)
+    valid = np.ones(x.shape[:2], bool) if arrays.mask is None else arrays.mask
+    bounded = exact.statistics(x, valid, epsilon)
+    value, bound = (
+        np.concatenate([getattr(bounded[s], part) for s in cases.STATISTICS], axis=1)
+        for part in ("value", "bound")
+    )
+    values = _expected(case, value.astype(float), bound.astype(float), _VALUE_UNITS)
+    # float16 knows no epsilon of 1e-12: a norm without it is imprecise, not wrong.
+    values.naive[:, -x.shape[2] :] += np.sqrt(epsilon)
+    upstream = arrays.upstream
+    gradient = exact.gradient(x, valid, upstream, cases.STATISTICS, epsilon)
+    if not last:
+        gradient = [np.moveaxis(part, 1, 2) for part in gradient]
+    return [values, _expected(case, *gradient, _GRADIENT_UNITS)]
+
+
+def _expected(case, value, bound, units) -> Expected:
+    info = ml_dtypes.finfo(cases.numpy_dtype(case.dtype))
+    unit = float(info.eps) / 2
+    rounding = unit * np.abs(value) + float(info.smallest_subnormal)
+    magnitude = bound / (units * float(exact.unit_roundoff(case.dtype)))
+    naive = max(min((case.time + units) * unit, _MOST_IMPRECISE), units * unit)
+    return Expected(value, bound + rounding, naive * magnitude + rounding)
 
 
 def judge(outputs: list[np.ndarray], expected: list[Expected]) -> Verdict:
@@ -139,62 +151,12 @@ def _judge_one(name: str, actual: np.ndarray, wanted: Expected) -> Verdict:
     return Verdict(WRONG, f"{name} is {values}", error)
 
 
-def _expect_output(case, arrays, epsilon) -> Expected:
-    def compute(x, statistics):
-        return reference.global_stats(
-            x,
-            arrays.mask,
-            statistics=statistics,
-            epsilon=epsilon,
-            data_format=case.layout,
-        )
-
-    exact = compute(arrays.x, cases.STATISTICS)
-    mean_magnitude = compute(np.abs(arrays.x), ("mean",))
-    channels = mean_magnitude.shape[1]
-    exact_max = np.zeros_like(mean_magnitude)  # Comparing makes no error.
-    magnitude = np.concatenate([mean_magnitude, exact_max, exact[:, -channels:]], 1)
-    expected = _expected(case, exact, magnitude, _CONTRACT_UNITS)
-    # float16 knows no epsilon of 1e-12: a norm without it is imprecise, not wrong.
-    expected.naive[:, -channels:] += np.sqrt(epsilon)
-    return expected
-
-
-def _expect_gradient(case, arrays, epsilon) -> Expected:
-    parts = np.split(arrays.upstream, len(cases.STATISTICS), axis=1)
-    gradients = [
-        reference.global_stats_gradient(
-            arrays.x,
-            part,
-            arrays.mask,
-            statistics=(name,),
-            epsilon=epsilon,
-            data_format=case.layout,
-        )
-        for name, part in zip(cases.STATISTICS, parts, strict=True)
-    ]
-    magnitude = sum(np.abs(gradient) for gradient in gradients)
-    return _expected(case, sum(gradients), magnitude, _GRADIENT_UNITS)
-
-
-def _expected(case, exact, magnitude, units) -> Expected:
-    unit = _UNIT[case.dtype]
-    summed_in = min(unit, _UNIT["float32"])  # 16-bit inputs are summed in float32.
-    smallest = float(ml_dtypes.finfo(inputs.numpy_dtype(case.dtype)).smallest_subnormal)
-    rounding = unit * np.abs(exact) + smallest
-    naive_units = min((case.time + units) * unit, _MOST_IMPRECISE)
-    return Expected(
-        exact,
-        contract=units * summed_in * magnitude + rounding,
-        naive=np.maximum(naive_units, units * unit) * magnitude + rounding,
-    )
-
-
 def _slice(case: cases.Case, array: np.ndarray) -> np.ndarray:
-    """The first channels of the first example of y, of x, or of their gradients."""
+    """Some channels of the first example of y, of x, or of their gradients."""
+    channels = min(_CHECKED_CHANNELS, max(_CHECKED_VALUES // max(case.time, 1), 1))
     if array.ndim == 2:
         columns = array.reshape(case.batch, len(cases.STATISTICS), case.channels)
-        return columns[:1, :, :_CHECKED_CHANNELS].reshape(1, -1)
+        return columns[:1, :, :channels].reshape(1, -1)
     if case.layout == "channels_first":
-        return array[:1, :_CHECKED_CHANNELS, :]
-    return array[:1, :, :_CHECKED_CHANNELS]
+        return array[:1, :channels, :]
+    return array[:1, :, :channels]

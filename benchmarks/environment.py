@@ -58,6 +58,13 @@ def cpu_name() -> str:
     return names[0] if names else platform.machine()
 
 
+def has_gpu() -> bool:
+    """Whether TensorFlow sees a GPU."""
+    import tensorflow as tf
+
+    return bool(tf.config.list_physical_devices("GPU"))
+
+
 def gpu_name() -> str:
     """Name of the first GPU that TensorFlow sees."""
     import tensorflow as tf

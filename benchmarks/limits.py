@@ -9,7 +9,7 @@ import functools
 
 import numpy as np
 
-from benchmarks import byte_counts, cases, inputs
+from benchmarks import cases
 from benchmarks.engines import create_engine
 from benchmarks.engines.dispatch import in_loop
 from benchmarks.environment import last_level_cache_bytes
@@ -21,7 +21,7 @@ EMPTY = "empty call"
 
 
 def limit_runners(
-    cell: cases.Cell, arrays: inputs.Inputs, device: str
+    cell: cases.Cell, arrays: cases.Inputs, device: str
 ) -> dict[str, Runner]:
     """Makes the contenders that stand for the machine.
 
@@ -31,10 +31,10 @@ def limit_runners(
     if in_loop(cell):
         engine = create_engine("tensorflow", device)
         return {EMPTY: engine.empty_runner(cell, engine.place(arrays))}
-    in_cache = 2 * byte_counts.input_bytes(cell.case) < last_level_cache_bytes()
+    in_cache = 2 * cell.case.input_bytes < last_level_cache_bytes()
     if in_cache or cell.dispatch not in ("graph", "core"):
         return {}
-    kept = byte_counts.read_bytes(cell.case)
+    kept = cell.case.read_bytes
     if device == "gpu":
         return _gpu_runners(arrays.x, kept)
     return _cpu_runners(arrays.x, kept)

@@ -194,20 +194,21 @@ def _dots(rows: pd.DataFrame, label: str, write):
         for line in range(1, len(shapes)):
             axis.axhline(line - 0.5, color="0.85", linewidth=0.8)
         axis.set_ylim(-0.5, len(shapes) - 0.5)
-        axis.margins(x=0.14)  # Room for the numbers.
     axes[0][0].set_ylabel("B x T x C, float32")
     _legend(figure, "hollow: the numbers are wrong")
     return figure
 
 
 def _write_values(axis, values, places, write) -> None:
-    """Writes the numbers of statpool next to its dots."""
+    """Writes the numbers of statpool in a column of their own, right of every dot."""
     for value, place in zip(values, places, strict=True):
         axis.annotate(
             write(value),
-            (value, place),
-            xytext=(7, -3),
+            (1, place),
+            xycoords=axis.get_yaxis_transform(),
+            xytext=(6, 0),
             textcoords="offset points",
+            va="center",
             fontsize=8,
             fontweight="bold",
             color=_COLOURS["statpool"],

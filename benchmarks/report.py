@@ -133,10 +133,10 @@ def _headline(frame: pd.DataFrame) -> str:
 
 
 def _where(path: Path, frame: pd.DataFrame) -> str:
-    """The environment block, from the JSON if it is there, else from the CSV."""
-    summary = path.with_name(results.JSON_NAME)
-    if summary.exists():
-        environment = json.loads(summary.read_text())["environment"]
+    """The environment block, from its file if it is there, else from the CSV."""
+    beside = path.with_name(results.ENVIRONMENT_NAME)
+    if beside.exists():
+        environment = json.loads(beside.read_text())
     else:
         names = ("time_stamp", "commit", "device", "device_name", "cores", "versions")
         environment = (

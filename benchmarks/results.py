@@ -4,14 +4,13 @@ import csv
 import dataclasses
 import io
 import json
-import os
 from pathlib import Path
 
 import pandas as pd
 
 BASELINE = "Lambda"  # Ratios are taken to this provider.
 CSV_NAME = "results.csv"
-JSON_NAME = "results.json"
+ENVIRONMENT_NAME = "environment.json"
 PREVIOUS_NAME = "results.previous.csv"
 
 # What tells two rows of one file apart.
@@ -32,92 +31,56 @@ KEY = [
 
 @dataclasses.dataclass
 class Row:
-    """One line of the CSV; empty fields mean "not measured".
+    """One line of the CSV; empty fields mean "not measured"."""
 
-    Attributes:
-        provider: Name of the provider, or of a limit of the machine.
-        engine: Array library that runs it; "machine" for a limit.
-        ours: Whether statpool computes it.
-        compiled: Whether XLA compiles it.
-        mode: What is done: forward, forward+backward, backward, a training step.
-        dispatch: How calls reach it: graph, call, core, step.
-        batch: B.
-        time: T.
-        channels: C.
-        dtype: dtype of x.
-        layout: channels_last or channels_first.
-        masked: Share of the time steps that a mask leaves out.
-        cache: warm or cold.
-        device: cpu or gpu.
-        status: ok, imprecise, wrong, limit, out of memory, failed, left out.
-        reason: Why the status isn't ok.
-        error: Largest error, as a multiple of what the contract allows.
-        seconds: Median seconds per call.
-        seconds_q20: 20 % of the samples are faster.
-        seconds_q80: 20 % of the samples are slower.
-        samples: Number of samples.
-        calls_per_sample: Calls that a sample averages over.
-        bytes: Bytes that a call has to move.
-        gb_per_s: Those bytes per median second, in units of 10^9.
-        limit_seconds: What the machine's streaming read and copy would take.
-        share_of_limit: limit_seconds / seconds.
-        peak_bytes: Peak memory of a call beyond its inputs.
-        launches: Kernel launches of a call on a GPU.
-        device_seconds: Time on the GPU of a call.
-        time_stamp: Start of the run, UTC.
-        commit: Commit of the checkout.
-        device_name: Model of the processor or card.
-        cores: CPU cores that the run could use.
-        versions: Versions of the packages, as "name version" joined by "; ".
-    """
-
-    provider: str
-    engine: str = ""
-    ours: bool = False
-    compiled: bool = False
-    mode: str = ""
-    dispatch: str = ""
+    provider: str  # or a limit of the machine
+    engine: str = ""  # array library that runs it; "machine" for a limit
+    ours: bool = False  # statpool computes it
+    compiled: bool = False  # by XLA
+    mode: str = ""  # forward, forward+backward, backward, a training step
+    dispatch: str = ""  # graph, call, core, step
     batch: int | None = None
     time: int | None = None
     channels: int | None = None
     dtype: str = ""
     layout: str = ""
-    masked: float | None = None
-    cache: str = ""
+    masked: float | None = None  # share of the steps that a mask leaves out
+    cache: str = ""  # warm or cold
     device: str = ""
-    status: str = "ok"
-    reason: str = ""
-    error: float | None = None
-    seconds: float | None = None
-    seconds_q20: float | None = None
+    status: str = "ok"  # imprecise, wrong, limit, out of memory, failed, left out
+    reason: str = ""  # why the status isn't ok
+    error: float | None = None  # the largest, in what the contract allows
+    seconds: float | None = None  # median of a call
+    seconds_q20: float | None = None  # 20 % of the samples are faster
     seconds_q80: float | None = None
     samples: int | None = None
     calls_per_sample: int | None = None
-    bytes: int | None = None
-    gb_per_s: float | None = None
-    limit_seconds: float | None = None
+    bytes: int | None = None  # that a call has to move
+    gb_per_s: float | None = None  # of them, in units of 10^9
+    limit_seconds: float | None = None  # of the machine's streaming read and copy
     share_of_limit: float | None = None
-    peak_bytes: int | None = None
-    launches: int | None = None
-    device_seconds: float | None = None
-    time_stamp: str = ""
+    peak_bytes: int | None = None  # of a call beyond its inputs
+    launches: int | None = None  # of kernels on a GPU
+    device_seconds: float | None = None  # on the GPU
+    time_stamp: str = ""  # start of the run, UTC
     commit: str = ""
     device_name: str = ""
-    cores: int | None = None
-    versions: str = ""
+    cores: int | None = None  # that the run could use
+    versions: str = ""  # "name version" joined by "; "
 
 
 COLUMNS = [field.name for field in dataclasses.fields(Row)]
 
 
 class Writer:
-    """Appends rows to the CSV, each in one piece, and sums up in JSON at the end."""
+    """Appends rows to the CSV, each in one piece; the environment lies beside it."""
 
     def __init__(self, folder: Path, environment: dict):
         folder.mkdir(parents=True, exist_ok=True)
         self.csv = folder / CSV_NAME
-        self._json = folder / JSON_NAME
         self._environment = environment
+        text = json.dumps(environment, indent=1) + "\n"
+        (folder / ENVIRONMENT_NAME).write_text(text)
         if self.csv.exists():
             self.csv.replace(folder / PREVIOUS_NAME)
         self.csv.write_text(_line(COLUMNS))
@@ -131,14 +94,6 @@ class Writer:
         line = _line([_text(value) for value in dataclasses.astuple(row)])
         with self.csv.open("ab", buffering=0) as file:
             file.write(line.encode())  # One write: a reader never sees half a row.
-
-    def finish(self) -> None:
-        """Writes the JSON, whole or not at all."""
-        rows = json.loads(load(self.csv).to_json(orient="records"))
-        content = {"environment": self._environment, "rows": rows}
-        part = self._json.with_suffix(".part")
-        part.write_text(json.dumps(content, indent=1) + "\n")
-        os.replace(part, self._json)
 
 
 def load(path: Path) -> pd.DataFrame:

@@ -27,7 +27,12 @@ _QUICK_BUDGET, _FULL_BUDGET = 1.0, 3.0
     help="Only rows whose label matches, e.g. 'backward graph 64x1500x512 .*statpool'. "
     "Several must all match; --list shows what labels are made of.",
 )
-@click.option("--device", type=click.Choice(["cpu", "gpu"]), default="cpu")
+@click.option(
+    "--device",
+    type=click.Choice(["auto", "cpu", "gpu"]),
+    default="auto",
+    help="auto: the GPU where TensorFlow sees one.",
+)
 @click.option(
     "--budget",
     type=click.FloatRange(min=0, min_open=True),
@@ -40,7 +45,7 @@ _QUICK_BUDGET, _FULL_BUDGET = 1.0, 3.0
     type=click.Path(file_okay=False, path_type=Path),
     default=Path("output/benchmarks"),
     show_default=True,
-    help="Folder for the CSV, JSON, report and pictures. An older CSV there is kept "
+    help="Folder for CSV, environment, report and pictures. An older CSV is kept "
     f"as {results.PREVIOUS_NAME}.",
 )
 @click.option("--list", "only_list", is_flag=True, help="Show the labels and stop.")
@@ -72,13 +77,14 @@ def main(quick, peers, filters, device, budget, output, only_list):
         click.echo("\nCells:\n  " + "\n  ".join(cell.label for cell in cells))
         click.echo("\nProviders:\n  " + "\n  ".join(p.name for p in providers))
         return
+    if device == "auto":
+        device = "gpu" if environment.has_gpu() else "cpu"
     writer = results.Writer(output, environment.describe_environment(device))
     budget = budget or (_QUICK_BUDGET if quick else _FULL_BUDGET)
     session = Session(providers, writer, device, budget, wanted, tqdm.tqdm.write)
     on_cpu = device == "cpu"  # A GPU's driver reserves more than it will ever use.
     with memory.no_more_than_there_is() if on_cpu else contextlib.nullcontext():
         _run(session, cells)
-    writer.finish()
     click.echo(f"Report: {report.write_report(writer.csv)}")
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from benchmarks import byte_counts, cases, gpu, inputs, limits, measure, memory
+from benchmarks import cases, gpu, limits, measure, memory
 from benchmarks.correctness import Checker, Verdict
 from benchmarks.engines import create_engine
 from benchmarks.engines.dispatch import in_loop
@@ -78,7 +78,7 @@ class Session:
                 engine = create_engine(provider.engine, self._device)
                 self._engines[provider.engine] = engine
             engine = self._engines[provider.engine]
-            placed = engine.place(inputs.make_inputs(tiny))
+            placed = engine.place(cases.make_inputs(tiny))
             engine.outputs(provider, cases.FORWARD, tiny, placed)
         except Exception as error:  # Whatever it is, the others go on.
             self.say(f"left out: {provider.name}: {_first_line(error)}")
@@ -103,11 +103,11 @@ class Session:
         everywhere = provider.everywhere or cell.case.dtype == "float32"
         return everywhere and self._engines[provider.engine].handles(cell)
 
-    def _inputs(self, case: cases.Case) -> inputs.Inputs:
+    def _inputs(self, case: cases.Case) -> cases.Inputs:
         """Inputs of a case, kept for the next cell of the same case."""
         if self._case != case:
             self._case, self._arrays, self._placed = None, None, {}  # Frees the last.
-            self._arrays = inputs.make_inputs(case)
+            self._arrays = cases.make_inputs(case)
             self._case = case
         return self._arrays
 
@@ -190,7 +190,7 @@ class Session:
             if row.engine == "machine":
                 row.bytes = _limit_bytes(row.provider, cell.case)
             else:
-                row.bytes = byte_counts.moved_bytes(cell.mode, cell.case) or None
+                row.bytes = cell.case.moved_bytes(cell.mode) or None
                 if row.bytes:
                     row.limit_seconds = limits.limit_seconds(cell.mode, medians)
             if row.bytes:
@@ -209,8 +209,8 @@ def _limit_bytes(name: str, case: cases.Case) -> int | None:
     if name == limits.EMPTY:
         return None
     if name == limits.READ:
-        return byte_counts.read_bytes(case)
-    return 2 * byte_counts.input_bytes(case)
+        return case.read_bytes
+    return 2 * case.input_bytes
 
 
 def _first_line(error: Exception) -> str:

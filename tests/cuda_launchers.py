@@ -126,6 +126,7 @@ class Pooling:
     ):
         self._cuda = cuda
         self._arrays = []
+        self._forward = self._gradient = None
         self.x_array = np.ascontiguousarray(x)
         self._offset = offset
         self._multiprocessors = ctypes.c_int32(multiprocessors)
@@ -149,22 +150,30 @@ class Pooling:
             array.free()
 
     def forward(self):
-        """Returns the output `[B, S * C]`; the saved planes stay on the device."""
-        buffers = ForwardBuffers(
-            y=self.y.pointer,
-            saved=self.saved.pointer,
-            x=self.x.pointer,
-            mask=_address(self.mask),
-            lengths=_address(self.lengths),
-        )
-        arguments = self._call, ctypes.byref(buffers), self._multiprocessors
-        size = ctypes.c_int64()
-        self._cuda.check(
-            self._cuda.library.StatpoolWorkspaceBytes(*arguments, ctypes.byref(size))
-        )
-        buffers.workspace = self._empty(size.value, np.uint8).pointer
-        self._finish(self._cuda.library.StatpoolForward(*arguments))
+        """Returns the output `[B, S * C]`; what was saved stays on the device."""
+        self._finish(self.launch_forward())
         return self.y.fetch()
+
+    def launch_forward(self):
+        """Enqueues the forward pass; returns the error."""
+        if self._forward is None:
+            buffers = ForwardBuffers(
+                y=self.y.pointer,
+                saved=self.saved.pointer,
+                x=self.x.pointer,
+                mask=_address(self.mask),
+                lengths=_address(self.lengths),
+            )
+            arguments = self._call, ctypes.byref(buffers), self._multiprocessors
+            size = ctypes.c_int64()
+            self._cuda.check(
+                self._cuda.library.StatpoolWorkspaceBytes(
+                    *arguments, ctypes.byref(size)
+                )
+            )
+            buffers.workspace = self._empty(size.value, np.uint8).pointer
+            self._forward = arguments
+        return self._cuda.library.StatpoolForward(*self._forward)
 
     def gradient(self, upstream):
         """Returns the gradient, after `forward`."""
@@ -178,9 +187,13 @@ class Pooling:
             mask=_address(self.mask),
             lengths=_address(self.lengths),
         )
-        arguments = self._call, ctypes.byref(buffers), self._multiprocessors
-        self._finish(self._cuda.library.StatpoolGradient(*arguments))
+        self._gradient = self._call, ctypes.byref(buffers), self._multiprocessors
+        self._finish(self.launch_gradient())
         return self.dx.fetch()
+
+    def launch_gradient(self):
+        """Enqueues the gradient of the last upstream again; returns the error."""
+        return self._cuda.library.StatpoolGradient(*self._gradient)
 
     def _finish(self, error):
         self._cuda.check(error)
@@ -242,7 +255,10 @@ def load():
     if not LAUNCHERS.exists():
         raise UnavailableError("this build has no CUDA kernels, for want of nvcc")
     if has_gpu():
-        return Launchers("libcudart.so.13", LAUNCHERS, is_emulated=False)
+        # Where it is built, what ships: machine code for every architecture.
+        shipped = LAUNCHERS.with_stem(f"{LAUNCHERS.stem}_shipped")
+        launchers = shipped if shipped.exists() else LAUNCHERS
+        return Launchers("libcudart.so.13", launchers, is_emulated=False)
     os.environ.setdefault("PTXSIM_ON_FAULT", "error")
     os.environ.setdefault("PTXSIM_ARCH", "90")
     return Launchers(build_emulator(), LAUNCHERS, is_emulated=True)

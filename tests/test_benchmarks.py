@@ -15,7 +15,6 @@ ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
 from benchmarks import (  # noqa: E402
-    byte_counts,
     cases,
     correctness,
     environment,
@@ -29,7 +28,6 @@ from benchmarks import (  # noqa: E402
     training,
 )
 from benchmarks.engines import create_engine, tensorflow_engine, tensorflow_loops  # noqa: E402
-from benchmarks.inputs import make_inputs  # noqa: E402
 from benchmarks.providers import Provider, select_providers  # noqa: E402
 
 PROVIDERS = {provider.name: provider for provider in select_providers(True)}
@@ -50,7 +48,7 @@ def run_session(folder, providers, cells=(CELL,), **options):
 
 def judged(pool, mode=cases.FORWARD_BACKWARD, case=CELL.case):
     """The verdict on a pooling function."""
-    engine, arrays = create_engine("tensorflow", "cpu"), make_inputs(case)
+    engine, arrays = create_engine("tensorflow", "cpu"), cases.make_inputs(case)
     cell, provider = cases.Cell(mode, "graph", case), Provider("candidate", pool)
     placed = engine.place(arrays)
     return correctness.Checker().check(engine, provider, cell, arrays, placed)
@@ -80,13 +78,13 @@ def slightly_off(x, mask, axis):
     ],
 )
 def test_byte_counts(mode, case, expected):
-    assert byte_counts.moved_bytes(mode, case) == expected
+    assert case.moved_bytes(mode) == expected
 
 
 def test_inputs_are_what_the_case_says():
     for layout in ("channels_last", "channels_first"):
         case = cases.Case(3, 10, 4, "bfloat16", layout, masked=0.3)
-        arrays = make_inputs(case)
+        arrays = cases.make_inputs(case)
         assert arrays.x.shape == case.shape
         assert arrays.x.dtype.name == "bfloat16"
         assert (arrays.mask.sum(axis=1) == case.kept_steps).all()
@@ -150,7 +148,7 @@ def test_wrong_numbers_stay_wrong_in_the_results(tmp_path):
 def test_the_graph_loop_runs_every_call():
     case, turns = cases.Case(2, 8, 3), 3
     engine = create_engine("tensorflow", "cpu")
-    placed = engine.place(make_inputs(case))
+    placed = engine.place(cases.make_inputs(case))
     provider = PROVIDERS["repaired Lambda"]
     for mode, expected in [(cases.FORWARD, {}), (cases.FORWARD_BACKWARD, {"Equal": 1})]:
         operation = tensorflow_engine.make_operation(provider, mode, case)
@@ -175,7 +173,7 @@ def count_ops(call):
 
 def test_xla_keeps_the_call_in_the_loop():
     case = cases.Case(2, 8, 3)
-    placed = create_engine("tensorflow", "cpu").place(make_inputs(case))
+    placed = create_engine("tensorflow", "cpu").place(cases.make_inputs(case))
     operation = tensorflow_engine.make_operation(
         PROVIDERS["repaired Lambda XLA"], cases.FORWARD_BACKWARD, case
     )
@@ -198,7 +196,7 @@ def test_xla_runs_even_the_tiniest_call():
     for mode in (cases.FORWARD, cases.FORWARD_BACKWARD):
         provider = PROVIDERS["repaired Lambda XLA"]
         operation = tensorflow_engine.make_operation(provider, mode, case)
-        placed = create_engine("tensorflow", "cpu").place(make_inputs(case))
+        placed = create_engine("tensorflow", "cpu").place(cases.make_inputs(case))
         runner = tensorflow_loops.compiled_runner(operation, mode, placed)
         runner.run(1)
         seconds = []

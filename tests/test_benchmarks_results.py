@@ -23,10 +23,8 @@ def test_rows_are_readable_while_the_run_goes_on(tmp_path):
         assert len(rows) == count
         assert rows["reason"].iloc[-1] == 'commas, "quotes" lines'
         assert rows["cores"].iloc[-1] > 0
-    writer.finish()
-    summary = json.loads((tmp_path / results.JSON_NAME).read_text())
-    assert [row["provider"] for row in summary["rows"]] == ["number 1", "number 2"]
-    assert summary["environment"]["versions"]["tensorflow"] == tf.__version__
+    summary = json.loads((tmp_path / results.ENVIRONMENT_NAME).read_text())
+    assert summary["versions"]["tensorflow"] == tf.__version__
     results.Writer(tmp_path, environment.describe_environment("cpu"))
     assert len(results.load(tmp_path / results.PREVIOUS_NAME)) == 2
 

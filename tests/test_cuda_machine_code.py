@@ -1,18 +1,11 @@
 """The machine code that nvcc made of the kernels keeps what their source promises."""
 
 import re
-import sys
-from pathlib import Path
 
+import machine_code
 import pytest
-
-ROOT = Path(__file__).parent.parent
-sys.path.insert(0, str(ROOT))
-
-from cases import DTYPES  # noqa: E402
-
-from benchmarks.cuda import machine_code  # noqa: E402
-from benchmarks.cuda.machine_code import Code, Kernel, MissingToolError, Usage  # noqa: E402
+from cases import DTYPES
+from machine_code import Code, Kernel, MissingToolError, Usage
 
 REGISTERS = 65536  # of a multiprocessor, on every architecture
 LOADS_IN_FLIGHT = 4

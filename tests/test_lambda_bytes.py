@@ -1,14 +1,8 @@
 """The count of what the Lambda baseline moves, on graphs whose bytes are known."""
 
-import sys
-from pathlib import Path
-
 import pytest
 import tensorflow as tf
-
-sys.path.insert(0, str(Path(__file__).parent.parent))
-
-from benchmarks.lambda_bytes import moved_bytes, optimized_graph, pool
+from lambda_bytes import moved_bytes, optimized_graph, pool
 
 BATCH, TIME, CHANNELS = 2, 50, 30
 OF_X = BATCH * TIME * CHANNELS * 4

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from benchmarks import cases, inputs
+from benchmarks import cases
 from benchmarks.measure import Runner
 from benchmarks.providers import Provider
 
@@ -20,7 +20,7 @@ class Engine(Protocol):
     def handles(self, cell: cases.Cell) -> bool:
         """Whether the cell means something for this engine."""
 
-    def place(self, arrays: inputs.Inputs) -> Any:
+    def place(self, arrays: cases.Inputs) -> Any:
         """Moves the inputs of a case to the device, as arrays of its library."""
 
     def outputs(

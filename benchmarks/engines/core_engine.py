@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from benchmarks import cases, inputs
+from benchmarks import cases
 from benchmarks.measure import Runner
 from benchmarks.providers import Provider
 
@@ -26,7 +26,7 @@ class CoreEngine:
         """Takes the cells of the core."""
         return cell.dispatch == "core"
 
-    def place(self, arrays: inputs.Inputs) -> inputs.Inputs:
+    def place(self, arrays: cases.Inputs) -> cases.Inputs:
         """NumPy arrays are at home here."""
         return arrays
 

@@ -1,6 +1,6 @@
 """How calls reach an engine: many in one graph, or one by one from Python."""
 
-from benchmarks import byte_counts, cases, environment
+from benchmarks import cases, environment
 from benchmarks.measure import Runner
 
 # From here on the dispatch of a call, some 0.1 ms, is nothing against the call itself.
@@ -9,7 +9,7 @@ _NOTHING_FROM = 8 << 20  # bytes of x
 
 def in_loop(cell: cases.Cell) -> bool:
     """Whether the cell needs many calls in one graph to show the op alone."""
-    large = byte_counts.input_bytes(cell.case) >= _NOTHING_FROM
+    large = cell.case.input_bytes >= _NOTHING_FROM
     return cell.dispatch == "graph" and not large
 
 
@@ -25,7 +25,7 @@ def python_calls(call, case: cases.Case, x, copy, wait) -> Runner:
     """
     copies = [x]
     if case.cache == "cold":
-        size = byte_counts.input_bytes(case)
+        size = case.input_bytes
         needed = 2 * environment.last_level_cache_bytes() // size + 1
         copies += [copy(x) for _ in range(needed)]
     turn = 0

@@ -5,7 +5,7 @@ import functools
 import jax
 import numpy as np
 
-from benchmarks import cases, inputs
+from benchmarks import cases
 from benchmarks.engines import dispatch
 from benchmarks.measure import Runner
 
@@ -28,7 +28,7 @@ class JaxEngine:
         """Takes calls, and loops in one graph."""
         return cell.dispatch in ("call", "graph")
 
-    def place(self, arrays: inputs.Inputs):
+    def place(self, arrays: cases.Inputs):
         """Copies the inputs to the device."""
         return jax.device_put((arrays.x, arrays.upstream, arrays.mask), self._device)
 

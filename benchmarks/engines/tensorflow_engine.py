@@ -6,7 +6,7 @@ import warnings
 import numpy as np
 import tensorflow as tf
 
-from benchmarks import cases, engines, inputs
+from benchmarks import cases, engines
 from benchmarks.engines import dispatch, tensorflow_loops
 from benchmarks.measure import Runner
 from benchmarks.providers import Provider
@@ -41,7 +41,7 @@ class TensorFlowEngine:
         """Takes everything but the core."""
         return cell.dispatch != "core"
 
-    def place(self, arrays: inputs.Inputs) -> Placed:
+    def place(self, arrays: cases.Inputs) -> Placed:
         """Copies the inputs to the device."""
         with tf.device(self._device):
             mask = None if arrays.mask is None else tf.constant(arrays.mask)

@@ -4,7 +4,7 @@ import ml_dtypes
 import numpy as np
 import torch
 
-from benchmarks import cases, inputs
+from benchmarks import cases
 from benchmarks.engines import dispatch
 from benchmarks.measure import Runner
 
@@ -26,7 +26,7 @@ class TorchEngine:
         """Has no loop inside a graph, which only large inputs can do without."""
         return cell.dispatch in ("call", "graph") and not dispatch.in_loop(cell)
 
-    def place(self, arrays: inputs.Inputs) -> list[torch.Tensor | None]:
+    def place(self, arrays: cases.Inputs) -> list[torch.Tensor | None]:
         """Copies the inputs to the device."""
         return [self._tensor(a) for a in (arrays.x, arrays.upstream, arrays.mask)]
 

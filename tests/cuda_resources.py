@@ -1,13 +1,14 @@
 """Prints the tables of docs/cuda.md: what kernels take, and what calls move.
 
-    python -m benchmarks.cuda.resources
+    python tests/cuda_resources.py
 
 Reads the native library as it is built; needs cuobjdump, but no GPU.
 """
 
 import math
 
-from benchmarks.cuda import machine_code
+import machine_code
+
 from statpool import launch_plan
 
 PASSES = ("Forward", "Join", "Gradient")

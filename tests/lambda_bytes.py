@@ -1,6 +1,6 @@
 """Counts the bytes that the Lambda baseline moves, from TensorFlow's own graph.
 
-    python -m benchmarks.lambda_bytes
+    python tests/lambda_bytes.py
 
 Traces the expression and its gradient, has TensorFlow's optimizer (grappler) rewrite
 the graph as it does before running it, and sums the sizes of the inputs and outputs of

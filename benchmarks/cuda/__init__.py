@@ -1,1 +1,0 @@
-"""The CUDA kernels apart from TensorFlow: their machine code, bytes and speed."""
