@@ -41,25 +41,15 @@ CHANNEL_SWEEP = tuple((16, 300, channels) for channels in (1, 8, 64, 512, 2048))
 
 @dataclasses.dataclass(frozen=True)
 class Case:
-    """One input.
-
-    Attributes:
-        batch: B.
-        time: T.
-        channels: C.
-        dtype: Name of the dtype of x.
-        layout: "channels_last" or "channels_first".
-        masked: Share of the time steps that a mask leaves out; 0 means no mask.
-        cache: "warm", or "cold" for an input that the caches have lost.
-    """
+    """One input, `[B, T, C]`."""
 
     batch: int
     time: int
     channels: int
-    dtype: str = "float32"
-    layout: str = "channels_last"
-    masked: float = 0.0
-    cache: str = "warm"
+    dtype: str = "float32"  # of x
+    layout: str = "channels_last"  # or "channels_first"
+    masked: float = 0.0  # share of the steps that a mask leaves out; 0: no mask
+    cache: str = "warm"  # or "cold", for an input that the caches have lost
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -127,12 +117,8 @@ class Case:
 class Cell:
     """One thing to measure.
 
-    Attributes:
-        mode: One of the modes above.
-        dispatch: "graph" for many calls inside one graph, "call" for one call per
-            dispatch from Python, "core" for the C++ core without TensorFlow, "step" for
-            a training step.
-        case: The input.
+    "graph" dispatches many calls inside one graph, "call" one call from Python, "core"
+    the C++ core without TensorFlow, "step" a training step.
     """
 
     mode: str

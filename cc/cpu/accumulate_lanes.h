@@ -23,11 +23,10 @@ namespace {
 template <int N, int kRows, typename Sums, typename Accumulators>
 STATPOOL_INLINE void AddWide(const Vec<typename Accumulators::Compute, N> (&v)[kRows], int64_t i,
                              const Sums& needed, Accumulators* accumulators) {
-  constexpr int kPart = std::min(N, kLanes<double>);
+  constexpr int kPart = kDoubleLanes<N>;
   using D = Vec<double, kPart>;
-  ForParts<N / kPart>([&](auto part) __attribute__((always_inline)) {
+  ForDoubleParts<N>(i, [&](auto part, int64_t at) STATPOOL_ALWAYS_INLINE {
     constexpr int kIndex = decltype(part)::value;
-    const int64_t at = i + kIndex * kPart;
     const auto value = [&](int r) { return WidenPart<N, kIndex>(v[r]); };
     if (needed.sum) accumulators->sum.template Add<kPart>(core::PairwiseSum<kRows, D>(value), at);
     if (needed.squares) {
@@ -42,14 +41,13 @@ STATPOOL_INLINE void AddWide(const Vec<typename Accumulators::Compute, N> (&v)[k
 template <typename T, int N, int kRows, typename Sums, typename Accumulators>
 STATPOOL_INLINE void AddNarrow(const Vec<float, N> (&v)[kRows], const Vec<float, N>& squares,
                                int64_t i, const Sums& needed, Accumulators* accumulators) {
-  constexpr int kPart = std::min(N, kLanes<double>);
+  constexpr int kPart = kDoubleLanes<N>;
   using D = Vec<double, kPart>;
   const auto sum = core::PairwiseSum<kRows, Vec<float, N>>([&](int r) { return v[r]; });
   const bool in_range = std::is_same_v<T, core::Float16> ||
                         AllTrue<N>(core::IsInFloatRange(squares)) || AllZero<N>(v);
-  ForParts<N / kPart>([&](auto part) __attribute__((always_inline)) {
+  ForDoubleParts<N>(i, [&](auto part, int64_t at) STATPOOL_ALWAYS_INLINE {
     constexpr int kIndex = decltype(part)::value;
-    const int64_t at = i + kIndex * kPart;
     D sums = WidenPart<N, kIndex>(sum);
     D powers = WidenPart<N, kIndex>(squares);
     if (__builtin_expect(!in_range, 0)) {
@@ -71,11 +69,10 @@ STATPOOL_INLINE void AddCentral(const Vec<typename Accumulators::Compute, N> (&v
                                 int64_t before, Accumulators* accumulators) {
   const double per_row = before == 0 ? 0 : 1.0 / static_cast<double>(before);
   const double weight = core::DistanceWeight(kRows, before);
-  constexpr int kPart = std::min(N, kLanes<double>);
+  constexpr int kPart = kDoubleLanes<N>;
   using D = Vec<double, kPart>;
-  ForParts<N / kPart>([&](auto part) __attribute__((always_inline)) {
+  ForDoubleParts<N>(i, [&](auto part, int64_t at) STATPOOL_ALWAYS_INLINE {
     constexpr int kIndex = decltype(part)::value;
-    const int64_t at = i + kIndex * kPart;
     const auto value = [&](int r) { return WidenPart<N, kIndex>(v[r]); };
     const D chunk_total = core::PairwiseSum<kRows, D>(value);
     const D chunk_mean = chunk_total * (1.0 / kRows);

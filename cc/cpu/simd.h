@@ -234,6 +234,19 @@ STATPOOL_INLINE void ForParts(const Body& body) {
   }
 }
 
+// What a register of doubles holds of N lanes.
+template <int N>
+constexpr int kDoubleLanes = std::min(N, kLanes<double>);
+
+// Calls body(part, at) for the parts of lanes [i, i + N) that WidenPart takes; `at` is the first
+// lane.
+template <int N, typename Body>
+STATPOOL_INLINE void ForDoubleParts(int64_t i, const Body& body) {
+  ForParts<N / kDoubleLanes<N>>([&](auto part) STATPOOL_ALWAYS_INLINE {
+    body(part, i + decltype(part)::value * kDoubleLanes<N>);
+  });
+}
+
 // Calls body(lanes, i) over [0, width): whole vectors first, then halves of halves.
 template <int N, typename Body>
 STATPOOL_INLINE void ForLanes(int64_t width, const Body& body, int64_t begin = 0) {

@@ -15,14 +15,21 @@ namespace {
 
 namespace py = pybind11;
 
-py::dict ToDict(const cuda::LaunchPlan& plan) {
+// What every launch has.
+template <typename Plan>
+py::dict LaunchOf(const Plan& plan) {
   py::dict dict;
   dict["grid"] = plan.grid;
   dict["blocks"] = plan.blocks;
   dict["block"] = plan.block;
-  dict["vector_width"] = plan.vector_width;
   dict["threads_x"] = plan.threads_x;
   dict["threads_y"] = plan.threads_y;
+  return dict;
+}
+
+py::dict ToDict(const cuda::LaunchPlan& plan) {
+  py::dict dict = LaunchOf(plan);
+  dict["vector_width"] = plan.vector_width;
   dict["group_threads"] = plan.group_threads;
   dict["groups"] = plan.groups;
   dict["slabs"] = plan.slabs;
@@ -35,16 +42,6 @@ py::dict ToDict(const cuda::LaunchPlan& plan) {
   dict["units"] = plan.units;
   dict["bytes_read"] = plan.bytes_read;
   dict["bytes_written"] = plan.bytes_written;
-  return dict;
-}
-
-py::dict ToDict(const cuda::JoinPlan& plan) {
-  py::dict dict;
-  dict["grid"] = plan.grid;
-  dict["blocks"] = plan.blocks;
-  dict["block"] = plan.block;
-  dict["threads_x"] = plan.threads_x;
-  dict["threads_y"] = plan.threads_y;
   return dict;
 }
 
@@ -64,7 +61,7 @@ py::dict LaunchPlan(const std::vector<int64_t>& shape, const std::string& dtype_
   const cuda::ForwardPlan forward = cuda::MakeForwardPlan(problem, alignment, device);
   py::dict dict;
   dict["forward"] = ToDict(forward.launch);
-  dict["join"] = forward.join.grid > 0 ? py::object(ToDict(forward.join)) : py::none();
+  dict["join"] = forward.join.grid > 0 ? py::object(LaunchOf(forward.join)) : py::none();
   dict["gradient"] = ToDict(cuda::MakeGradientPlan(problem, alignment, device));
   dict["workspace_bytes"] = forward.workspace_bytes;
   return dict;

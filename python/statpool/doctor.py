@@ -73,12 +73,12 @@ def _numpy_binding() -> Finding:
 
 
 def _op() -> Finding:
-    if importlib.util.find_spec("tensorflow") is None:
-        return Finding("TensorFlow op", False, "needs TensorFlow")
-    reason = _availability.why_unavailable()
-    if reason is not None:
-        return Finding("TensorFlow op", False, f"{reason}; the composite works instead")
-    return Finding("TensorFlow op", True, "loads, implementation='auto' uses it")
+    return _of_tensorflow(
+        "TensorFlow op",
+        _availability.why_unavailable,
+        "the composite works instead",
+        lambda: "loads, implementation='auto' uses it",
+    )
 
 
 def _gpu() -> Finding:
@@ -110,12 +110,21 @@ def _gpu() -> Finding:
 
 
 def _xla() -> Finding:
+    return _of_tensorflow(
+        "XLA",
+        _availability.why_unavailable_in_xla,
+        "the composite is compiled instead",
+        lambda: (
+            f"has the op's kernels for {', '.join(sorted(_native.xla_devices()))}, "
+            "implementation='auto' uses them"
+        ),
+    )
+
+
+def _of_tensorflow(name, why_not, instead, detail) -> Finding:
     if importlib.util.find_spec("tensorflow") is None:
-        return Finding("XLA", False, "needs TensorFlow")
-    reason = _availability.why_unavailable_in_xla()
+        return Finding(name, False, "needs TensorFlow")
+    reason = why_not()
     if reason is not None:
-        detail = f"{reason}; the composite is compiled instead"
-        return Finding("XLA", False, detail)
-    compiled_for = ", ".join(sorted(_native.xla_devices()))
-    detail = f"has the op's kernels for {compiled_for}, implementation='auto' uses them"
-    return Finding("XLA", True, detail)
+        return Finding(name, False, f"{reason}; {instead}")
+    return Finding(name, True, detail())

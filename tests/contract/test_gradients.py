@@ -27,20 +27,6 @@ def test_gradient_of_each_selection(any_shape, selection):
         check_gradient(any_shape, padded, selection)
 
 
-@pytest.mark.parametrize("values", ["relu", "ties", "negative"])
-@pytest.mark.parametrize("dtype", DTYPES)
-def test_gradients_of_channels_with_ties_and_signs(any_shape, dtype, values):
-    for padding in ("none", "both"):
-        check_gradient(any_shape, Case(2, 9, 5, dtype, values, padding))
-
-
-@pytest.mark.parametrize("epsilon", [0.0, 1e-30, 0.5, 1e10])
-def test_gradients_with_epsilon(any_shape, epsilon):
-    for dtype in ("float32", "float64"):
-        for values in ("normal", "relu"):
-            check_gradient(any_shape, Case(2, 9, 5, dtype, values, epsilon=epsilon))
-
-
 @pytest.mark.parametrize("data_format", FORMATS)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_gradients_are_the_slope_of_the_values(any_shape, dtype, data_format):

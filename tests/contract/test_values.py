@@ -1,8 +1,10 @@
-"""Values against exact sums, at sizes around the code paths."""
+"""Values, and with them gradients, against exact sums."""
 
 import pytest
 from cases import DTYPES, FORMATS, Case, cases_for
-from checks import check_values
+from checks import check_gradient, check_values
+
+CHECKS = [check_values, check_gradient]
 
 
 @pytest.mark.parametrize("data_format", FORMATS)
@@ -12,15 +14,17 @@ def test_values_at_many_sizes(implementation, dtype, data_format):
         check_values(implementation, case)
 
 
+@pytest.mark.parametrize("check", CHECKS)
 @pytest.mark.parametrize("values", ["relu", "ties", "negative"])
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_values_of_channels_with_ties_and_signs(any_shape, dtype, values):
+def test_channels_with_ties_and_signs(any_shape, dtype, values, check):
     for padding in ("none", "both"):
-        check_values(any_shape, Case(2, 9, 5, dtype, values, padding))
+        check(any_shape, Case(2, 9, 5, dtype, values, padding))
 
 
+@pytest.mark.parametrize("check", CHECKS)
 @pytest.mark.parametrize("epsilon", [0.0, 1e-30, 0.5, 1e10])
-def test_epsilon_stands_under_the_root(any_shape, epsilon):
+def test_epsilon_stands_under_the_root(any_shape, epsilon, check):
     for dtype in ("float32", "float64"):
         for values in ("normal", "relu"):
-            check_values(any_shape, Case(2, 9, 5, dtype, values, epsilon=epsilon))
+            check(any_shape, Case(2, 9, 5, dtype, values, epsilon=epsilon))
