@@ -92,11 +92,6 @@ _SECTIONS = (
         "What a call takes at its peak beyond its inputs; outputs are included.",
     ),
     (
-        "Kernel launches on the GPU",
-        tables.launches,
-        "From TensorFlow's profiler.",
-    ),
-    (
         "Are the numbers right?",
         tables.correctness,
         "The worst verdict against the float64 reference. ok: as exact as the contract "

@@ -60,8 +60,6 @@ class Row:
     limit_seconds: float | None = None  # of the machine's streaming read and copy
     share_of_limit: float | None = None
     peak_bytes: int | None = None  # of a call beyond its inputs
-    launches: int | None = None  # of kernels on a GPU
-    device_seconds: float | None = None  # on the GPU
     time_stamp: str = ""  # start of the run, UTC
     commit: str = ""
     device_name: str = ""

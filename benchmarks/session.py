@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from benchmarks import cases, gpu, limits, measure, memory
+from benchmarks import cases, limits, measure, memory
 from benchmarks.correctness import Checker, Verdict
 from benchmarks.engines import create_engine
 from benchmarks.engines.dispatch import in_loop
@@ -146,7 +146,7 @@ class Session:
             row.error = verdict.error if np.isfinite(verdict.error) else None
             seconds = measure.sample_seconds(self._budget, contenders)
             samples = measure.calibrate(runner, seconds)
-            self._add_memory_and_launches(row, runner, cell)
+            row.peak_bytes = self._peak_bytes(runner, cell)
         except Exception as error:
             row.status = "failed"
             if isinstance(error, MemoryError) or _OUT_OF_MEMORY.search(str(error)):
@@ -168,17 +168,11 @@ class Session:
         verdict = self._checker.check(engine, provider, cell, self._arrays, placed)
         return engine.runner(provider, cell, placed), verdict
 
-    def _add_memory_and_launches(self, row, runner, cell) -> None:
-        """Measures what only a single call in a single dispatch has of its own."""
-        if in_loop(cell) or cell.dispatch == "core":
-            return
-        if cell.dispatch != "call":  # The same as in a graph, where inputs are large.
-            row.peak_bytes = memory.peak_extra_bytes(
-                lambda: runner.run(1), self._device
-            )
-        if self._device == "gpu":
-            work = gpu.profile(lambda: runner.run(1))
-            row.launches, row.device_seconds = work.launches, work.seconds
+    def _peak_bytes(self, runner, cell) -> int | None:
+        """Of single calls in a graph or a step: "call" is the same, a loop is many."""
+        if in_loop(cell) or cell.dispatch in ("core", "call"):
+            return None
+        return memory.peak_extra_bytes(lambda: runner.run(1), self._device)
 
     def _write(self, cell: cases.Cell, contenders: list[_Contender]) -> None:
         medians = {c.row.provider: np.median(c.samples.seconds) for c in contenders}

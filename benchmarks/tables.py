@@ -111,16 +111,6 @@ def memory(frame: pd.DataFrame) -> pd.DataFrame:
     return _pivot(rows, rows["peak_bytes"].map(formats.size), with_mode=True)
 
 
-def launches(frame: pd.DataFrame) -> pd.DataFrame:
-    """Kernel launches and device time by cell and provider."""
-    rows = frame[frame["launches"].notna()]
-    if rows.empty:
-        return rows
-    durations = rows["device_seconds"].map(formats.duration)
-    values = rows["launches"].map("{:.0f} in ".format) + durations
-    return _pivot(rows, values, with_mode=True)
-
-
 def correctness(frame: pd.DataFrame) -> pd.DataFrame:
     """The worst verdict on each provider by mode and dtype, reasons included."""
     rows = frame[frame["status"].isin(_VERDICTS)].copy()

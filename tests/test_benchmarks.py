@@ -7,6 +7,7 @@ from pathlib import Path
 
 import fresh_process
 import numpy as np
+import profiler
 import psutil
 import pytest
 import tensorflow as tf
@@ -18,7 +19,6 @@ from benchmarks import (  # noqa: E402
     cases,
     correctness,
     environment,
-    gpu,
     limits,
     measure,
     memory,
@@ -162,7 +162,7 @@ def test_the_graph_loop_runs_every_call():
 def count_ops(call):
     """How often each op ran, from the profiler's trace of the executor."""
     counts = {}
-    for _, plane in gpu.trace(call):
+    for _, plane in profiler.trace(call):
         for line in plane.lines:
             for event in line.events:
                 name = plane.event_metadata[event.metadata_id].name

@@ -8,10 +8,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+import tensorflow as tf
+
+import statpool
 
 ROOT = Path(__file__).parent.parent
 CONTRACT = ROOT / "docs" / "contract.md"
+API = ROOT / "docs" / "api.md"
 NAMED_TEST = re.compile(r"(tests/[\w/]+\.py)::([\w:]+)")
 
 
@@ -28,18 +33,20 @@ def _is_test(node):
     return isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
 
 
-def test_examples_of_the_contract():
+@pytest.mark.parametrize("page", [CONTRACT, API], ids=lambda page: page.name)
+def test_examples(page):
     # A fence is no output of the example above it.
-    text = re.sub(r"^```.*$", "", CONTRACT.read_text(), flags=re.MULTILINE)
-    examples = doctest.DocTestParser().get_doctest(text, {}, "contract", CONTRACT, 0)
-    assert len(examples.examples) > 20
+    text = re.sub(r"^```.*$", "", page.read_text(), flags=re.MULTILINE)
+    names = {"np": np, "tf": tf, "statpool": statpool}
+    examples = doctest.DocTestParser().get_doctest(text, names, page.name, page, 0)
+    assert len(examples.examples) >= 8
     report = []
     doctest.DocTestRunner(verbose=False).run(examples, out=report.append)
     assert not report, "".join(report)
 
 
 def _named_tests():
-    return sorted(set(NAMED_TEST.findall(CONTRACT.read_text())))
+    return sorted(set(NAMED_TEST.findall(CONTRACT.read_text() + API.read_text())))
 
 
 @pytest.mark.parametrize(("file", "test"), _named_tests())
@@ -74,3 +81,19 @@ def test_the_guide_to_xla_builds_and_runs(tmp_path):
 
     run("bash", "-e", "-c", blocks["sh"])
     assert run(sys.executable, "-c", blocks["python"]) == "[3. 6.]\n"
+
+
+LINK = re.compile(r"\]\(([^)#\s]+)\)")
+FILE = re.compile(r"`((?:cc|cuda|python|tests|benchmarks|tools|examples)/[\w./-]+)`")
+
+
+@pytest.mark.parametrize(
+    "page", [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")], ids=lambda page: page.name
+)
+def test_what_a_page_names_exists(page):
+    text = page.read_text()
+    for link in LINK.findall(text):
+        if ":" not in link:
+            assert (page.parent / link).exists(), link
+    for name in FILE.findall(text):
+        assert (ROOT / name).exists(), name
