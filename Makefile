@@ -15,6 +15,9 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 HAS_GPU := $(shell nvidia-smi -L 2>/dev/null)
 TENSORFLOW ?= $(if $(HAS_GPU),tensorflow-gpu,tensorflow-cpu)
 
+# A machine with a GPU builds for that one alone.
+export STATPOOL_CUDA_ARCHS ?= $(if $(HAS_GPU),native)
+
 ENVIRONMENT := $(VENV)/.installed-$(TENSORFLOW)
 LIBRARY := build/.built
 SETTINGS := build/.settings

@@ -9,7 +9,7 @@ set(
   STATPOOL_CUDA_ARCHS
   ""
   CACHE STRING
-  "As CMAKE_CUDA_ARCHITECTURES; empty for all that nvcc knows from 7.0 up, and PTX of the newest"
+  "As CMAKE_CUDA_ARCHITECTURES; native for the GPUs of this machine; empty for all from 7.5 up"
 )
 
 set(STATPOOL_WITH_CUDA OFF)
@@ -61,24 +61,34 @@ set(CMAKE_CUDA_STANDARD_REQUIRED ON)
 set(CMAKE_CUDA_EXTENSIONS OFF)
 set(CMAKE_CUDA_VISIBILITY_PRESET hidden)
 
-# The architectures that this nvcc knows from 7.0 up, and PTX of the newest for those to come.
-function(_statpool_all_architectures result)
+# Machine code for the first architecture of each generation, which runs on the others of it, and PTX
+# of two for those between and to come: the least that serves every card from 7.5 up. Which of them
+# this nvcc knows.
+function(_statpool_default_architectures result)
   execute_process(
     COMMAND ${CMAKE_CUDA_COMPILER} --list-gpu-arch
     OUTPUT_VARIABLE _known
     COMMAND_ERROR_IS_FATAL ANY
   )
-  string(REGEX MATCHALL "compute_[0-9]+" _known "${_known}")
-  list(TRANSFORM _known REPLACE "compute_" "")
-  list(FILTER _known EXCLUDE REGEX "^[1-6][0-9]$")
-  list(SORT _known COMPARE NATURAL)
-  list(GET _known -1 _newest)
-  list(TRANSFORM _known APPEND "-real")
-  set(${result} ${_known} ${_newest}-virtual PARENT_SCOPE)
+  set(_chosen)
+  foreach(
+    _architecture
+    75
+    80-real
+    90
+    100-real
+    120-real
+  )
+    string(REGEX MATCH "[0-9]+" _number ${_architecture})
+    if(_known MATCHES "compute_${_number}[^0-9]")
+      list(APPEND _chosen ${_architecture})
+    endif()
+  endforeach()
+  set(${result} ${_chosen} PARENT_SCOPE)
 endfunction()
 
 if(STATPOOL_CUDA_ARCHS STREQUAL "")
-  _statpool_all_architectures(CMAKE_CUDA_ARCHITECTURES)
+  _statpool_default_architectures(CMAKE_CUDA_ARCHITECTURES)
 elseif(STATPOOL_CUDA_ARCHS STREQUAL "native")
   set(CMAKE_CUDA_ARCHITECTURES ${CMAKE_CUDA_ARCHITECTURES_NATIVE})
 else()
