@@ -1,4 +1,4 @@
-// What a value of each dtype takes, as it is stored and as it is computed with.
+// Bytes of a value of each dtype, as it is stored and as it is computed with.
 #ifndef STATPOOL_CORE_DTYPE_H_
 #define STATPOOL_CORE_DTYPE_H_
 
