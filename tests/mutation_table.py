@@ -181,14 +181,6 @@ CORE = [
         ),
     ),
     *_in_file(
-        "cc/core/values.h",
-        (
-            POPULATION,
-            "of.Root(of.PerStep(of.Deviations()))",
-            "of.Root(of.Deviations() / (of.Steps() - 1.0))",
-        ),
-    ),
-    *_in_file(
         "cc/core/accumulators.h",
         (LENGTHS, "if (lengths == nullptr) return time;", "return time;"),
         (NO_VANISHING, "power >= 0x1p-110f", "power >= 0.0f"),
@@ -217,6 +209,11 @@ CORE = [
         (EPSILON_UNDER_ROOT, "<N>(power + epsilon);", "<N>(power) + epsilon;"),
         (EPSILON, "<N>(power + epsilon);", "<N>(power);"),
         (ORDER, _OUTPUT_AT, _OUTPUT_AT.replace("i)", f"{_RANK})", 1)),
+        (
+            POPULATION,
+            "return of.deviations.template Value<N>(c);",
+            "return of.deviations.template Value<N>(c) * (steps / (steps - 1.0));",
+        ),
         (NO_STEP, "if (count == 0) {", "if (false) {"),
         (NO_OVERFLOW, "return any;", "return false;"),
     ),
