@@ -10,7 +10,7 @@
 namespace statpool {
 namespace cuda {
 
-// Room for half of the accumulators of a block, number by index.
+// Room for half of the accumulators of a block, number by number.
 template <typename AccumulatorOf, typename Sums, int kThreads, int kVector>
 struct JoinBuffer {
   static constexpr int kPitch = kThreads / 2;

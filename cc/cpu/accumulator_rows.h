@@ -101,7 +101,7 @@ struct AccumulatorRows {
   }
 };
 
-// Calls visit(row...) with the same row of each accumulators, for every row that the statistics
+// Calls visit(row...) with the same row of all the accumulators, for every one that the statistics
 // asked for need.
 template <typename Visit, typename... Rows>
 void ForEachRow(const core::NeededSums& needed, const Visit& visit, Rows*... rows) {
