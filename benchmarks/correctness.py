@@ -22,7 +22,6 @@ import exact
 
 OK, IMPRECISE, WRONG = "ok", "imprecise", "wrong"
 
-_VALUE_UNITS, _GRADIENT_UNITS = 8, 16  # Of the oracle's bounds.
 _MOST_IMPRECISE = 0.1
 # Of the first example: exact arithmetic is slow.
 _CHECKED_CHANNELS, _CHECKED_VALUES = 4, 1 << 17
@@ -63,13 +62,13 @@ class Checker:
         if self._small[key].status == WRONG:
             return self._small[key]
         outputs = engine.outputs(provider, cell.mode, cell.case, placed)
-        if self._arrays is not arrays:
-            self._arrays, self._expected = arrays, {}
         verdict = self.judge_slice(cell.case, arrays, provider.epsilon, outputs)
         return max(self._small[key], verdict, key=lambda v: v.error)
 
     def judge_slice(self, case, arrays, epsilon, outputs) -> Verdict:
         """Judges some channels; expects the same of all with that epsilon, once."""
+        if self._arrays is not arrays:
+            self._arrays, self._expected = arrays, {}
         if epsilon not in self._expected:
             part = cases.Inputs(
                 _slice(case, arrays.x),
@@ -100,14 +99,16 @@ def expect(case: cases.Case, arrays: cases.Inputs, epsilon: float) -> list[Expec
         np.concatenate([getattr(bounded[s], part) for s in cases.STATISTICS], axis=1)
         for part in ("value", "bound")
     )
-    values = _expected(case, value.astype(float), bound.astype(float), _VALUE_UNITS)
+    values = _expected(
+        case, value.astype(float), bound.astype(float), exact.VALUE_UNITS
+    )
     # float16 knows no epsilon of 1e-12: a norm without it is imprecise, not wrong.
     values.naive[:, -x.shape[2] :] += np.sqrt(epsilon)
     upstream = arrays.upstream
     gradient = exact.gradient(x, valid, upstream, cases.STATISTICS, epsilon)
     if not last:
         gradient = [np.moveaxis(part, 1, 2) for part in gradient]
-    return [values, _expected(case, *gradient, _GRADIENT_UNITS)]
+    return [values, _expected(case, *gradient, exact.GRADIENT_UNITS)]
 
 
 def _expected(case, value, bound, units) -> Expected:

@@ -14,6 +14,7 @@ import numpy as np
 
 from statpool._options import STATISTICS
 
+VALUE_UNITS, GRADIENT_UNITS = 8, 16  # u that a value and a gradient may be off
 CENTRE_ERROR = Fraction(1, 2**50)  # of std, relative to the largest magnitude
 
 
@@ -66,12 +67,12 @@ def _row(x, epsilon, u):
     largest = zero if len(x) == 0 else abs(integers).max(axis=0) * unit
     l2, rms, std = (_sqrt(s + epsilon) for s in (square, square / n, variance))
     exact = {
-        "mean": (mean, 8 * u * magnitude),
+        "mean": (mean, VALUE_UNITS * u * magnitude),
         "max": (zero if len(x) == 0 else integers.max(axis=0) * unit, zero),
         "min": (zero if len(x) == 0 else integers.min(axis=0) * unit, zero),
-        "l2": (l2, 8 * u * l2),
-        "rms": (rms, 8 * u * rms),
-        "std": (std, 8 * u * std + CENTRE_ERROR * largest),
+        "l2": (l2, VALUE_UNITS * u * l2),
+        "rms": (rms, VALUE_UNITS * u * rms),
+        "std": (std, VALUE_UNITS * u * std + CENTRE_ERROR * largest),
     }
     return _with_nonfinite(exact, x)
 
@@ -166,7 +167,7 @@ def gradient(x, valid, upstream, names, epsilon) -> tuple[np.ndarray, np.ndarray
       is itself rounded a few times, for which it allows 4 units of float64.
     """
     exact = statistics(x, valid, epsilon)
-    u = float(16 * unit_roundoff(x.dtype)) + 4 * 2.0**-53
+    u = float(GRADIENT_UNITS * unit_roundoff(x.dtype)) + 4 * 2.0**-53
     x = np.where(valid[:, :, None], x.astype(np.float64), 0.0)
     n = np.maximum(valid.sum(axis=1), 1)[:, None, None].astype(float)
     total, tolerance = np.zeros_like(x), np.zeros_like(x)

@@ -38,16 +38,15 @@ def check_upstream(x, upstream, options):
     """Returns the upstream gradient as a tensor of the output's shape and dtype."""
     upstream = tf.convert_to_tensor(upstream, name="upstream")
     known, sizes = _known_shape(x), tf.unstack(tf.shape(x, out_type=tf.int64), num=3)
-    batch, channel = 0, options.channel
     with invalid_argument_errors():
         _inputs.check_upstream_dtype(upstream.dtype, options.result_dtype(x.dtype))
         _inputs.check_upstream_shape(
             _known_shape(upstream),
-            options.output_shape(known[batch], known[channel]),
+            options.output_shape(known[0], known[options.channel]),
         )
     return _with_shape(
         upstream,
-        options.output_shape(sizes[batch], sizes[channel]),
+        options.output_shape(sizes[0], sizes[options.channel]),
         "upstream must have the shape of the output",
     )
 
