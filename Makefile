@@ -1,5 +1,5 @@
 # make build | demo | test | bench | bench-quick | bench-peers | mutation | lint | format | clean
-# make test-tools | test-gpu-wheel | test-gpu-sanitizer | bench-cuda
+# make test-tools | test-gpu-wheel | gpu
 # make packages | test-aarch64 | test-clang | test-address-sanitizer | test-sanitizers
 #
 # Each target makes .venv/, installs what constraints.txt pins, and builds against the TensorFlow
@@ -36,7 +36,7 @@ GPU_WHEEL := build/gpu-wheel
 TIDY_FILES := cuda/launch_plan.cc tests/core_program/main.cc \
   $(filter-out %_xla_ops.cc %gpu_ops.cc %gpu_registration.cc %handlers_gpu.cc,$(wildcard cc/*/*.cc))
 
-.PHONY: build demo test test-tools test-gpu-wheel test-gpu-sanitizer bench bench-quick bench-peers bench-cuda mutation lint tidy format clean
+.PHONY: build demo test test-tools test-gpu-wheel bench bench-quick bench-peers gpu mutation lint tidy format clean
 .PHONY: packages build-aarch64 test-aarch64 test-clang test-address-sanitizer test-sanitizers
 build: $(LIBRARY)
 
@@ -129,15 +129,6 @@ test-gpu-wheel: $(LIBRARY) $(TEST_LIBRARIES)
 	    tests/test_emulated_ops.py tests/test_raw_ops.py tests/test_xla.py; \
 	fi
 
-# Without TensorFlow, in which compute-sanitizer hangs.
-test-gpu-sanitizer: $(TEST_LIBRARIES)
-	@if [ -z "$(HAS_GPU)" ]; then echo "test-gpu-sanitizer: skipped, there is no GPU here"; else \
-	  for tool in memcheck racecheck initcheck synccheck; do \
-	    compute-sanitizer --tool $$tool --error-exitcode 1 \
-	      $(BIN)/python tests/cuda_sanitized.py || exit 1; \
-	  done; \
-	fi
-
 bench: $(LIBRARY)
 	$(BIN)/python -m benchmarks.run
 
@@ -149,13 +140,10 @@ bench-peers: $(LIBRARY)
 	$(PIP) install --quiet --constraint constraints.txt --group peers
 	$(BIN)/python -m benchmarks.run --peers
 
-# The CUDA kernels alone: checked, then timed against a copy. FILTER="float32 channels_last" for some.
-bench-cuda: $(LIBRARY)
-	@if [ -z "$(HAS_GPU)" ]; then echo "bench-cuda: skipped, there is no GPU here"; else \
-	  $(BIN)/cmake --build build/cmake --target statpool_cuda_launchers_shipped > build/bench-cuda.log 2>&1 \
-	    || { cat build/bench-cuda.log; exit 1; }; \
-	  $(BIN)/python -m benchmarks.cuda_kernels $(if $(FILTER),"$(FILTER)"); \
-	fi
+# The CUDA kernels alone, proven and timed with nvcc and the Python at hand: no TensorFlow, which
+# compute-sanitizer hangs in, and nothing is installed. FILTER="float32 channels_last" times some.
+gpu:
+	$(PYTHON) tools/gpu.py
 
 # Breaks the rules of the contract one by one: the contract suite must notice each.
 mutation: $(LIBRARY)

@@ -81,13 +81,13 @@ class Case:
         """The steps of x that count."""
         return self.batch * self.kept_steps * self.channels * self._item_size
 
-    def moved_bytes(self, mode: str) -> int:
+    def moved_bytes(self, mode: str, statistics: int = len(STATISTICS)) -> int:
         """Bytes that a call has to move; 0 for a training step, which does more.
 
         forward: x and mask read, y written. backward: x, mask and the upstream gradient
         read, the gradient of x written. forward+backward: the sum of both.
         """
-        output = self.batch * self.channels * len(STATISTICS) * self._item_size
+        output = self.batch * self.channels * statistics * self._item_size
         mask = self.batch * self.time if self.masked else 0
         read = self.read_bytes + mask + output
         return {
@@ -151,7 +151,7 @@ def numpy_dtype(name: str) -> np.dtype:
     return np.dtype(ml_dtypes.bfloat16 if name == "bfloat16" else name)
 
 
-def make_inputs(case: Case) -> Inputs:
+def make_inputs(case: Case, statistics: int = len(STATISTICS)) -> Inputs:
     """Draws the numbers of a case; a mask leaves out as many steps of each example."""
     generator = np.random.default_rng(1729)
 
@@ -162,7 +162,7 @@ def make_inputs(case: Case) -> Inputs:
     x = normal(case.shape)
     silent = x[0, 0, :] if case.layout == "channels_first" else x[0, :, 0]
     silent[:] = 0
-    upstream = normal((case.batch, len(STATISTICS) * case.channels))
+    upstream = normal((case.batch, statistics * case.channels))
     if not case.masked:
         return Inputs(x, upstream, None)
     order = generator.random((case.batch, case.time)).argsort(axis=1)

@@ -8,23 +8,28 @@ import platform
 import subprocess
 from pathlib import Path
 
-import psutil
-
 _ROOT = Path(__file__).resolve().parents[1]
 _PACKAGES = ("statpool", "tensorflow", "keras", "numpy", "ml_dtypes", "jax", "torch")
 _TYPICAL_CACHE = 32 << 20
 
 
-def describe_environment(device: str) -> dict:
-    """Collects everything that a reader needs to place the numbers."""
+def describe_environment(device: str, device_name: str | None = None) -> dict:
+    """Collects everything that a reader needs to place the numbers.
+
+    Args:
+        device: "cpu" or "gpu".
+        device_name: Where it is known; else the processor, or what TensorFlow sees.
+    """
+    if device_name is None:
+        device_name = gpu_name() if device == "gpu" else cpu_name()
     return {
         "time_stamp": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "commit": commit(),
         "device": device,
-        "device_name": gpu_name() if device == "gpu" else cpu_name(),
+        "device_name": device_name,
         "cores": len(os.sched_getaffinity(0)),
         "last_level_cache_bytes": last_level_cache_bytes(),
-        "memory_bytes": psutil.virtual_memory().total,
+        "memory_bytes": os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"),
         "load_average_at_start": round(os.getloadavg()[0], 2),
         "system": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),

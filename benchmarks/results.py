@@ -6,8 +6,6 @@ import io
 import json
 from pathlib import Path
 
-import pandas as pd
-
 BASELINE = "Lambda"  # Ratios are taken to this provider.
 CSV_NAME = "results.csv"
 ENVIRONMENT_NAME = "environment.json"
@@ -94,12 +92,14 @@ class Writer:
             file.write(line.encode())  # One write: a reader never sees half a row.
 
 
-def load(path: Path) -> pd.DataFrame:
-    """Reads a CSV.
+def load(path: Path):
+    """Reads a CSV into a frame of pandas, which whoever only measures needn't have.
 
     Raises:
         ValueError: If it isn't one of ours.
     """
+    import pandas as pd
+
     texts = [field.name for field in dataclasses.fields(Row) if field.type is str]
     frame = pd.read_csv(path, dtype=dict.fromkeys(texts, str))
     missing = [name for name in COLUMNS if name not in frame.columns]

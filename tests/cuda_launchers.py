@@ -223,11 +223,17 @@ def has_gpu():
     """Whether there is a GPU that tests may use, see conftest."""
     if os.environ.get("CUDA_VISIBLE_DEVICES") == "-1":
         return False
+    return bool(gpu_name())
+
+
+def gpu_name():
+    """The name of the first GPU that the driver lists; empty without one."""
+    query = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
     try:
-        listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, check=False)
+        listed = subprocess.run(query, capture_output=True, check=False, text=True)
     except FileNotFoundError:
-        return False
-    return listed.returncode == 0 and bool(listed.stdout.strip())
+        return ""
+    return listed.stdout.partition("\n")[0].strip() if listed.returncode == 0 else ""
 
 
 def build_emulator():
@@ -252,12 +258,12 @@ def load():
     Raises:
       UnavailableError: if there is neither a GPU nor the emulator, or no CUDA build.
     """
-    if not LAUNCHERS.exists():
+    # On a GPU, where it is built, what ships: machine code.
+    shipped = LAUNCHERS.with_stem(f"{LAUNCHERS.stem}_shipped")
+    launchers = shipped if has_gpu() and shipped.exists() else LAUNCHERS
+    if not launchers.exists():
         raise UnavailableError("this build has no CUDA kernels, for want of nvcc")
     if has_gpu():
-        # Where it is built, what ships: machine code for every architecture.
-        shipped = LAUNCHERS.with_stem(f"{LAUNCHERS.stem}_shipped")
-        launchers = shipped if shipped.exists() else LAUNCHERS
         return Launchers("libcudart.so.13", launchers, is_emulated=False)
     os.environ.setdefault("PTXSIM_ON_FAULT", "error")
     os.environ.setdefault("PTXSIM_ARCH", "90")

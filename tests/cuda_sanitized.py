@@ -1,6 +1,6 @@
 """Runs the CUDA launchers over every path, for compute-sanitizer to watch.
 
-`make test-gpu-sanitizer` calls it, once for each tool. Needs a GPU, and no TensorFlow.
+`make gpu` calls it, once for each tool. Needs a GPU, and no TensorFlow.
 """
 
 import sys

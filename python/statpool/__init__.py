@@ -4,14 +4,10 @@ Importing statpool loads neither TensorFlow nor the native library; using a name
 """
 
 import importlib
+import importlib.metadata
 import importlib.util
-from importlib.metadata import version as _version
-
-import wrapt
 
 from statpool._native import NativeLibraryError
-
-__version__ = _version("statpool")
 
 # Where each public name lives; loaded at first use, so that `statpool.reference` and
 # `statpool.numpy` work in a process without TensorFlow.
@@ -28,6 +24,8 @@ __all__ = ["NativeLibraryError", "__version__", *_HOMES, *_MODULES]
 
 
 def __getattr__(name):
+    if name == "__version__":  # a source tree that isn't installed has none
+        return importlib.metadata.version("statpool")
     if name in _HOMES:
         return getattr(importlib.import_module(_HOMES[name]), name)
     if name in _MODULES:
@@ -35,11 +33,15 @@ def __getattr__(name):
     raise AttributeError(f"module 'statpool' has no attribute {name!r}")
 
 
-@wrapt.when_imported("keras")
 def _register_layer(_):
     """Makes `import statpool` enough for Keras to load a saved model with the layer."""
-    if importlib.util.find_spec("tensorflow") is not None:
-        importlib.import_module("statpool.layers")
+    importlib.import_module("statpool.layers")
+
+
+if importlib.util.find_spec("keras") and importlib.util.find_spec("tensorflow"):
+    import wrapt  # comes with TensorFlow
+
+    wrapt.when_imported("keras")(_register_layer)
 
 
 def __dir__():

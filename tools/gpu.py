@@ -1,0 +1,133 @@
+"""Proves and times the CUDA kernels with what a machine has: `make gpu`.
+
+Needs nvcc, CMake and a Python with NumPy, ml_dtypes, pytest, hypothesis and pybind11; no
+TensorFlow, no network, and installs nothing. On a GPU: builds for that one alone, runs
+the contract suite and compute-sanitizer's four tools side by side, then the benchmark.
+Without one, the emulator runs the same, all but compute-sanitizer, and times mean
+nothing. Every step runs, whatever became of those before; a table says so last.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+BUILD = ROOT / "build" / "gpu"
+OUTPUT = Path(os.environ.get("OUTPUT", ROOT / "output" / "gpu"))
+sys.path.insert(0, str(ROOT / "tests"))
+
+SANITIZERS = ("memcheck", "racecheck", "initcheck", "synccheck")
+SHOWN_OF_A_FAILURE = 30  # lines
+
+
+class Steps:
+    """Programs that were run: each writes a log and gets a line in the table."""
+
+    def __init__(self, environment):
+        self._environment = environment
+        self.path = environment["PATH"]
+        self.lines = []
+        self.all_passed = True
+
+    def run(self, name, *command):
+        """Runs a program to its end; returns whether it passed."""
+        log = OUTPUT / f"{name.replace(' ', '-')}.log"
+        start = time.monotonic()
+        with log.open("w") as out:
+            done = subprocess.run(
+                [str(part) for part in command],
+                cwd=ROOT,
+                env=self._environment,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                check=False,
+            )
+        passed = done.returncode == 0
+        said = [line for line in log.read_text().splitlines() if line.strip()]
+        if not passed:
+            print(f"{name} failed:", *said[-SHOWN_OF_A_FAILURE:], sep="\n  ")
+        verdict = "passed" if passed else f"FAILED ({done.returncode})"
+        seconds = time.monotonic() - start
+        self.add(name, f"{verdict}, {seconds:.0f} s", said[-1] if said else "")
+        self.all_passed &= passed
+        return passed
+
+    def add(self, name, verdict, said):
+        """Adds a line to the table."""
+        self.lines.append(f"{name:12} {verdict:18} {said.strip(' =')}")
+        print(self.lines[-1], flush=True)
+
+
+def main() -> int:
+    """Returns 0 if every step passed."""
+    import cuda_launchers
+
+    OUTPUT.mkdir(parents=True, exist_ok=True)
+    has_gpu = cuda_launchers.has_gpu()
+    nvcc = subprocess.run(
+        [ROOT / "tools" / "find_nvcc.sh"], capture_output=True, text=True, check=False
+    )
+    if nvcc.returncode != 0:
+        print(f"make gpu needs nvcc of CUDA 13: {nvcc.stderr.strip()}")
+        return 1
+    steps = Steps(environment_for(Path(nvcc.stdout.strip()).resolve()))
+    target = "statpool_cuda_launchers" + ("_shipped" if has_gpu else "")
+    architectures = "native" if has_gpu else "90-virtual"
+    built = steps.run(
+        "configure", "cmake", "-S", ROOT, "-B", BUILD,
+        *(["-G", "Ninja"] if shutil.which("ninja") else []),
+        f"-DCMAKE_CUDA_COMPILER={nvcc.stdout.strip()}",
+        f"-DPython_EXECUTABLE={sys.executable}", "-DSTATPOOL_TENSORFLOW=OFF",
+        "-DSTATPOOL_CUDA=ON", f"-DSTATPOOL_CUDA_ARCHS={architectures}",
+    )  # fmt: skip
+    built = built and steps.run(
+        "build", "cmake", "--build", BUILD, "--target", target, "--parallel"
+    )
+    if built:
+        check(steps, has_gpu)
+        steps.run(
+            "benchmark", sys.executable, "-m", "benchmarks.cuda_kernels",
+            *([] if has_gpu else ["--tiny"]), "--output", OUTPUT,
+            os.environ.get("FILTER", ""),
+        )  # fmt: skip
+    print(f"\n{cuda_launchers.gpu_name() or 'no GPU: emulated'}; logs in {OUTPUT}")
+    print(*steps.lines, sep="\n")
+    return int(not steps.all_passed)
+
+
+def check(steps, has_gpu) -> None:
+    """The contract suite and the sanitizer's tools, side by side."""
+    pytest = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--gpu"]
+    checks = [("contract", *pytest, "tests/contract", "-k", "cuda")]
+    watched = sys.executable, "tests/cuda_sanitized.py"
+    sanitizer = shutil.which("compute-sanitizer", path=steps.path)
+    if has_gpu and sanitizer:
+        checks += [
+            (tool, sanitizer, "--tool", tool, "--error-exitcode", "1", *watched)
+            for tool in SANITIZERS
+        ]
+    else:
+        lacking = "compute-sanitizer" if has_gpu else "GPU"
+        steps.add("sanitizer", "skipped", f"there is no {lacking} here")
+    with ThreadPoolExecutor(len(checks)) as pool:
+        list(pool.map(lambda step: steps.run(*step), checks))
+
+
+def environment_for(nvcc) -> dict[str, str]:
+    """The programs' environment: statpool from the tree, the toolkit's runtime found."""
+    toolkit = nvcc.parent.parent
+    return {
+        **os.environ,
+        "PYTHONPATH": f"{ROOT / 'python'}",
+        "PATH": f"{nvcc.parent}:{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "LD_LIBRARY_PATH": f"{toolkit}/lib64:{toolkit}/lib",
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())
