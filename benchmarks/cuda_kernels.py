@@ -83,7 +83,7 @@ class Stopwatch:
         return [float(q) / 1e3 for q in np.quantile(milliseconds, [0.2, 0.5, 0.8])]
 
     def limits(self, size):
-        """Yields what the device does with so many bytes: name, bytes moved, seconds."""
+        """Yields what the device does with so many bytes: name, moved, seconds."""
         yield "nothing", 0, self.measure(lambda: None)
         yield "read", size, self.measure(self._reader(size))
         source, target = (

@@ -1,42 +1,12 @@
 """The ways of pooling that are compared. A new one is a few lines here."""
 
-import dataclasses
-from collections.abc import Callable
-
 import keras
 import tensorflow as tf
 
 from benchmarks import cases
+from benchmarks.peers import PEERS
+from benchmarks.provider import Provider
 from benchmarks.results import BASELINE
-
-
-@dataclasses.dataclass(frozen=True)
-class Provider:
-    """One way of pooling mean, max and L2 norm over time.
-
-    Attributes:
-        name: What tables and pictures call it.
-        pool: Maps x, mask or None, and the axis of time to the output [B, 3 C], in
-            the arrays of its engine; the engine "core" has its own.
-        engine: Who runs it: "tensorflow", "jax", "torch" or "core".
-        compiled: Whether XLA compiles it (engine "tensorflow").
-        threads: Most threads, None for one per core (engine "core").
-        everywhere: Whether it takes part in every cell, or only in float32.
-        epsilon: What it adds below the root.
-        audio_pooling: Its name in the audio classifier of the examples, if it has one.
-        ours: Whether statpool computes it.
-    """
-
-    name: str
-    pool: Callable | None = None
-    engine: str = "tensorflow"
-    compiled: bool = False
-    threads: int | None = None
-    everywhere: bool = True
-    epsilon: float = cases.EPSILON
-    audio_pooling: str | None = None
-    ours: bool = False
-
 
 # --------------------------------------------- what TensorFlow and Keras users write
 
@@ -133,32 +103,6 @@ def _statpool(name, implementation, compiled):
     )
 
 
-# --------------------------------------- peers outside TensorFlow, with their compilers
-
-
-def _pool_jax(x, mask, axis):
-    import jax.numpy as jnp
-
-    kept = True if mask is None else jnp.expand_dims(mask, 3 - axis)
-    norm = jnp.sqrt(jnp.sum(x * x, axis, where=kept) + cases.EPSILON)
-    largest = jnp.max(x, axis, where=kept, initial=-jnp.inf)
-    return jnp.concatenate([jnp.mean(x, axis, where=kept), largest, norm], -1)
-
-
-def _pool_torch(x, mask, axis):
-    import torch
-
-    if mask is None:
-        mean, largest = x.mean(axis), x.amax(axis)
-    else:
-        kept = mask.unsqueeze(3 - axis)
-        largest = x.masked_fill(~kept, -torch.inf).amax(axis)
-        x = x.masked_fill(~kept, 0)
-        mean = x.sum(axis) / kept.sum(axis)
-    norm = torch.sqrt((x * x).sum(axis) + cases.EPSILON)
-    return torch.cat([mean, largest, norm], -1)
-
-
 _PROVIDERS = (
     Provider(BASELINE, _pool_lambda, epsilon=0, audio_pooling="lambda"),
     Provider(
@@ -175,12 +119,8 @@ _PROVIDERS = (
     Provider("statpool core", engine="core", ours=True),
     Provider("statpool core 1 thread", engine="core", threads=1, ours=True),
 )
-_PEERS = (
-    Provider("JAX jit", _pool_jax, engine="jax"),
-    Provider("torch.compile", _pool_torch, engine="torch"),
-)
 
 
 def select_providers(with_peers: bool) -> tuple[Provider, ...]:
     """All providers, those outside TensorFlow's world on request."""
-    return (*_PROVIDERS, *_PEERS) if with_peers else _PROVIDERS
+    return (*_PROVIDERS, *PEERS) if with_peers else _PROVIDERS

@@ -1,12 +1,14 @@
 """Proves and times the CUDA kernels with what a machine has: `make gpu`.
 
-Needs nvcc, CMake and a Python with NumPy, ml_dtypes, pytest, hypothesis and pybind11; no
-TensorFlow, no network, and installs nothing. On a GPU: builds for that one alone, runs
-the contract suite and compute-sanitizer's four tools side by side, then the benchmark.
-Without one, the emulator runs the same, all but compute-sanitizer, and times mean
-nothing. Every step runs, whatever became of those before; a table says so last.
+Needs nvcc, CMake and a Python with NumPy, ml_dtypes, pytest, hypothesis and pybind11;
+no TensorFlow, no network, and installs nothing. On a GPU: builds for that one alone,
+runs the contract suite and compute-sanitizer's four tools side by side, then the
+benchmark, and beside the peers where JAX is at hand. Without one, the emulator runs the
+same, all but compute-sanitizer, and times mean nothing. Every step runs, whatever
+became of those before; a table says so last.
 """
 
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -15,10 +17,12 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[1]
 BUILD = ROOT / "build" / "gpu"
 OUTPUT = Path(os.environ.get("OUTPUT", ROOT / "output" / "gpu"))
-sys.path.insert(0, str(ROOT / "tests"))
+sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "python")]
+
+import cuda_launchers  # noqa: E402
 
 SANITIZERS = ("memcheck", "racecheck", "initcheck", "synccheck")
 SHOWN_OF_A_FAILURE = 30  # lines
@@ -64,8 +68,6 @@ class Steps:
 
 def main() -> int:
     """Returns 0 if every step passed."""
-    import cuda_launchers
-
     OUTPUT.mkdir(parents=True, exist_ok=True)
     has_gpu = cuda_launchers.has_gpu()
     nvcc = subprocess.run(
@@ -94,6 +96,7 @@ def main() -> int:
             *([] if has_gpu else ["--tiny"]), "--output", OUTPUT,
             os.environ.get("FILTER", ""),
         )  # fmt: skip
+        compare(steps, has_gpu)
     print(f"\n{cuda_launchers.gpu_name() or 'no GPU: emulated'}; logs in {OUTPUT}")
     print(*steps.lines, sep="\n")
     return int(not steps.all_passed)
@@ -117,8 +120,21 @@ def check(steps, has_gpu) -> None:
         list(pool.map(lambda step: steps.run(*step), checks))
 
 
+def compare(steps, has_gpu) -> None:
+    """The kernels beside, and inside, programs of JAX; beside PyTorch's."""
+    if importlib.util.find_spec("jax") is None:
+        steps.add("peers", "skipped", "there is no JAX here")
+        return
+    build = "cmake", "--build", BUILD, "--target", "statpool_jax", "--parallel"
+    if steps.run("build peers", *build):
+        steps.run(
+            "peers", sys.executable, "-m", "benchmarks.without_tensorflow",
+            *([] if has_gpu else ["--tiny"]), "--output", OUTPUT / "peers",
+        )  # fmt: skip
+
+
 def environment_for(nvcc) -> dict[str, str]:
-    """The programs' environment: statpool from the tree, the toolkit's runtime found."""
+    """The programs' environment: statpool from the tree, and the toolkit's runtime."""
     toolkit = nvcc.parent.parent
     return {
         **os.environ,

@@ -11,7 +11,7 @@ import numpy as np
 
 from benchmarks import cases
 from benchmarks.measure import Runner
-from benchmarks.providers import Provider
+from benchmarks.provider import Provider
 
 
 class Engine(Protocol):

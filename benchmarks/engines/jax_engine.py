@@ -44,12 +44,21 @@ class JaxEngine:
         if dispatch.in_loop(cell):
             return _loop_runner(operation, placed)
         function = jax.jit(operation)
+        on_gpu = self._device.platform == "gpu"  # whose stream runs calls in turn
+        last = None
+
+        def call(x):
+            nonlocal last
+            last = function(x, *placed[1:])
+            if not on_gpu:
+                jax.block_until_ready(last)
+
         return dispatch.python_calls(
-            lambda x: jax.block_until_ready(function(x, *placed[1:])),
+            call,
             cell.case,
             placed[0],
             copy=jax.numpy.copy,
-            wait=lambda: None,
+            wait=lambda: jax.block_until_ready(last),
         )
 
 

@@ -1,4 +1,4 @@
-"""PyTorch as an engine: compiled functions, called from Python one by one."""
+"""PyTorch as an engine: functions called from Python one by one."""
 
 import ml_dtypes
 import numpy as np
@@ -17,7 +17,7 @@ def create(device: str) -> "TorchEngine":
 
 
 class TorchEngine:
-    """Runs providers under torch.compile on one device."""
+    """Runs providers on one device, eagerly or under torch.compile."""
 
     def __init__(self, device: str):
         self._device = device
@@ -64,9 +64,11 @@ def _array(tensor) -> np.ndarray:
 
 
 def _operation(provider, mode, case):
-    # Else it gives up compiling after a few shapes, and runs uncompiled.
-    torch._dynamo.reset()
-    pool = torch.compile(provider.pool, dynamic=False)
+    pool = provider.pool
+    if provider.compiled:
+        # Else it gives up compiling after a few shapes, and runs uncompiled.
+        torch._dynamo.reset()
+        pool = torch.compile(pool, dynamic=False)
 
     def operation(x, upstream, mask):
         if mode == cases.FORWARD:

@@ -1,0 +1,1 @@
+"""The native handlers as a function of JAX."""
