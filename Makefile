@@ -21,7 +21,7 @@ export STATPOOL_CUDA_ARCHS ?= $(if $(HAS_GPU),native)
 ENVIRONMENT := $(VENV)/.installed-$(TENSORFLOW)
 LIBRARY := build/.built
 SETTINGS := build/.settings
-NATIVE_SOURCES := $(shell find cc cmake cuda -type f) $(wildcard tests/*/CMakeLists.txt) \
+NATIVE_SOURCES := $(shell find cc cmake cuda -type f) $(wildcard tests/*/CMakeLists.txt) benchmarks/jax_ffi/CMakeLists.txt \
   CMakeLists.txt setup.py pyproject.toml VERSION
 # What checks of other compilers and processors need from Debian, beside g++.
 PACKAGES := clang libclang-rt-dev g++-aarch64-linux-gnu qemu-user
@@ -77,6 +77,11 @@ $(TEST_LIBRARIES): $(LIBRARY) $(wildcard tests/*.h tests/core_program/* tests/cu
 
 test: lint $(LIBRARY) $(TEST_LIBRARIES) test-tools test-gpu-wheel test-address-sanitizer build-aarch64
 	$(BIN)/python -m pytest
+	@if tools/find_nvcc.sh > /dev/null 2>&1; then \
+	  $(MAKE) --no-print-directory gpu PYTHON=$(BIN)/python; \
+	else \
+	  echo "gpu: skipped, there is no nvcc of CUDA 13 here"; \
+	fi
 	$(if $(HAS_GPU),$(BIN)/python -m pytest --gpu tests/contract -k "gpu or cuda")
 
 packages:
@@ -135,9 +140,11 @@ bench: $(LIBRARY)
 bench-quick: $(LIBRARY)
 	$(BIN)/python -m benchmarks.run --quick
 
-# JAX and PyTorch beside TensorFlow.
+# JAX and PyTorch beside TensorFlow, and the kernels in JAX's programs.
 bench-peers: $(LIBRARY)
 	$(PIP) install --quiet --constraint constraints.txt --group peers
+	@{ $(BIN)/cmake build/cmake && $(BIN)/cmake --build build/cmake --target statpool_jax; } \
+	  > build/peers.log 2>&1 || { cat build/peers.log; exit 1; }
 	$(BIN)/python -m benchmarks.run --peers
 
 # The CUDA kernels alone, proven and timed with nvcc and the Python at hand: no TensorFlow, which

@@ -36,7 +36,7 @@ def test_every_tiny_configuration_is_right_and_timed(run):
     status, lines, rows = run()
     assert status == 0, lines
     right = [line for line in lines if line.endswith(" right")]
-    # Shapes, dtypes, layouts, masked or not; two of the shapes once more for mean + std.
+    # Shapes, dtypes, layouts, masked or not; two shapes once more for mean + std.
     assert len(right) == 3 * 4 * 2 * 2 + 2 * 4 * 2
     assert lines[-1] == f"{len(right)} configurations right, 0 wrong"
     limits = rows[rows["engine"] == "machine"]

@@ -81,7 +81,7 @@ def main() -> int:
     architectures = "native" if has_gpu else "90-virtual"
     built = steps.run(
         "configure", "cmake", "-S", ROOT, "-B", BUILD,
-        *(["-G", "Ninja"] if shutil.which("ninja") else []),
+        *(["-G", "Ninja"] if shutil.which("ninja", path=steps.path) else []),
         f"-DCMAKE_CUDA_COMPILER={nvcc.stdout.strip()}",
         f"-DPython_EXECUTABLE={sys.executable}", "-DSTATPOOL_TENSORFLOW=OFF",
         "-DSTATPOOL_CUDA=ON", f"-DSTATPOOL_CUDA_ARCHS={architectures}",

@@ -30,8 +30,7 @@ std::vector<Handler>& Handlers() {
 
 XLA_FFI_Error* Register(XLA_FFI_Handler_Register_Args* args) {
   Handlers().push_back({std::string(args->name.ptr, args->name.len),
-                        std::string(args->platform.ptr, args->platform.len),
-                        args->bundle.execute});
+                        std::string(args->platform.ptr, args->platform.len), args->bundle.execute});
   return nullptr;
 }
 

@@ -1,8 +1,8 @@
 // Reads memory and keeps nothing of it: the ceiling that a benchmark compares kernels with, and a
 // flush of the L2 cache that leaves no dirty lines for the next kernel to write back.
-#include <cstdint>
-
 #include <cuda_runtime.h>
+
+#include <cstdint>
 
 namespace {
 
