@@ -94,6 +94,9 @@ def test_promises_are_those_of_the_source(usages):
         pytest.skip("this build has machine code only, no PTX")
     for symbol, threads, blocks in entries:
         kernel = machine_code.kernel_of(symbol)
+        if kernel is None:
+            assert "StoreLengthsKernel" in symbol  # the only one that pools nothing
+            continue
         assert int(threads) == kernel.block_threads, symbol
         assert int(blocks or 1) == kernel.promised_blocks, symbol
 

@@ -64,6 +64,19 @@ def test_workspace_is_as_large_as_splits_need():
     np.testing.assert_allclose(y, expected, rtol=1e-6, atol=1e-7)
 
 
+@pytest.mark.parametrize("batch", [1, 480, 481, 1201])
+def test_lengths_reach_the_kernels_for_any_batch(batch):
+    """They travel as arguments of kernels, as many launches as it takes."""
+    random = np.random.default_rng(2)
+    x = random.normal(size=(batch, 4, 2)).astype(np.float32)
+    lengths = random.integers(0, 4, size=batch, endpoint=True)
+    y = pool(x, lengths=lengths)
+    expected = statpool.reference.global_stats(x, lengths=lengths)
+    np.testing.assert_allclose(y, expected, rtol=1e-6, atol=1e-7)
+    dx = gradient(x, lengths=lengths)
+    assert not dx[np.arange(4) >= lengths[:, np.newaxis]].any()
+
+
 @pytest.mark.parametrize("run", [pool, gradient])
 def test_failing_kernel_is_an_internal_error_that_says_what_failed(emulator, run):
     """Without leave to touch TensorFlow's memory every access is out of bounds."""

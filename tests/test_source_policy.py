@@ -96,8 +96,8 @@ def test_nothing_trades_correctness_for_speed():
 
 # Launchers never wait, never allocate, and work on the caller's stream alone.
 UNWANTED_IN_CUDA = re.compile(
-    r"cuda(DeviceSynchronize|StreamSynchronize|EventSynchronize|Memset|Memcpy|Malloc"
-    r"|MallocAsync|Free|StreamLegacy|StreamPerThread|DeviceReset)\b"
+    r"cuda(DeviceSynchronize|StreamSynchronize|EventSynchronize|Memset|Malloc"
+    r"|MemsetAsync|Memcpy|MemcpyAsync|MallocAsync|Free|StreamLegacy|StreamPerThread|DeviceReset)\b"
     r"|\batomic[A-Z]\w*\(|\b(printf|abort|exit)\("
 )
 LAUNCH = re.compile(r"<<<(.*?)>>>", re.DOTALL)
@@ -105,13 +105,15 @@ LAUNCH = re.compile(r"<<<(.*?)>>>", re.DOTALL)
 
 def test_launchers_use_the_callers_stream_and_never_wait():
     launches = 0
-    for file in sources("cuda"):
+    callers = [file for file in sources("cc/tf") if file.name.startswith("gpu_")]
+    assert callers
+    for file in [*sources("cuda"), *callers, ROOT / "cc" / "xla" / "handlers_gpu.cc"]:
         text = re.sub(r"//.*", "", file.read_text())
         assert not UNWANTED_IN_CUDA.search(text), file
         for configuration in LAUNCH.findall(text):
             assert configuration.endswith(", stream"), f"{file}: <<<{configuration}>>>"
             launches += 1
-    assert launches >= 3  # forward, join, gradient
+    assert launches >= 4  # forward, join, gradient, lengths
 
 
 def test_cuda_files_have_one_shape():

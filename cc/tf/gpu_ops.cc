@@ -1,9 +1,8 @@
 #include "cc/tf/gpu_ops.h"
 
-#include <vector>
-
 #include "absl/strings/str_cat.h"
 #include "cuda/global_stats_cuda.h"
+#include "cuda/lengths.h"
 
 namespace statpool {
 namespace tf {
@@ -31,7 +30,7 @@ struct GpuCall {
   const int64_t* lengths;  // [B], in lengths_copy on the device, or null
 };
 
-// Describes the current device and enqueues the copy of lengths, which are in host memory.
+// Describes the current device and brings lengths there, which are in host memory.
 absl::Status PrepareGpuCall(OpKernelContext* ctx, const PoolingInputs& inputs, GpuCall* call) {
   call->stream = StreamOf(ctx);
   call->lengths = nullptr;
@@ -39,18 +38,13 @@ absl::Status PrepareGpuCall(OpKernelContext* ctx, const PoolingInputs& inputs, G
       CheckCuda(cuda::CurrentDevice(&call->device), "CurrentDevice", inputs.problem));
   if (inputs.lengths == nullptr) return absl::OkStatus();
 
-  // The tensor may lie in pinned memory, from which the copy would still be reading after this
-  // kernel has returned and TensorFlow has given the memory to someone else. From pageable memory,
-  // such as this vector, cudaMemcpyAsync has taken what it needs by the time that it returns.
   const auto given = inputs.lengths->flat<int64_t>();
-  const std::vector<int64_t> lengths(given.data(), given.data() + given.size());
   TF_RETURN_IF_ERROR(
       ctx->allocate_temp(tensorflow::DT_INT64, inputs.lengths->shape(), &call->lengths_copy));
   auto* const copy = call->lengths_copy.flat<int64_t>().data();
   call->lengths = copy;
-  return CheckCuda(cudaMemcpyAsync(copy, lengths.data(), lengths.size() * sizeof(int64_t),
-                                   cudaMemcpyHostToDevice, call->stream),
-                   "cudaMemcpyAsync of lengths", inputs.problem);
+  return CheckCuda(cuda::StoreLengths(given.data(), given.size(), copy, call->stream),
+                   "StoreLengths", inputs.problem);
 }
 
 }  // namespace
