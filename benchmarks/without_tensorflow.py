@@ -8,6 +8,7 @@ first. Everyone is checked before it is timed.
 """
 
 import argparse
+import dataclasses
 import functools
 import sys
 from pathlib import Path
@@ -130,13 +131,7 @@ class Session:
             compiled=provider.compiled,
             mode=cell.mode,
             dispatch=cell.dispatch,
-            batch=case.batch,
-            time=case.time,
-            channels=case.channels,
-            dtype=case.dtype,
-            layout=case.layout,
-            masked=case.masked,
-            cache=case.cache,
+            **dataclasses.asdict(case),
             bytes=case.moved_bytes(cell.mode),
         )
 
