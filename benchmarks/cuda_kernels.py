@@ -70,7 +70,7 @@ class Stopwatch:
         self._cuda.check(launch() or 0)  # the first time loads code
         milliseconds = []
         for _ in range(self._samples):
-            self._flush()
+            self._cuda.check(self._flush())
             self._call("EventRecord", self._start, None)
             launch()
             self._call("EventRecord", self._stop, None)

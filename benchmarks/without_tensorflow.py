@@ -9,7 +9,6 @@ first. Everyone is checked before it is timed.
 
 import argparse
 import dataclasses
-import functools
 import sys
 from pathlib import Path
 
@@ -89,12 +88,12 @@ class Session:
 
     def run_training(self, case) -> None:
         """The fair fight, in JAX; `case` is what the pooling sees."""
+        cell = cases.Cell("train convolution", "step", case)
         rows, contenders, losses = [], [], []
         for provider in PEERS:
             if provider.engine != "jax" or provider.epsilon == 0:
                 continue
             self._engine("jax")
-            cell = cases.Cell("train convolution", "step", case)
             run, loss = training_step(provider.pool, case)
             rows.append(self._row(provider, cell))
             losses.append(loss)
@@ -104,7 +103,7 @@ class Session:
         for row, loss in zip(rows, losses, strict=True):
             row.status = correctness.OK if agree else correctness.WRONG
             row.reason = f"loss {loss:.6g} after a step"
-        self._time(f"{cell.label}", rows, contenders)
+        self._time(cell.label, rows, contenders)
 
     def _engine(self, name):
         if name not in self._engines:
@@ -169,7 +168,7 @@ def training_step(pool, case):
         picked = jnp.take_along_axis(jax.nn.log_softmax(logits), labels[:, None], 1)
         return -picked.mean()
 
-    @functools.partial(jax.jit)
+    @jax.jit
     def step(weights, series, labels):
         value, slopes = jax.value_and_grad(loss)(weights, series, labels)
         moved = [

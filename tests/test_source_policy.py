@@ -97,7 +97,8 @@ def test_nothing_trades_correctness_for_speed():
 # Launchers never wait, never allocate, and work on the caller's stream alone.
 UNWANTED_IN_CUDA = re.compile(
     r"cuda(DeviceSynchronize|StreamSynchronize|EventSynchronize|Memset|Malloc"
-    r"|MemsetAsync|Memcpy|MemcpyAsync|MallocAsync|Free|StreamLegacy|StreamPerThread|DeviceReset)\b"
+    r"|MemsetAsync|Memcpy|MemcpyAsync|MallocAsync|Free|StreamLegacy"
+    r"|StreamPerThread|DeviceReset)\b"
     r"|\batomic[A-Z]\w*\(|\b(printf|abort|exit)\("
 )
 LAUNCH = re.compile(r"<<<(.*?)>>>", re.DOTALL)

@@ -136,11 +136,12 @@ def compare(steps, has_gpu) -> None:
 def environment_for(nvcc) -> dict[str, str]:
     """The programs' environment: statpool from the tree, and the toolkit's runtime."""
     toolkit = nvcc.parent.parent
+    libraries = f"{toolkit}/lib64", f"{toolkit}/lib", os.environ.get("LD_LIBRARY_PATH")
     return {
         **os.environ,
         "PYTHONPATH": f"{ROOT / 'python'}",
         "PATH": f"{nvcc.parent}:{Path(sys.executable).parent}:{os.environ['PATH']}",
-        "LD_LIBRARY_PATH": f"{toolkit}/lib64:{toolkit}/lib",
+        "LD_LIBRARY_PATH": ":".join(filter(None, libraries)),
         "PYTHONUNBUFFERED": "1",
     }
 
