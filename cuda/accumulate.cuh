@@ -19,13 +19,34 @@ namespace statpool {
 namespace cuda {
 
 constexpr int kRows = kForwardRows;
-constexpr uint32_t kAllRows = (1u << kRows) - 1;
 
-// Sums of `v`, which is 0 in rows that don't count, and of its squares. Chunks that leave the range
-// of float are summed again in double, unless all is 0; float16 never does.
-template <typename T, typename Sums>
-__device__ __forceinline__ void AddSums(const float (&v)[kRows], float squares, const Sums& needed,
-                                        Sum<float>* sum_to, Sum<float>* squares_to) {
+// Joins the deviations of a chunk to those of the steps before, in double; then its sum.
+template <typename Compute, typename Count, typename IsValid>
+__device__ __forceinline__ void AddCentral(const Compute (&v)[kRows], const IsValid& is_valid,
+                                           int32_t steps, double rounded_sum,
+                                           Accumulator<Compute, Count>* accumulator) {
+  if (steps == 0) return;
+  const double before =
+      accumulator->steps == 0 ? 0 : accumulator->Total() / static_cast<double>(accumulator->steps);
+  const auto value = [&](int r) { return static_cast<double>(v[r]); };
+  const double total = core::PairwiseSum<kRows, double>(value);
+  const double mean = total / steps;
+  const double distance = mean - before;
+  const double deviations = core::PairwiseSum<kRows, double>([&](int r) {
+    const double deviation = value(r) - mean;
+    return is_valid(r) ? deviation * deviation : 0.0;
+  });
+  accumulator->deviations.Add(deviations + distance * distance *
+                                               core::DistanceWeight(steps, accumulator->steps));
+  accumulator->rest += static_cast<Compute>(total - rounded_sum);
+}
+
+// Adds `v`, which is 0 in rows that don't count, and its squares. Chunks that leave the range of
+// float are summed again in double, unless all is 0; float16 never does.
+template <typename T, typename Sums, typename IsValid, typename Count>
+__device__ __forceinline__ void AddSums(const float (&v)[kRows], float squares,
+                                        const IsValid& is_valid, int32_t steps, const Sums& needed,
+                                        Accumulator<float, Count>* accumulator) {
   double wide_sum = core::PairwiseSum<kRows, float>([&](int r) { return v[r]; });
   double wide_squares = squares;
   if constexpr (!std::is_same_v<T, core::Float16>) {
@@ -42,37 +63,19 @@ __device__ __forceinline__ void AddSums(const float (&v)[kRows], float squares, 
       }
     }
   }
-  if (needed.sum) sum_to->Add(wide_sum);
-  if (needed.squares) squares_to->Add(wide_squares);
+  if (needed.central) AddCentral(v, is_valid, steps, wide_sum, accumulator);
+  if (needed.sum) accumulator->sum.Add(wide_sum);
+  if (needed.squares) accumulator->squares.Add(wide_squares);
 }
 
-template <typename T, typename Sums>
+template <typename T, typename Sums, typename IsValid, typename Count>
 __device__ __forceinline__ void AddSums(const double (&v)[kRows], double squares,
-                                        const Sums& needed, Sum<double>* sum_to,
-                                        Sum<double>* squares_to) {
-  if (needed.sum) sum_to->Add(core::PairwiseSum<kRows, double>([&](int r) { return v[r]; }));
-  if (needed.squares) squares_to->Add(squares);
-}
-
-// Joins the mean and the deviations of a chunk to those of the steps before, in double.
-template <typename Compute, typename Count>
-__device__ __forceinline__ void AddCentral(const Compute (&v)[kRows], uint32_t valid,
-                                           Accumulator<Compute, Count>* accumulator) {
-  const int steps = __popc(valid);
-  if (steps == 0) return;
-  const double before =
-      accumulator->steps == 0 ? 0 : accumulator->total / static_cast<double>(accumulator->steps);
-  const auto value = [&](int r) { return static_cast<double>(v[r]); };
-  const double total = core::PairwiseSum<kRows, double>(value);
-  const double mean = total / steps;
-  const double distance = mean - before;
-  const double deviations = core::PairwiseSum<kRows, double>([&](int r) {
-    const double deviation = value(r) - mean;
-    return valid >> r & 1 ? deviation * deviation : 0.0;
-  });
-  accumulator->deviations.Add(deviations + distance * distance *
-                                               core::DistanceWeight(steps, accumulator->steps));
-  accumulator->total += total;
+                                        const IsValid& is_valid, int32_t steps, const Sums& needed,
+                                        Accumulator<double, Count>* accumulator) {
+  const double sum = core::PairwiseSum<kRows, double>([&](int r) { return v[r]; });
+  if (needed.central) AddCentral(v, is_valid, steps, sum, accumulator);
+  if (needed.sum) accumulator->sum.Add(sum);
+  if (needed.squares) accumulator->squares.Add(squares);
 }
 
 __device__ __forceinline__ float Larger(float a, float b) { return fmaxf(a, b); }
@@ -93,23 +96,22 @@ __device__ __forceinline__ void UpdateExtreme(const Compute (&v)[kRows], bool is
   *count = ties;
 }
 
-// Adds the rows that `valid` has bits for. In the others, v must be 0. kAll: there are none.
-template <bool kAll, typename T, typename Sums, typename Count>
-__device__ __forceinline__ void AddChunk(const core::ComputeType<T> (&v)[kRows], uint32_t valid,
-                                         const Sums& needed,
+// Adds the `steps` rows of which is_valid(r) holds. In the others, v must be 0.
+template <typename T, typename Sums, typename Count, typename IsValid>
+__device__ __forceinline__ void AddChunk(const core::ComputeType<T> (&v)[kRows],
+                                         const IsValid& is_valid, int32_t steps, const Sums& needed,
                                          Accumulator<core::ComputeType<T>, Count>* accumulator) {
   using Compute = core::ComputeType<T>;
   const Compute squares = core::PairwiseSum<kRows, Compute>([&](int r) { return v[r] * v[r]; });
   const bool is_nan = squares != squares;  // and only then: squares never cancel
   Compute candidates[kRows];
   for (int r = 0; r < kRows; ++r) {
-    candidates[r] = kAll || valid >> r & 1 ? v[r] : std::numeric_limits<Compute>::quiet_NaN();
+    candidates[r] = is_valid(r) ? v[r] : std::numeric_limits<Compute>::quiet_NaN();
   }
   if (needed.max) UpdateExtreme<1>(candidates, is_nan, &accumulator->max, &accumulator->max_count);
   if (needed.min) UpdateExtreme<-1>(candidates, is_nan, &accumulator->min, &accumulator->min_count);
-  if (needed.central) AddCentral(v, valid, accumulator);
-  AddSums<T>(v, squares, needed, &accumulator->sum, &accumulator->squares);
-  accumulator->steps += kAll ? kRows : __popc(valid);
+  AddSums<T>(v, squares, is_valid, steps, needed, accumulator);
+  accumulator->steps += steps;
 }
 
 }  // namespace cuda

@@ -50,53 +50,60 @@ struct Accumulator {
   Sum<Compute> sum;
   Sum<Compute> squares;
   Sum<Compute> deviations;
-  double total;  // sum for the deviations: a large mean must not be rounded
+  Compute rest;  // what rounding took from sum: the mean of deviations must not be rounded
   Compute max;
   Compute min;
   Count max_count;  // steps that equal max
   Count min_count;
   Count steps;  // that count
 
+  // The sum that deviations are from: of every value in double.
+  __device__ double Total() const {
+    return Sum<Compute>::kCompensated ? sum.value : sum.value + rest;
+  }
+
   __device__ void Clear() {
     constexpr Compute kInfinity = std::numeric_limits<Compute>::infinity();
     sum.Clear();
     squares.Clear();
     deviations.Clear();
-    total = 0;
+    rest = 0;
     max = -kInfinity;
     min = kInfinity;
     max_count = min_count = steps = 0;
   }
 };
 
-// Calls visit(&number) for every number of an accumulator that is needed. Wide and narrow ones come
-// in runs, so that arrays of them stay aligned.
-template <typename Sums, typename Visit, typename AccumulatorOf>
-__host__ __device__ __forceinline__ constexpr void ForEachNumber(const Sums& needed,
-                                                                 const Visit& visit,
-                                                                 AccumulatorOf* accumulator) {
-  const auto visit_sum = [&visit](Sum<typename AccumulatorOf::Compute>* sum) {
-    visit(&sum->value);
-    if constexpr (Sum<typename AccumulatorOf::Compute>::kCompensated) visit(&sum->error);
-  };
-  if (needed.sum) visit_sum(&accumulator->sum);
-  if (needed.squares) visit_sum(&accumulator->squares);
-  if (needed.central) {
-    visit_sum(&accumulator->deviations);
-    visit(&accumulator->total);
-  }
-  visit(&accumulator->steps);
-  if (needed.max) visit(&accumulator->max_count);
-  if (needed.min) visit(&accumulator->min_count);
-  if (needed.max) visit(&accumulator->max);
-  if (needed.min) visit(&accumulator->min);
-}
+// float64 has its error term instead.
+template <typename AccumulatorOf>
+constexpr bool kHasRest = !Sum<typename AccumulatorOf::Compute>::kCompensated;
 
-// All that a kernel with such sums may visit.
+// All that a kernel with such sums may need.
 template <typename Sums>
 constexpr Sums kMostSums = {true, true, true, true, true};
 template <>
 constexpr core::DefaultSums kMostSums<core::DefaultSums> = {};
+
+// Calls visit(whether it is needed, &number) for every number of an accumulator that such a kernel
+// may need. Wide and narrow ones come in runs, so that arrays of them stay aligned.
+template <typename Sums, typename Visit, typename AccumulatorOf>
+__host__ __device__ __forceinline__ constexpr void ForEachNumber(const Sums& needed, Visit&& visit,
+                                                                 AccumulatorOf* accumulator) {
+  constexpr Sums kMost = kMostSums<Sums>;
+  const auto visit_sum = [&visit](bool is_needed, Sum<typename AccumulatorOf::Compute>* sum) {
+    visit(is_needed, &sum->value);
+    if constexpr (Sum<typename AccumulatorOf::Compute>::kCompensated) visit(is_needed, &sum->error);
+  };
+  if (kMost.sum) visit_sum(needed.sum, &accumulator->sum);
+  if (kMost.squares) visit_sum(needed.squares, &accumulator->squares);
+  if (kMost.central) visit_sum(needed.central, &accumulator->deviations);
+  visit(true, &accumulator->steps);
+  if (kMost.max) visit(needed.max, &accumulator->max_count);
+  if (kMost.min) visit(needed.min, &accumulator->min_count);
+  if constexpr (kMost.central && kHasRest<AccumulatorOf>) visit(needed.central, &accumulator->rest);
+  if (kMost.max) visit(needed.max, &accumulator->max);
+  if (kMost.min) visit(needed.min, &accumulator->min);
+}
 
 // Room for the numbers of an accumulator.
 template <typename AccumulatorOf, typename Sums>
@@ -108,19 +115,20 @@ template <typename AccumulatorOf, typename Sums>
 constexpr int64_t VisitedBytes() {
   AccumulatorOf accumulator = {};
   int64_t bytes = 0;
-  ForEachNumber(kMostSums<Sums>, [&bytes](auto* number) { bytes += sizeof *number; }, &accumulator);
+  ForEachNumber(
+      kMostSums<Sums>, [&bytes](bool, auto* number) { bytes += sizeof *number; }, &accumulator);
   return bytes;
 }
 
-// Joins deviations from two means (core::DistanceWeight).
+// Joins deviations from two means (core::DistanceWeight), before the sums are joined.
 template <typename AccumulatorOf>
 __device__ __forceinline__ void JoinCentral(const AccumulatorOf& part, AccumulatorOf* to) {
   if (part.steps == 0) return;
-  const double mean = to->steps == 0 ? 0 : to->total / static_cast<double>(to->steps);
-  const double distance = part.total / static_cast<double>(part.steps) - mean;
+  const double mean = to->steps == 0 ? 0 : to->Total() / static_cast<double>(to->steps);
+  const double distance = part.Total() / static_cast<double>(part.steps) - mean;
   to->deviations.Join(part.deviations);
   to->deviations.Add(distance * distance * core::DistanceWeight(part.steps, to->steps));
-  to->total += part.total;
+  to->rest += part.rest;
 }
 
 // NaN wins and equals nothing.
@@ -138,9 +146,9 @@ __device__ __forceinline__ void JoinExtreme(Compute part, Count part_count, bool
 template <typename Sums, typename AccumulatorOf>
 __device__ __forceinline__ void Join(const Sums& needed, const AccumulatorOf& part,
                                      AccumulatorOf* to) {
+  if (needed.central) JoinCentral(part, to);
   if (needed.sum) to->sum.Join(part.sum);
   if (needed.squares) to->squares.Join(part.squares);
-  if (needed.central) JoinCentral(part, to);
   if (needed.max)
     JoinExtreme(part.max, part.max_count, part.max > to->max, &to->max, &to->max_count);
   if (needed.min)

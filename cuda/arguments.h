@@ -26,9 +26,10 @@ struct ForwardArguments : core::ForwardBuffers {
 
 struct GradientArguments : core::GradientBuffers {
   core::Shape shape;
-  core::StatisticList statistics;
   core::GradientTerms terms;
-  int8_t place_of[core::kSavedFieldCount];  // the place in saved of each SavedField, or -1
+  int8_t statistic_at[core::kStatisticCount];  // the place in upstream of each Statistic, or -1
+  int8_t place_of[core::kSavedFieldCount];     // the place in saved of each SavedField, or -1
+  int32_t statistics;                          // S
   int32_t fields;
   bool is_upstream_float;  // upstream is float32, whatever x is
   LaunchPlan plan;

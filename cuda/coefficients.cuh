@@ -8,6 +8,8 @@
 
 #include "cc/core/gradient.h"
 #include "cuda/arguments.h"
+#include "cuda/launch_plan.h"
+#include "cuda/shared_columns.cuh"
 #include "cuda/vector_io.cuh"
 
 namespace statpool {
@@ -75,6 +77,63 @@ struct Coefficients {
   }
 };
 
+// All that a kernel with such terms may take.
+template <typename Terms>
+constexpr Terms kMostTerms = {true, true, true, true, true};
+template <>
+constexpr core::DefaultGradientTerms kMostTerms<core::DefaultGradientTerms> = {};
+
+// Calls visit(whether a term takes it, &number) for every number that such a kernel may take. Wide
+// and narrow ones come in runs, so that arrays of them stay aligned.
+template <typename Terms, typename Visit, typename Compute>
+__host__ __device__ __forceinline__ constexpr void ForEachNumber(const Terms& terms, Visit&& visit,
+                                                                 Coefficients<Compute>* of) {
+  constexpr Terms kMost = kMostTerms<Terms>;
+  const auto visit_slope = [&visit](bool is_taken, Slope<Compute>* slope) {
+    visit(is_taken, &slope->value);
+    if constexpr (Slope<Compute>::kScaled) visit(is_taken, &slope->scale);
+  };
+  if (kMost.constant) visit(terms.constant, &of->constant);
+  if (kMost.slope) visit_slope(terms.slope, &of->slope);
+  if (kMost.central) {
+    visit_slope(terms.central, &of->central);
+    visit(terms.central, &of->mean);
+  }
+  if (kMost.max) {
+    visit(terms.max, &of->max);
+    visit(terms.max, &of->max_share);
+  }
+  if (kMost.min) {
+    visit(terms.min, &of->min);
+    visit(terms.min, &of->min_share);
+  }
+}
+
+template <typename Compute, typename Terms>
+constexpr int64_t CoefficientBytes() {
+  Coefficients<Compute> coefficients;
+  int64_t bytes = 0;
+  ForEachNumber(
+      kMostTerms<Terms>, [&bytes](bool, auto* number) { bytes += sizeof *number; }, &coefficients);
+  return bytes;
+}
+
+// The coefficients of the channels of a block: see cuda::BlockColumns.
+template <typename Compute, typename Terms, int kThreads, int kVector>
+struct CoefficientBuffer {
+  SharedColumns<BlockColumns(kThreads, kVector), CoefficientBytes<Compute, Terms>()> columns;
+
+  __device__ __forceinline__ void Store(const Terms& terms, int slot, Coefficients<Compute> of) {
+    ForEachNumber(terms, columns.Writer(slot), &of);
+  }
+
+  __device__ __forceinline__ Coefficients<Compute> Load(const Terms& terms, int slot) {
+    Coefficients<Compute> of;
+    ForEachNumber(terms, columns.Reader(slot), &of);
+    return of;
+  }
+};
+
 // constant and slope in float.
 struct NarrowCoefficients {
   float constant;
@@ -88,36 +147,73 @@ __device__ __forceinline__ bool IsModerate(double value) {
   return !(magnitude > 0x1p100) && (!(magnitude < 0x1p-100) || magnitude == 0);
 }
 
-// What the forward pass saved of channel c of example b.
+// What the forward pass saved of a channel.
 template <typename Compute>
 struct SavedChannel {
-  const GradientArguments& a;
-  int64_t b;
-  int64_t c;
+  Compute fields[core::kSavedFieldCount];
 
-  __device__ double At(core::SavedField field) const {
-    const int64_t row = b * a.fields + a.place_of[static_cast<int>(field)];
-    return static_cast<const Compute*>(a.saved)[row * a.shape.channels + c];
-  }
-
+  __device__ double At(core::SavedField field) const { return fields[static_cast<int>(field)]; }
   __device__ double Steps() const { return At(core::SavedField::kSteps); }
 };
 
-template <typename T>
+// Whether a kernel with such terms may be asked for a statistic, and read a saved field.
+template <typename Terms>
+constexpr bool MayTake(int statistic) {
+  constexpr Terms kMost = kMostTerms<Terms>;
+  const core::GradientTerms& terms = core::kStatistics[statistic].terms;
+  return (kMost.central || !terms.central) && (kMost.min || !terms.min);
+}
+
+template <typename Terms>
+constexpr bool MayRead(int field) {
+  for (int i = 0; i < core::kStatisticCount; ++i) {
+    if (MayTake<Terms>(i) && core::kStatistics[i].saved >> field & 1) return true;
+  }
+  return false;
+}
+
+// Calls use(std::integral_constant<int, i>()) for i in [0, kCount).
+template <int kCount, typename Use, int kFirst = 0>
+__device__ __forceinline__ void ForEachIndex(const Use& use) {
+  if constexpr (kFirst < kCount) {
+    use(std::integral_constant<int, kFirst>());
+    ForEachIndex<kCount, Use, kFirst + 1>(use);
+  }
+}
+
+// Of channel c of example b. All loads come first, so that they are in flight together.
+template <typename T, typename Terms>
 __device__ __forceinline__ Coefficients<core::ComputeType<T>> CoefficientsOf(
     const GradientArguments& a, int64_t b, int64_t c) {
-  const SavedChannel<core::ComputeType<T>> saved = {a, b, c};
-  Coefficients<core::ComputeType<T>> coefficients;
-  for (int i = 0; i < a.statistics.size; ++i) {
-    const int64_t at = (b * a.statistics.size + i) * a.shape.channels + c;
-    double g;
-    if (sizeof(T) == 2 && a.is_upstream_float) {
-      g = static_cast<const float*>(a.upstream)[at];
-    } else {
-      g = ToCompute(static_cast<const T*>(a.upstream)[at]);
+  using Compute = core::ComputeType<T>;
+  SavedChannel<Compute> saved = {};
+  ForEachIndex<core::kSavedFieldCount>([&](auto i) {
+    if constexpr (MayRead<Terms>(i)) {
+      if (a.place_of[i] < 0) return;
+      const int64_t row = b * a.fields + a.place_of[i];
+      saved.fields[i] = static_cast<const Compute*>(a.saved)[row * a.shape.channels + c];
     }
-    core::AddGradient(a.statistics.items[i], g, saved, &coefficients);
-  }
+  });
+  Compute upstream[core::kStatisticCount] = {};
+  ForEachIndex<core::kStatisticCount>([&](auto i) {
+    if constexpr (MayTake<Terms>(i)) {
+      if (a.statistic_at[i] < 0) return;
+      const int64_t at = (b * a.statistics + a.statistic_at[i]) * a.shape.channels + c;
+      if (sizeof(T) == 2 && a.is_upstream_float) {
+        upstream[i] = static_cast<const float*>(a.upstream)[at];
+      } else {
+        upstream[i] = ToCompute(static_cast<const T*>(a.upstream)[at]);
+      }
+    }
+  });
+  Coefficients<Compute> coefficients;
+  ForEachIndex<core::kStatisticCount>([&](auto i) {
+    if constexpr (MayTake<Terms>(i)) {
+      if (a.statistic_at[i] < 0) return;
+      core::AddGradient(static_cast<core::Statistic>(i.value), double{upstream[i]}, saved,
+                        &coefficients);
+    }
+  });
   return coefficients;
 }
 

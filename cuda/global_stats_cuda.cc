@@ -55,7 +55,11 @@ cudaError_t LaunchGlobalStatsGradient(const core::Problem& problem, const Launch
   GradientArguments a = {};
   static_cast<core::GradientBuffers&>(a) = buffers;
   a.shape = problem.shape;
-  a.statistics = problem.statistics;
+  std::fill_n(a.statistic_at, core::kStatisticCount, int8_t{-1});
+  for (int i = 0; i < problem.statistics.size; ++i) {
+    a.statistic_at[static_cast<int>(problem.statistics.items[i])] = static_cast<int8_t>(i);
+  }
+  a.statistics = problem.statistics.size;
   a.terms = core::GradientTermsOf(problem.statistics);
   const core::SavedFieldList fields = core::SavedFieldsOf(problem.statistics);
   for (int i = 0; i < core::kSavedFieldCount; ++i) {

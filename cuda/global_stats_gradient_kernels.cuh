@@ -63,18 +63,17 @@ __device__ __forceinline__ void GradientRows(const GradientArguments& a, const T
     bool all = row + last_row < dense_rows;
     if (!all) all = valid.Fill(plan, is_valid, unit, row, plan.threads_y);
 #pragma unroll
-    for (int r = 0; r < kInFlight; ++r, x += stride) {
-      chunk[r] = {};
-      if (!needs_x) continue;
-      if (all || valid.Row(r) == valid.kAll) {
-        chunk[r] = Load<kVector>(x);
-      } else if (valid.Row(r) != 0) {
+    for (int r = 0; r < kInFlight; ++r) chunk[r] = {};
+    if (needs_x && all) {
 #pragma unroll
-        for (int v = 0; v < kVector; ++v) {
-          if (valid.At(r, v)) chunk[r].Set(v, x[v]);
-        }
+      for (int r = 0; r < kInFlight; ++r) chunk[r] = Load<kVector>(x + r * stride);
+    } else if (needs_x) {
+#pragma unroll
+      for (int r = 0; r < kInFlight; ++r) {
+        if (valid.Row(r) != 0) chunk[r] = Load<kVector>(x + r * stride);
       }
     }
+    x += kInFlight * stride;
 #pragma unroll
     for (int r = 0; r < kInFlight; ++r, dx += stride) {
       Vector<T, kVector> result = {};
@@ -95,32 +94,49 @@ __device__ __forceinline__ void GradientRows(const GradientArguments& a, const T
   }
 }
 
+template <typename Terms>
+constexpr bool kIsDefault = std::is_same_v<Terms, core::DefaultGradientTerms>;
+
 // A block owns plan.groups units, a group of threads one unit, a thread kVector neighbouring
 // columns of every threads_y-th row in it, and their coefficients.
 template <typename T, int kVector, typename Terms>
-__global__ void __launch_bounds__(
-    BlockThreads(sizeof(T)),
-    BlocksPerMultiprocessor(sizeof(T), std::is_same_v<Terms, core::DefaultGradientTerms>))
+__global__ void __launch_bounds__(BlockThreads(sizeof(T)),
+                                  BlocksPerMultiprocessor(sizeof(T), kIsDefault<Terms>))
     GlobalStatsGradientKernel(const __grid_constant__ GradientArguments a, const Terms terms) {
   using Compute = core::ComputeType<T>;
-  constexpr bool kIsDefault = std::is_same_v<Terms, core::DefaultGradientTerms>;
+  __shared__ CoefficientBuffer<Compute, Terms, BlockThreads(sizeof(T)), kVector> buffer;
   // Where float suffices but for extreme norms, double keeps out of its registers.
-  constexpr int kWideRows = kIsDefault && std::is_same_v<Compute, float> ? 1 : kGradientRows;
+  constexpr int kWideRows = kIsDefault<Terms> && std::is_same_v<Compute, float> ? 1 : kGradientRows;
   const LaunchPlan& plan = a.plan;
   for (int64_t block = blockIdx.x; block < plan.blocks; block += gridDim.x) {
     const Unit unit = UnitOf(plan, a.shape.channels, block);
-    if (!unit.is_active) continue;
+    // The channels of the group, one a thread at a time.
+    const int32_t room = static_cast<int32_t>(min(plan.width, plan.threads_x * int64_t{kVector}));
+    const int32_t base = unit.group * room;
+    const int64_t first_channel = unit.slab * plan.width - unit.b * a.shape.channels;
+#pragma unroll 1
+    for (int32_t i = unit.thread; unit.exists && i < room; i += plan.group_threads) {
+      const int64_t column = unit.first_column + i;
+      if (column >= plan.width) break;
+      buffer.Store(terms, base + i, CoefficientsOf<T, Terms>(a, unit.b, first_channel + column));
+    }
+    __syncthreads();
     Coefficients<Compute> coefficients[kVector];
     bool is_narrow = std::is_same_v<Compute, float> && !terms.central;
     NarrowCoefficients narrow[kVector];
+    auto channel = static_cast<int32_t>(unit.column - unit.first_column) % room;
 #pragma unroll
     for (int v = 0; v < kVector; ++v) {
-      const int64_t channel = unit.slab * plan.width + (unit.column + v) % plan.width;
-      coefficients[v] = CoefficientsOf<T>(a, unit.b, channel - unit.b * a.shape.channels);
+      if (unit.is_active) {
+        coefficients[v] = buffer.Load(terms, base + channel);
+      }
       is_narrow &= IsModerate(coefficients[v].constant) && IsModerate(coefficients[v].slope.value);
       narrow[v].constant = static_cast<float>(coefficients[v].constant);
       narrow[v].slope = static_cast<float>(coefficients[v].slope.value);
+      channel = channel + 1 == room ? 0 : channel + 1;
     }
+    __syncthreads();
+    if (!unit.is_active) continue;
     if constexpr (std::is_same_v<Compute, float>) {
       if (is_narrow) {
         GradientRows<kGradientRows, T, kVector>(a, terms, unit, coefficients, narrow);

@@ -34,33 +34,30 @@ __device__ __forceinline__ void LoadDense(const T* x, int64_t stride, Chunk<T, k
   for (int r = 0; r < kRows; ++r, x += stride) chunk->rows[r] = Load<kVector>(x);
 }
 
-// Loads what counts of a chunk, and nothing else; the rest is 0.
+// Loads the vectors of a chunk in which anything counts, and no other.
 template <typename T, int kVector>
 __device__ __forceinline__ void LoadValid(const T* x, int64_t stride, Chunk<T, kVector>* chunk) {
 #pragma unroll
   for (int r = 0; r < kRows; ++r, x += stride) {
-    const uint32_t valid = chunk->valid.Row(r);
     chunk->rows[r] = {};
-    if (valid == chunk->valid.kAll) {
-      chunk->rows[r] = Load<kVector>(x);
-    } else if (valid != 0) {
-#pragma unroll
-      for (int v = 0; v < kVector; ++v) {
-        if (valid >> v & 1) chunk->rows[r].Set(v, x[v]);
-      }
-    }
+    if (chunk->valid.Row(r) != 0) chunk->rows[r] = Load<kVector>(x);
   }
 }
 
+// kAll: every item counts.
 template <bool kAll, typename T, int kVector, typename Sums, typename AccumulatorOf>
 __device__ __forceinline__ void AddItems(const Chunk<T, kVector>& chunk, const Sums& needed,
                                          AccumulatorOf (&accumulators)[kVector]) {
 #pragma unroll
   for (int v = 0; v < kVector; ++v) {
+    const auto is_valid = [&](int r) { return kAll || chunk.valid.At(r, v); };
     core::ComputeType<T> values[kRows];
 #pragma unroll
-    for (int r = 0; r < kRows; ++r) values[r] = ToCompute(chunk.rows[r].Item(v));
-    AddChunk<kAll, T>(values, kAll ? kAllRows : chunk.valid.Column(v), needed, &accumulators[v]);
+    for (int r = 0; r < kRows; ++r) {
+      values[r] = is_valid(r) ? ToCompute(chunk.rows[r].Item(v)) : 0;
+    }
+    const int32_t steps = kAll ? kRows : chunk.valid.Count(v);
+    AddChunk<T>(values, is_valid, steps, needed, &accumulators[v]);
   }
 }
 
@@ -94,12 +91,14 @@ __device__ __forceinline__ void AddRows(const ForwardArguments& a, const Sums& n
   }
 }
 
+template <typename Sums>
+constexpr bool kIsDefaultSums = std::is_same_v<Sums, core::DefaultSums>;
+
 // A block owns plan.groups units, a group of threads one unit, a thread kVector neighbouring
 // columns of every threads_y-th row in it.
 template <typename T, int kVector, typename Sums>
 __global__ void __launch_bounds__(BlockThreads(sizeof(T)),
-                                  BlocksPerMultiprocessor(sizeof(T),
-                                                          std::is_same_v<Sums, core::DefaultSums>))
+                                  BlocksPerMultiprocessor(sizeof(T), kIsDefaultSums<Sums>))
     GlobalStatsForwardKernel(const __grid_constant__ ForwardArguments a, const Sums needed) {
   using AccumulatorOf = Accumulator<core::ComputeType<T>, int32_t>;
   __shared__ JoinBuffer<AccumulatorOf, Sums, BlockThreads(sizeof(T)), kVector> buffer;
@@ -109,27 +108,29 @@ __global__ void __launch_bounds__(BlockThreads(sizeof(T)),
   const int32_t stride = is_tiled ? plan.threads_x * kVector : static_cast<int32_t>(plan.width);
   const int32_t copies = plan.threads_y * static_cast<int32_t>(plan.fold);
   for (int64_t block = blockIdx.x; block < plan.blocks; block += gridDim.x) {
-    const Unit unit = UnitOf(plan, a.shape.channels, block);
+    Unit unit = UnitOf(plan, a.shape.channels, block);
     AccumulatorOf accumulators[kVector];
 #pragma unroll
     for (int v = 0; v < kVector; ++v) accumulators[v].Clear();
     if (unit.is_active) AddRows<T, kVector>(a, needed, unit, accumulators);
-    JoinCopies<BlockThreads(sizeof(T)), kVector>(needed, unit.group, plan.group_threads,
-                                                 unit.thread, unit.is_active, copies, stride,
-                                                 &buffer, accumulators);
-    if (!unit.is_active) continue;
-#pragma unroll
-    for (int v = 0; v < kVector; ++v) {
-      const int32_t number = unit.thread * kVector + v;
-      const int64_t column = unit.first_column + number;
-      if (number >= stride || column >= plan.width) continue;
-      if (plan.splits > 1) {
-        StorePartial(a, needed, accumulators[v], unit.slab, unit.split, column);
-      } else {
-        const int64_t c = a.is_channels_last ? column : unit.slab - unit.b * a.shape.channels;
-        StoreResults<T>(a, needed, accumulators[v], unit.b, c);
-      }
+    if constexpr (!kIsDefaultSums<Sums>) {
+      // Worked out anew, it takes no registers of the loop, which has none to spare.
+      asm volatile("" : "+l"(block));
+      unit = UnitOf(plan, a.shape.channels, block);
     }
+    const JoinGroup group = {unit.exists, unit.group, plan.group_threads,
+                             unit.thread, copies,     stride};
+    JoinCopies<BlockThreads(sizeof(T))>(
+        needed, group, &buffer, accumulators, [&](int32_t i, const AccumulatorOf& joined) {
+          const int64_t column = unit.first_column + i;
+          if (column >= plan.width) return;
+          if (plan.splits > 1) {
+            StorePartial(a, needed, joined, unit.slab, unit.split, column);
+          } else {
+            const int64_t c = a.is_channels_last ? column : unit.slab - unit.b * a.shape.channels;
+            StoreResults<T>(a, needed, joined, unit.b, c);
+          }
+        });
   }
 }
 
@@ -139,7 +140,8 @@ __global__ void __launch_bounds__(BlockThreads(sizeof(T)))
     GlobalStatsJoinKernel(const __grid_constant__ ForwardArguments a,
                           const __grid_constant__ JoinPlan plan) {
   using AccumulatorOf = Accumulator<core::ComputeType<T>, int64_t>;
-  __shared__ JoinBuffer<AccumulatorOf, core::NeededSums, BlockThreads(sizeof(T)), 1> buffer;
+  constexpr int kThreads = BlockThreads(sizeof(T));
+  __shared__ JoinBuffer<AccumulatorOf, core::NeededSums, kThreads, 1> buffer;
   const int32_t x = threadIdx.x % plan.threads_x;
   const int32_t y = threadIdx.x / plan.threads_x;
   for (int64_t block = blockIdx.x; block < plan.blocks; block += gridDim.x) {
@@ -156,12 +158,15 @@ __global__ void __launch_bounds__(BlockThreads(sizeof(T)))
         Join(a.needed, part, &accumulators[0]);
       }
     }
-    JoinCopies<BlockThreads(sizeof(T)), 1>(a.needed, 0, 0, threadIdx.x, is_active, plan.threads_y,
-                                           plan.threads_x, &buffer, accumulators);
-    if (is_active && y == 0) {
-      const int64_t b = channel / a.shape.channels;
-      StoreResults<T>(a, a.needed, accumulators[0], b, channel - b * a.shape.channels);
-    }
+    const JoinGroup group = {
+        true, 0, kThreads, static_cast<int32_t>(threadIdx.x), plan.threads_y, plan.threads_x};
+    JoinCopies<kThreads>(
+        a.needed, group, &buffer, accumulators, [&](int32_t i, const AccumulatorOf& joined) {
+          const int64_t joined_channel = block * plan.threads_x + i;
+          if (joined_channel >= a.plan.slabs * a.plan.width) return;
+          const int64_t b = joined_channel / a.shape.channels;
+          StoreResults<T>(a, a.needed, joined, b, joined_channel - b * a.shape.channels);
+        });
   }
 }
 

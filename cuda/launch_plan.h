@@ -9,6 +9,7 @@
 #ifndef STATPOOL_CUDA_LAUNCH_PLAN_H_
 #define STATPOOL_CUDA_LAUNCH_PLAN_H_
 
+#include <algorithm>
 #include <cstdint>
 
 #include "cc/core/accumulators.h"
@@ -37,16 +38,20 @@ constexpr int32_t BlocksPerMultiprocessor(int64_t element_bytes, bool is_default
   return is_default ? 2 : 1;
 }
 
+// Channels of a block at most: a gradient keeps their coefficients in shared memory.
+constexpr int32_t BlockColumns(int64_t threads, int64_t vector_width) {
+  return static_cast<int32_t>(std::max<int64_t>(threads * vector_width / 2, threads));
+}
+
 struct LaunchPlan {
   int64_t grid;    // blocks along x; each does every grid-th one of `blocks`
   int64_t blocks;  // ceil(units / groups)
   int32_t block;   // threads
 
-  int32_t vector_width;  // elements that a thread loads at once
-  int32_t threads_x;     // vectors side by side
-  int32_t threads_y;     // rows at a time
-  int32_t
-      group_threads;  // threads_x * threads_y, and one more if odd: half of them send to the others
+  int32_t vector_width;   // elements that a thread loads at once
+  int32_t threads_x;      // vectors side by side
+  int32_t threads_y;      // rows at a time
+  int32_t group_threads;  // threads_x * threads_y, and one more if odd and vectors are narrow
   int32_t groups;
 
   int64_t slabs;
@@ -92,8 +97,10 @@ LaunchPlan MakeGradientPlan(const core::Problem& problem, int64_t alignment, con
 // cuda/accumulator.cuh.
 template <typename Sums>
 constexpr int64_t AccumulatorBytes(const Sums& needed, int64_t compute_bytes, int64_t count_bytes) {
-  const int64_t sum = compute_bytes == 8 ? 16 : 8;  // with its error
-  return count_bytes + core::NeededBytes(needed, sum, compute_bytes + count_bytes);
+  const bool is_double = compute_bytes == 8;
+  const int64_t sum = is_double ? 16 : 8;  // with its error
+  const int64_t rest = is_double ? 0 : compute_bytes;
+  return count_bytes + core::NeededBytes(needed, sum, rest, compute_bytes + count_bytes);
 }
 
 }  // namespace cuda

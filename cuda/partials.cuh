@@ -20,7 +20,8 @@ __device__ __forceinline__ void VisitPartial(const ForwardArguments& a, const Su
   const int64_t size = a.plan.slabs * a.plan.splits * a.plan.width;
   const int64_t index = (slab * a.plan.splits + split) * a.plan.width + column;
   char* row = static_cast<char*>(a.workspace);
-  const auto visit = [&](auto* number) {
+  const auto visit = [&](bool is_needed, auto* number) {
+    if (!is_needed) return;
     move(number, reinterpret_cast<decltype(number)>(row) + index);
     row += size * static_cast<int64_t>(sizeof *number);
   };
@@ -35,7 +36,7 @@ __device__ __forceinline__ void StorePartial(const ForwardArguments& a, const Su
   wide.sum = accumulator.sum;
   wide.squares = accumulator.squares;
   wide.deviations = accumulator.deviations;
-  wide.total = accumulator.total;
+  wide.rest = accumulator.rest;
   wide.max = accumulator.max;
   wide.min = accumulator.min;
   wide.max_count = accumulator.max_count;

@@ -34,7 +34,7 @@ struct Channel {
   __device__ double MeanResidual() const {
     if constexpr (std::is_same_v<typename AccumulatorOf::Compute, double>) return 0;
     const double mean = static_cast<float>(PerStep(Sum()));
-    return of.total / Steps() - mean;
+    return of.Total() / Steps() - mean;
   }
 
   __device__ double PerStep(double sum) const { return sum / Steps(); }

@@ -12,7 +12,8 @@ namespace statpool {
 namespace cuda {
 
 struct Unit {
-  bool is_active;  // whether the thread has columns of a unit
+  bool exists;     // whether the group has a unit
+  bool is_active;  // whether the thread has columns of it
   int32_t group;   // within the block
   int32_t thread;  // within the group
   int32_t y;       // the thread's first row, counted from first_row
@@ -43,8 +44,8 @@ __device__ __forceinline__ Unit UnitOf(const LaunchPlan& plan, int64_t channels,
   unit.rows = static_cast<int32_t>(min(plan.rows_per_split, plan.rows - unit.first_row));
   unit.first_column = tile * plan.threads_x * plan.vector_width;
   unit.column = unit.first_column + static_cast<int64_t>(x) * plan.vector_width;
-  unit.is_active = unit.group < plan.groups && unit.y < plan.threads_y && index < plan.units &&
-                   unit.column < plan.fold * plan.width;
+  unit.exists = unit.group < plan.groups && index < plan.units;
+  unit.is_active = unit.exists && unit.y < plan.threads_y && unit.column < plan.fold * plan.width;
   return unit;
 }
 
@@ -84,34 +85,42 @@ struct ValidItems {
 
   __device__ bool At(int r, int v) const { return Row(r) >> v & 1; }
 
-  // Of all rows of item v: bit r for row r.
-  __device__ uint32_t Column(int v) const {
-    uint32_t column = 0;
-    for (int r = 0; r < kRows; ++r) column |= (Row(r) >> v & 1) << r;
-    return column;
+  // How many rows of item v count.
+  __device__ int32_t Count(int v) const {
+    constexpr uint32_t kFirstItems = 0xffffffffu / kAll;  // bit 0 of every kVector bits
+    int32_t count = 0;
+    for (uint32_t word : words) count += __popc(word & kFirstItems << v);
+    return count;
   }
 
   // For the rows from `row` on, `stride` apart. Returns whether all count.
   __device__ bool Fill(const LaunchPlan& plan, const ValidSteps& is_valid, const Unit& unit,
                        int32_t row, int32_t stride) {
+    const int32_t fold = static_cast<int32_t>(plan.fold);
+    const int32_t width = static_cast<int32_t>(plan.width);  // where rows are folded
+    const int32_t column = static_cast<int32_t>(unit.column);
     bool all = true;
     for (uint32_t& word : words) word = 0;
 #pragma unroll
     for (int r = 0; r < kRows; ++r, row += stride) {
-      const uint32_t items = row < unit.rows ? OfRow(plan, is_valid, unit.column, row) : 0;
-      words[r * kVector / 32] |= items << (r * kVector % 32);
-      all &= items == kAll;
+      const int32_t steps = min(is_valid.end - row * fold, fold);  // of the row, below the end
+      // Items are in the order of time.
+      const int32_t items = fold == 1 ? (steps > 0 ? kVector : 0) : steps * width - column;
+      uint32_t valid = items >= kVector ? kAll : items <= 0 ? 0 : (1u << items) - 1;
+      if (is_valid.mask != nullptr && valid != 0) valid &= Unmasked(plan, is_valid, column, row);
+      words[r * kVector / 32] |= valid << (r * kVector % 32);
+      all &= valid == kAll;
     }
     return all;
   }
 
-  static __device__ uint32_t OfRow(const LaunchPlan& plan, const ValidSteps& is_valid,
-                                   int64_t column, int32_t row) {
-    if (plan.fold == 1) return is_valid(row) ? kAll : 0;
+  // The items of a row that the mask doesn't exclude, if their steps exist.
+  static __device__ uint32_t Unmasked(const LaunchPlan& plan, const ValidSteps& is_valid,
+                                      int32_t column, int32_t row) {
+    if (plan.fold == 1) return is_valid.mask[row] ? kAll : 0;
     const int32_t first_step = row * static_cast<int32_t>(plan.fold);
     uint32_t items = 0;
     for (int v = 0; v < kVector; ++v) {
-      // A folded row is short.
       const uint32_t step = static_cast<uint32_t>(column + v) / static_cast<uint32_t>(plan.width);
       items |= static_cast<uint32_t>(is_valid(first_step + static_cast<int32_t>(step))) << v;
     }

@@ -154,7 +154,7 @@ class Pooling:
         self._finish(self.launch_forward())
         return self.y.fetch()
 
-    def launch_forward(self):
+    def launch_forward(self, stream=None):
         """Enqueues the forward pass; returns the error."""
         if self._forward is None:
             buffers = ForwardBuffers(
@@ -173,7 +173,7 @@ class Pooling:
             )
             buffers.workspace = self._empty(size.value, np.uint8).pointer
             self._forward = arguments
-        return self._cuda.library.StatpoolForward(*self._forward)
+        return self._cuda.library.StatpoolForward(*self._forward, stream)
 
     def gradient(self, upstream):
         """Returns the gradient, after `forward`."""
@@ -191,9 +191,15 @@ class Pooling:
         self._finish(self.launch_gradient())
         return self.dx.fetch()
 
-    def launch_gradient(self):
+    def launch_gradient(self, stream=None):
         """Enqueues the gradient of the last upstream again; returns the error."""
-        return self._cuda.library.StatpoolGradient(*self._gradient)
+        return self._cuda.library.StatpoolGradient(*self._gradient, stream)
+
+    def launch_lengths(self, lengths, stream=None):
+        """Enqueues other lengths, as TensorFlow's ops bring them; returns the error."""
+        size = ctypes.c_int64(len(lengths))
+        arguments = _pointer(lengths), size, self.lengths.pointer, stream
+        return self._cuda.library.StatpoolStoreLengths(*arguments)
 
     def _finish(self, error):
         self._cuda.check(error)

@@ -14,7 +14,7 @@ from exact import STATISTICS
 
 # [B, T, C] around what a vector, a warp, a block and a split of time hold.
 SIZES = [(2, 9, 5), (3, 33, 20), (2, 17, 132), (9, 8, 16)]
-SPLIT = {"channels_last": (1, 700, 64), "channels_first": (1, 25_000, 1)}
+SPLIT = {"channels_last": (1, 12_800, 8), "channels_first": (1, 120_000, 1)}
 PADDINGS = ("none", "mask", "lengths", "both")
 DEFAULT = ("mean", "max", "l2")
 

@@ -1,5 +1,7 @@
 """What is specific to the CUDA kernels: orders, architectures, races, and faults."""
 
+import contextlib
+import ctypes
 import json
 import os
 import re
@@ -115,21 +117,77 @@ def test_unaligned_slices(cuda, dtype):
     assert results[1:] == results[:-1]
 
 
+# ------------------------------------------------------------------------- CUDA graphs
+
+
+def test_a_graph_replays_a_call_with_lengths(cuda):
+    """Lengths are in the graph itself, for any number of them, and nothing waits."""
+    if cuda.is_emulated:
+        pytest.skip("the emulator captures no graphs")
+    for batch in (3, 1000):  # in one launch, and in several
+        case = Case(batch, 40, 16, padding="lengths")
+        upstream = case.upstream(("mean", "max", "l2"))
+        with Pooling(cuda, case.x(), None, case.lengths(), **case.options()) as pooling:
+            expected = pooling.forward().copy(), pooling.gradient(upstream).copy()
+            lengths = np.array(case.lengths(), np.int64)
+            with captured(cuda) as (stream, replay):
+                cuda.check(pooling.launch_lengths(lengths, stream))
+                cuda.check(pooling.launch_forward(stream))
+                cuda.check(pooling.launch_gradient(stream))
+            lengths[:] = 0  # whoever had them may write over them
+            for _ in range(2):
+                for array in (pooling.y, pooling.dx):
+                    array.fetch()[...] = np.nan
+                    array.send()
+                cuda.check(pooling.launch_lengths(lengths))
+                replay()
+                found = pooling.y.fetch(), pooling.dx.fetch()
+                for one, other in zip(found, expected, strict=True):
+                    np.testing.assert_array_equal(one, other)
+
+
+@contextlib.contextmanager
+def captured(cuda):
+    """A stream whose launches become a graph, and what runs that and waits."""
+
+    def call(name, *arguments):
+        cuda.check(getattr(cuda.runtime, f"cuda{name}")(*arguments))
+
+    stream, graph, program = (ctypes.c_void_p() for _ in range(3))
+    any_thread = 0  # cudaStreamCaptureModeGlobal: what waits breaks the capture
+    call("StreamCreate", ctypes.byref(stream))
+    call("StreamBeginCapture", stream, any_thread)
+
+    def replay():
+        call("GraphLaunch", program, stream)
+        call("StreamSynchronize", stream)
+
+    yield stream, replay
+    call("StreamEndCapture", stream, ctypes.byref(graph))
+    call("GraphInstantiate", ctypes.byref(program), graph, ctypes.c_ulonglong(0))
+
+
 # ----------------------------------------------------------------------- planted faults
 
 
 FAULTS = {
     "a removed barrier": (
         "cuda/join.cuh",
-        "    __syncthreads();\n#pragma unroll",
-        "#pragma unroll",
+        "    }\n    __syncthreads();\n  };",
+        "    }\n  };",
         r"RACE|UNINITIALI[SZ]ED",
     ),
     "a removed barrier before shared memory is used again": (
         "cuda/join.cuh",
-        "    __syncthreads();\n    copies = kept;",
-        "    copies = kept;",
+        "&joined);\n    }\n    __syncthreads();",
+        "&joined);\n    }",
         r"RACE",
+    ),
+    "coefficients read before all are there": (
+        "cuda/global_stats_gradient_kernels.cuh",
+        "    __syncthreads();\n    Coefficients",
+        "    Coefficients",
+        r"RACE|UNINITIALI[SZ]ED",
     ),
     "an index one too far": (
         "cuda/results.cuh",

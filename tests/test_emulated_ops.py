@@ -54,7 +54,7 @@ def test_the_kernels_of_the_gpu_are_what_runs(emulator):
 
 def test_workspace_is_as_large_as_splits_need():
     """One long example: time is split, and partial results lie in the workspace."""
-    shape = (1, 20_000, 2)
+    shape = (1, 120_000, 2)
     plan = statpool.launch_plan(shape)
     assert plan["forward"]["splits"] > 1
     assert plan["join"] is not None

@@ -103,7 +103,7 @@ def test_limits_of_the_hardware_and_of_the_counters(problem):
             continue
         assert plan["threads_x"] * plan["threads_y"] <= plan["group_threads"]
         assert plan["groups"] * plan["group_threads"] <= plan["block"]
-        assert plan["groups"] == 1 or plan["group_threads"] % 2 == 0
+        assert plan["group_threads"] * plan["vector_width"] % 2 == 0
         assert plan["units"] == plan["slabs"] * plan["splits"] * plan["tiles"]
         assert plan["blocks"] == -(-plan["units"] // plan["groups"]) or time == 0
         assert plan["rows"] * plan["fold"] >= time

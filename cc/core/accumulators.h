@@ -53,12 +53,11 @@ STATPOOL_HOST_DEVICE static inline double DistanceWeight(int64_t part, int64_t b
   return b * (p / (p + b));
 }
 
-// Bytes of what is accumulated of a channel, where a sum takes `sum` bytes, and an extreme with its
-// count `extreme`. The total that goes with deviations is a double.
+// Bytes of what is accumulated of a channel, where a sum takes `sum` bytes, what goes with
+// deviations so that their mean isn't rounded `unrounded`, and an extreme with its count `extreme`.
 template <typename Sums>
-constexpr int64_t NeededBytes(const Sums& needed, int64_t sum, int64_t extreme) {
-  return sum * (needed.sum + needed.squares + needed.central) +
-         static_cast<int64_t>(sizeof(double)) * needed.central +
+constexpr int64_t NeededBytes(const Sums& needed, int64_t sum, int64_t unrounded, int64_t extreme) {
+  return sum * (needed.sum + needed.squares + needed.central) + unrounded * needed.central +
          extreme * (needed.max + needed.min);
 }
 

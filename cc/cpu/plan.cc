@@ -34,7 +34,8 @@ int64_t PartialBytes(const core::Problem& problem) {
   const bool is_double = problem.dtype == core::DType::kFloat64;
   const int64_t sum = is_double ? 16 : 4;      // with its error; packed
   const int64_t extreme = is_double ? 16 : 8;  // with its count
-  const int64_t channel = core::NeededBytes(core::NeededSumsOf(problem.statistics), sum, extreme);
+  const core::NeededSums needed = core::NeededSumsOf(problem.statistics);
+  const int64_t channel = core::NeededBytes(needed, sum, sizeof(double), extreme);
   return CeilDiv(channel * problem.shape.channels, 8) * 8;
 }
 

@@ -1,9 +1,10 @@
 // The launchers with plain C types, for tests to call from Python without TensorFlow. They return
 // CUDA's errors as numbers. `multiprocessors` is the device's to plan for, or 0 for the one at
-// hand.
+// hand; a null `stream` is the default one.
 #include "cc/core/statistics.h"
 #include "cuda/device.h"
 #include "cuda/global_stats_cuda.h"
+#include "cuda/lengths.h"
 #include "tests/native_call.h"
 
 #define STATPOOL_EXPORT extern "C" __attribute__((visibility("default")))
@@ -43,19 +44,24 @@ STATPOOL_EXPORT int StatpoolWorkspaceBytes(const NativeCall* call,
 }
 
 STATPOOL_EXPORT int StatpoolForward(const NativeCall* call, const core::ForwardBuffers* buffers,
-                                    int32_t multiprocessors) {
+                                    int32_t multiprocessors, cudaStream_t stream) {
   const core::Problem problem = ProblemOf(*call);
   return OnDevice(multiprocessors, [&](const cuda::Device& device) {
     const auto plan = cuda::MakeForwardPlan(problem, cuda::AlignmentOf(*buffers), device);
-    return cuda::LaunchGlobalStats(problem, plan, *buffers, /*stream=*/nullptr);
+    return cuda::LaunchGlobalStats(problem, plan, *buffers, stream);
   });
 }
 
 STATPOOL_EXPORT int StatpoolGradient(const NativeCall* call, const core::GradientBuffers* buffers,
-                                     int32_t multiprocessors) {
+                                     int32_t multiprocessors, cudaStream_t stream) {
   const core::Problem problem = ProblemOf(*call);
   return OnDevice(multiprocessors, [&](const cuda::Device& device) {
     const auto plan = cuda::MakeGradientPlan(problem, cuda::AlignmentOf(*buffers), device);
-    return cuda::LaunchGlobalStatsGradient(problem, plan, *buffers, /*stream=*/nullptr);
+    return cuda::LaunchGlobalStatsGradient(problem, plan, *buffers, stream);
   });
+}
+
+STATPOOL_EXPORT int StatpoolStoreLengths(const int64_t* lengths, int64_t size, int64_t* on_device,
+                                         cudaStream_t stream) {
+  return cuda::StoreLengths(lengths, size, on_device, stream);
 }
