@@ -126,8 +126,9 @@ def test_a_graph_replays_a_call_with_lengths(cuda):
         pytest.skip("the emulator captures no graphs")
     for batch in (3, 1000):  # in one launch, and in several
         case = Case(batch, 40, 16, padding="lengths")
-        upstream = case.upstream(("mean", "max", "l2"))
-        with Pooling(cuda, case.x(), None, case.lengths(), **case.options()) as pooling:
+        names = ("mean", "max", "l2")
+        upstream, options = case.upstream(names), case.options(names)
+        with Pooling(cuda, case.x(), None, case.lengths(), **options) as pooling:
             expected = pooling.forward().copy(), pooling.gradient(upstream).copy()
             lengths = np.array(case.lengths(), np.int64)
             with captured(cuda) as (stream, replay):

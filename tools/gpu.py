@@ -105,7 +105,10 @@ def main() -> int:
 def check(steps, has_gpu) -> None:
     """The contract suite and the sanitizer's tools, side by side."""
     pytest = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--gpu"]
-    checks = [("contract", *pytest, "tests/contract", "-k", "cuda")]
+    checks = [
+        ("contract", *pytest, "tests/contract", "-k", "cuda"),
+        ("graphs", *pytest, "-rs", "tests/test_cuda_kernels.py", "-k", "graph"),
+    ]
     watched = sys.executable, "tests/cuda_sanitized.py"
     sanitizer = shutil.which("compute-sanitizer", path=steps.path)
     if has_gpu and sanitizer:
