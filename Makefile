@@ -4,7 +4,8 @@
 #
 # Each target makes .venv/, installs what constraints.txt pins, and builds against the TensorFlow
 # there; nothing is done twice. CMAKE_ARGS is passed on to CMake. The CUDA kernels are built where
-# nvcc is found; STATPOOL_CUDA=ON|OFF overrides, STATPOOL_CUDA_ARCHS="90" builds for one GPU only.
+# nvcc is found, or brought where there is a GPU and a driver of CUDA 13; STATPOOL_CUDA=ON|OFF
+# overrides, STATPOOL_CUDA_ARCHS="90" builds for one GPU only.
 
 PYTHON ?= python3
 VENV := .venv
@@ -22,7 +23,7 @@ ENVIRONMENT := $(VENV)/.installed-$(TENSORFLOW)
 LIBRARY := build/.built
 SETTINGS := build/.settings
 NATIVE_SOURCES := $(shell find cc cmake cuda -type f) $(wildcard tests/*/CMakeLists.txt) \
-  benchmarks/jax_ffi/CMakeLists.txt CMakeLists.txt setup.py pyproject.toml VERSION
+  benchmarks/jax_ffi/CMakeLists.txt CMakeLists.txt setup.py pyproject.toml VERSION tools/bring_nvcc.py
 # What checks of other compilers and processors need from Debian, beside g++.
 PACKAGES := clang libclang-rt-dev g++-aarch64-linux-gnu qemu-user
 CXX_FILES := $(shell find cc cuda tests benchmarks tools -name '*.h' -o -name '*.cc' -o -name '*.cu' -o -name '*.cuh')
@@ -55,6 +56,7 @@ FORCE:
 
 # Interrupted or failed builds leave no stamp, and start again where they stopped.
 $(LIBRARY): $(ENVIRONMENT) $(NATIVE_SOURCES) $(SETTINGS)
+	$(if $(HAS_GPU),@$(BIN)/python tools/bring_nvcc.py)
 	@echo "Building the native library (a few minutes the first time) ..."
 	@mkdir -p $(@D)
 	@$(PIP) install --verbose --no-build-isolation --no-deps --editable . > build/build.log 2>&1 \

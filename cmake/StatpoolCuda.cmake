@@ -26,17 +26,39 @@ elseif(STATPOOL_CUDA STREQUAL "OFF")
   return()
 endif()
 
+# Python packages bring a toolkit in folders that neither nvcc nor FindCUDAToolkit expects: lib
+# instead of lib64, and no libcudart.so without a version.
+function(_statpool_use_packaged_toolkit nvcc)
+  get_filename_component(_toolkit ${nvcc}/../.. ABSOLUTE)
+  file(GLOB _runtime ${_toolkit}/lib/libcudart.so.*)
+  if(NOT EXISTS ${_toolkit}/lib64 AND _runtime)
+    set(ENV{LIBRARY_PATH} "${_toolkit}/lib:$ENV{LIBRARY_PATH}")
+    set(CUDA_CUDART ${_runtime} CACHE FILEPATH "The shared CUDA runtime")
+    set(CUDA_cudart_LIBRARY ${_runtime} CACHE FILEPATH "The shared CUDA runtime")
+    set(_static ${_toolkit}/lib/libcudart_static.a)
+    set(CUDA_cudart_static_LIBRARY ${_static} CACHE FILEPATH "The static CUDA runtime")
+  endif()
+endfunction()
+
 # CMake itself looks at CUDACXX and PATH alone.
 if(NOT CMAKE_CUDA_COMPILER)
-  set(_reason "no nvcc in CUDACXX, CUDA_HOME, PATH or /usr/local/cuda")
+  set(_reason "no nvcc in CUDACXX, CUDA_HOME, PATH, /usr/local/cuda or this Python's packages")
   if(DEFINED ENV{CUDACXX})
     set(_nvcc $ENV{CUDACXX})
   else()
-    find_program(_nvcc nvcc HINTS ENV CUDA_HOME PATHS /usr/local/cuda PATH_SUFFIXES bin NO_CACHE)
+    find_program(
+      _nvcc
+      nvcc
+      HINTS
+      ENV CUDA_HOME
+      PATHS /usr/local/cuda ${Python_SITEARCH}/nvidia/cu13
+      PATH_SUFFIXES bin NO_CACHE
+    )
   endif()
   if(_nvcc)
     set(_reason "'${_nvcc}' can't compile, see CMakeFiles/CMakeConfigureLog.yaml")
     set(ENV{CUDACXX} ${_nvcc})
+    _statpool_use_packaged_toolkit(${_nvcc})
     include(CheckLanguage)
     check_language(CUDA)
   endif()

@@ -4,13 +4,14 @@
 
 #include <cuda_runtime_api.h>
 
+#include "cc/core/api.h"
 #include "cuda/device_properties.h"
 
 namespace statpool {
 namespace cuda {
 
 // Describes the current device. Asks the driver once per device and process.
-[[nodiscard]] cudaError_t CurrentDevice(Device* device);
+[[nodiscard]] STATPOOL_API cudaError_t CurrentDevice(Device* device);
 
 }  // namespace cuda
 }  // namespace statpool

@@ -72,5 +72,9 @@ cudaError_t LaunchGlobalStatsGradient(const core::Problem& problem, const Launch
                    [&](auto of_type) { return LaunchGradient<decltype(of_type)>(a, stream); });
 }
 
+std::string DescribeError(cudaError_t error) {
+  return std::string(cudaGetErrorName(error)) + " (" + cudaGetErrorString(error) + ")";
+}
+
 }  // namespace cuda
 }  // namespace statpool

@@ -9,6 +9,9 @@
 
 #include <cuda_runtime_api.h>
 
+#include <string>
+
+#include "cc/core/api.h"
 #include "cc/core/problem.h"
 #include "cuda/device.h"
 #include "cuda/launch_plan.h"
@@ -17,15 +20,18 @@ namespace statpool {
 namespace cuda {
 
 // Enqueues the writing of every element of y and saved.
-[[nodiscard]] cudaError_t LaunchGlobalStats(const core::Problem& problem, const ForwardPlan& plan,
-                                            const core::ForwardBuffers& buffers,
-                                            cudaStream_t stream);
+[[nodiscard]] STATPOOL_API cudaError_t LaunchGlobalStats(const core::Problem& problem,
+                                                         const ForwardPlan& plan,
+                                                         const core::ForwardBuffers& buffers,
+                                                         cudaStream_t stream);
 
 // Enqueues the writing of every element of dx.
-[[nodiscard]] cudaError_t LaunchGlobalStatsGradient(const core::Problem& problem,
-                                                    const LaunchPlan& plan,
-                                                    const core::GradientBuffers& buffers,
-                                                    cudaStream_t stream);
+[[nodiscard]] STATPOOL_API cudaError_t
+LaunchGlobalStatsGradient(const core::Problem& problem, const LaunchPlan& plan,
+                          const core::GradientBuffers& buffers, cudaStream_t stream);
+
+// An error's name and words: of the runtime that is linked here, which others don't see.
+STATPOOL_API std::string DescribeError(cudaError_t error);
 
 }  // namespace cuda
 }  // namespace statpool

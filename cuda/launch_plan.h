@@ -13,6 +13,7 @@
 #include <cstdint>
 
 #include "cc/core/accumulators.h"
+#include "cc/core/api.h"
 #include "cc/core/problem.h"
 #include "cuda/device_properties.h"
 
@@ -85,13 +86,15 @@ struct ForwardPlan {
 
 // The largest power of two, up to kVectorBytes, that divides the addresses of the arrays of x's
 // shape.
-int64_t AlignmentOf(const core::ForwardBuffers& buffers);
-int64_t AlignmentOf(const core::GradientBuffers& buffers);
+STATPOOL_API int64_t AlignmentOf(const core::ForwardBuffers& buffers);
+STATPOOL_API int64_t AlignmentOf(const core::GradientBuffers& buffers);
 
 // A grid of 0 says that there is nothing to launch. `alignment` is that of the buffers, at least
 // the size of an element.
-ForwardPlan MakeForwardPlan(const core::Problem& problem, int64_t alignment, const Device& device);
-LaunchPlan MakeGradientPlan(const core::Problem& problem, int64_t alignment, const Device& device);
+STATPOOL_API ForwardPlan MakeForwardPlan(const core::Problem& problem, int64_t alignment,
+                                         const Device& device);
+STATPOOL_API LaunchPlan MakeGradientPlan(const core::Problem& problem, int64_t alignment,
+                                         const Device& device);
 
 // Bytes of the numbers of an accumulator that are needed, one beside the other; they are those of
 // cuda/accumulator.cuh.

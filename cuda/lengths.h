@@ -6,6 +6,8 @@
 
 #include <cstdint>
 
+#include "cc/core/api.h"
+
 namespace statpool {
 namespace cuda {
 
@@ -13,8 +15,8 @@ namespace cuda {
 // they have been read when this returns, for any size the stream goes on, and a CUDA graph that
 // captures the call holds the numbers themselves. A copy would do neither from pageable memory, and
 // would read pinned memory later, when it may belong to someone else.
-[[nodiscard]] cudaError_t StoreLengths(const int64_t* lengths, int64_t size, int64_t* on_device,
-                                       cudaStream_t stream);
+[[nodiscard]] STATPOOL_API cudaError_t StoreLengths(const int64_t* lengths, int64_t size,
+                                                    int64_t* on_device, cudaStream_t stream);
 
 }  // namespace cuda
 }  // namespace statpool

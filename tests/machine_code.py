@@ -15,7 +15,7 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-LIBRARY = Path(__file__).parents[1] / "python" / "statpool" / "libstatpool.so"
+LIBRARY = Path(__file__).parents[1] / "python" / "statpool" / "libstatpool_kernels.so"
 
 _KERNEL = re.compile(
     r"GlobalStats(?P<pass_name>Forward|Gradient|Join)Kernel"

@@ -278,7 +278,32 @@ def test_instruction_sets_keep_their_code_to_themselves():
         assert [symbol for symbol in code if own not in symbol] == []
 
 
-def test_the_op_library_exports_nothing_of_ours():
-    exported = symbols(_native.OP_LIBRARY, "--dynamic", "--defined-only")
-    ours = [name for kind, name in exported if re.match(r"statpool::", name)]
-    assert ours == []
+def exported_of_ours(library):
+    exported = symbols(library, "--dynamic", "--defined-only")
+    return [name for _, name in exported if re.search(r"\bstatpool::|cuda[A-Z]", name)]
+
+
+def test_what_loads_the_kernels_exports_nothing():
+    for library in (_native.OP_LIBRARY, _native.XLA_LIBRARY):
+        assert exported_of_ours(library) == [], library
+
+
+def test_the_kernels_export_what_headers_promise_and_no_more():
+    """And nothing of the CUDA runtime that they hold: TensorFlow has its own."""
+    header = re.compile(r"STATPOOL_API (?!__)[^;(]*?(\w+)\(")
+    promised = {
+        name
+        for folder in ("cc/core", "cc/cpu", "cuda")
+        for path in (native_build.ROOT / folder).glob("*.h")
+        for name in header.findall(path.read_text())
+    }
+    library = _native.OP_LIBRARY.with_name("libstatpool_kernels.so")
+    found = {
+        re.match(r"statpool::\w+::(\w+)", name)[1] for name in exported_of_ours(library)
+    }
+    lacking = promised - found
+    assert found <= promised
+    assert {"GlobalStats", "GlobalStatsGradient", "MakePlan"} <= found
+    # Those of CUDA are there where it is.
+    if statpool.build_info()["cuda"]:
+        assert not lacking

@@ -93,7 +93,7 @@ def test_import_loads_neither_tensorflow_nor_the_library():
         "assert 'statpool._core' not in sys.modules; "
         "statpool.numpy.global_stats(np.ones((1, 2, 3))); "
         "assert 'tensorflow' not in sys.modules; "
-        "maps = open('/proc/self/maps').read(); assert 'libstatpool' not in maps"
+        "maps = open('/proc/self/maps').read(); assert 'libstatpool.so' not in maps"
     )
     done = run_python(code)
     assert done.returncode == 0, done.stderr

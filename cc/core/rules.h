@@ -7,27 +7,29 @@
 #include <string>
 #include <vector>
 
+#include "cc/core/api.h"
 #include "cc/core/problem.h"
 
 namespace statpool {
 namespace core {
 
 // Each of these returns an empty string, or the rule that was broken and what was received.
-[[nodiscard]] std::string ParseStatistics(const std::vector<std::string>& names,
-                                          StatisticList* statistics);
-[[nodiscard]] std::string ParseLayout(const std::string& data_format, Layout* layout);
+[[nodiscard]] STATPOOL_API std::string ParseStatistics(const std::vector<std::string>& names,
+                                                       StatisticList* statistics);
+[[nodiscard]] STATPOOL_API std::string ParseLayout(const std::string& data_format, Layout* layout);
 // The same from numbers, where a program holds no names.
-[[nodiscard]] std::string ParseStatistics(const int32_t* numbers, size_t count,
-                                          StatisticList* statistics);
-[[nodiscard]] std::string ParseLayout(int32_t number, Layout* layout);
-[[nodiscard]] std::string ParseEpsilon(const std::string& text, double* epsilon);
-[[nodiscard]] std::string CheckEpsilon(double epsilon);
-[[nodiscard]] std::string CheckLengths(const int64_t* lengths, const Shape& shape);
+[[nodiscard]] STATPOOL_API std::string ParseStatistics(const int32_t* numbers, size_t count,
+                                                       StatisticList* statistics);
+[[nodiscard]] STATPOOL_API std::string ParseLayout(int32_t number, Layout* layout);
+[[nodiscard]] STATPOOL_API std::string ParseEpsilon(const std::string& text, double* epsilon);
+[[nodiscard]] STATPOOL_API std::string CheckEpsilon(double epsilon);
+[[nodiscard]] STATPOOL_API std::string CheckLengths(const int64_t* lengths, const Shape& shape);
 // `shape` is how the framework writes that of x.
-[[nodiscard]] std::string CheckRank(int64_t rank, Layout layout, const std::string& shape);
+[[nodiscard]] STATPOOL_API std::string CheckRank(int64_t rank, Layout layout,
+                                                 const std::string& shape);
 
 // Whether results may be rounded to `out`: to the dtype of x, or from a 16-bit one to kFloat32.
-bool CanHoldResults(DType out, DType dtype);
+STATPOOL_API bool CanHoldResults(DType out, DType dtype);
 
 }  // namespace core
 }  // namespace statpool

@@ -3,6 +3,7 @@
 #ifndef STATPOOL_CPU_GLOBAL_STATS_CPU_H_
 #define STATPOOL_CPU_GLOBAL_STATS_CPU_H_
 
+#include "cc/core/api.h"
 #include "cc/core/problem.h"
 #include "cc/cpu/instruction_set.h"
 #include "cc/cpu/plan.h"
@@ -13,15 +14,15 @@ namespace cpu {
 
 // Writes every element of y and saved. Buffers must obey the contract: lengths within [0, T]. The
 // plan is the problem's, and says how large a workspace must be.
-void GlobalStats(const core::Problem& problem, const Plan& plan,
-                 const core::ForwardBuffers& buffers, const InstructionSet& instruction_set,
-                 Threads* threads);
+STATPOOL_API void GlobalStats(const core::Problem& problem, const Plan& plan,
+                              const core::ForwardBuffers& buffers,
+                              const InstructionSet& instruction_set, Threads* threads);
 
 // Writes every element of dx, under the same conditions. dx may be x: each element is read once,
 // just before it is written.
-void GlobalStatsGradient(const core::Problem& problem, const Plan& plan,
-                         const core::GradientBuffers& buffers,
-                         const InstructionSet& instruction_set, Threads* threads);
+STATPOOL_API void GlobalStatsGradient(const core::Problem& problem, const Plan& plan,
+                                      const core::GradientBuffers& buffers,
+                                      const InstructionSet& instruction_set, Threads* threads);
 
 }  // namespace cpu
 }  // namespace statpool

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "cc/core/api.h"
 #include "cc/cpu/kernels.h"
 
 namespace statpool {
@@ -17,13 +18,13 @@ struct InstructionSet {
 };
 
 // Everything compiled in, best first.
-const std::vector<InstructionSet>& CompiledInstructionSets();
+STATPOOL_API const std::vector<InstructionSet>& CompiledInstructionSets();
 
 // The best one that this processor supports.
-const InstructionSet& BestInstructionSet();
+STATPOOL_API const InstructionSet& BestInstructionSet();
 
 // The supported one of that name, null if there is none.
-const InstructionSet* FindInstructionSet(const std::string& name);
+STATPOOL_API const InstructionSet* FindInstructionSet(const std::string& name);
 
 }  // namespace cpu
 }  // namespace statpool

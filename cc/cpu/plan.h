@@ -5,6 +5,7 @@
 
 #include <cstdint>
 
+#include "cc/core/api.h"
 #include "cc/core/problem.h"
 
 namespace statpool {
@@ -35,7 +36,7 @@ struct Plan {
   int64_t workspace_bytes;    // for the partial results of all splits, aligned as by operator new
 };
 
-Plan MakePlan(const core::Problem& problem);
+STATPOOL_API Plan MakePlan(const core::Problem& problem);
 
 }  // namespace cpu
 }  // namespace statpool

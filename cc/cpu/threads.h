@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <functional>
 
+#include "cc/core/api.h"
+
 namespace statpool {
 namespace cpu {
 
@@ -25,7 +27,7 @@ using Work = std::function<void(int64_t begin, int64_t end)>;
 // them one after the other, until none is left. `cost` is the estimated time of a unit in
 // nanoseconds. Returns when the last unit is done, and waits for no thread that has not begun:
 // called from one of a pool's own threads, it can't deadlock.
-void ShareWork(Threads* threads, int64_t units, int64_t cost, const Work& work);
+STATPOOL_API void ShareWork(Threads* threads, int64_t units, int64_t cost, const Work& work);
 
 }  // namespace cpu
 }  // namespace statpool

@@ -16,10 +16,10 @@ namespace {
 absl::Status CheckCuda(cudaError_t error, const char* call, const core::Problem& problem) {
   if (error == cudaSuccess) return absl::OkStatus();
   const core::Shape& shape = problem.shape;
-  return absl::InternalError(absl::StrCat(
-      "statpool's CUDA kernels must run, got ", cudaGetErrorName(error), " (",
-      cudaGetErrorString(error), ") from ", call, " for [B, T, C] = [", shape.batch, ",",
-      shape.time, ",", shape.channels, "]; 'python -m statpool doctor' says what this GPU needs"));
+  return absl::InternalError(
+      absl::StrCat("statpool's CUDA kernels must run, got ", cuda::DescribeError(error), " from ",
+                   call, " for [B, T, C] = [", shape.batch, ",", shape.time, ",", shape.channels,
+                   "]; 'python -m statpool doctor' says what this GPU needs"));
 }
 
 // What both launches take beside tensors.

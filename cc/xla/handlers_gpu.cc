@@ -15,8 +15,7 @@ using Stream = ffi::PlatformStream<cudaStream_t>;
 
 ffi::Error AsError(cudaError_t error) {
   if (error == cudaSuccess) return ffi::Error::Success();
-  return ffi::Error::Internal(std::string("statpool's kernel must launch, got CUDA error '") +
-                              cudaGetErrorString(error) + "'");
+  return ffi::Error::Internal("statpool's kernel must launch, got " + cuda::DescribeError(error));
 }
 
 // How large a workspace must be depends on the GPU, so the handler asks XLA for it instead of

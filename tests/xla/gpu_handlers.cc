@@ -136,7 +136,7 @@ void TestChecks() {
 
 }  // namespace
 
-extern "C" const char* cudaGetErrorString(cudaError_t) { return "a CUDA error in words"; }
+std::string cuda::DescribeError(cudaError_t) { return "a CUDA error in words"; }
 
 cudaError_t cuda::CurrentDevice(Device* device) {
   *device = {};
