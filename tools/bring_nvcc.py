@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -45,7 +46,8 @@ def has_nvcc() -> bool:
     """Whether the build finds an nvcc: see cmake/StatpoolCuda.cmake."""
     if "CUDACXX" in os.environ:
         return True
-    folders = [os.environ["PATH"], str(USUAL)]
+    packaged = f"{sysconfig.get_path('platlib')}/nvidia/cu{_MAJOR}/bin"
+    folders = [os.environ["PATH"], str(USUAL), packaged]
     if "CUDA_HOME" in os.environ:
         folders.append(os.environ["CUDA_HOME"] + "/bin")
     return shutil.which("nvcc", path=os.pathsep.join(folders)) is not None
