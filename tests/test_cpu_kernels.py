@@ -307,3 +307,21 @@ def test_the_kernels_export_what_headers_promise_and_no_more():
     # Those of CUDA are there where it is.
     if statpool.build_info()["cuda"]:
         assert not lacking
+
+
+@pytest.mark.parametrize("dtype", ["f2", "f4", "f8"])
+def test_arrays_of_the_other_byte_order_are_converted(dtype):
+    """As readers of audio files return them."""
+    x = np.random.default_rng(0).normal(size=(2, 9, 3)).astype(dtype)
+    upstream = np.random.default_rng(1).normal(size=(2, 9)).astype(dtype)
+    lengths = np.array([4, 9], np.int32)
+    other = [a.astype(a.dtype.newbyteorder()) for a in (x, upstream, lengths)]
+    assert not other[0].dtype.isnative
+    np.testing.assert_array_equal(
+        core.global_stats(other[0], lengths=other[2]),
+        core.global_stats(x, lengths=lengths),
+    )
+    np.testing.assert_array_equal(
+        core.global_stats_gradient(other[0], other[1], lengths=other[2]),
+        core.global_stats_gradient(x, upstream, lengths=lengths),
+    )

@@ -1,5 +1,6 @@
 """The Keras layer: generic layer checks, and numbers against the reference."""
 
+import inspect
 import subprocess
 import sys
 
@@ -226,3 +227,90 @@ class TestCorrectness:
         history = model.fit(x, np.ones((4, 2)), epochs=2, verbose=0).history
         assert np.isfinite(history["loss"]).all()
         assert getattr(model.outputs[0], "_keras_mask", None) is None
+
+
+class Around(keras.Model):
+    """A subclassed model around a layer, which passes lengths beside the mask."""
+
+    def __init__(self, layer, first=None, lengths=None):
+        super().__init__()
+        self.layer, self.first, self.lengths = layer, first, lengths
+
+    def call(self, inputs):
+        hidden = inputs if self.first is None else self.first(inputs)
+        if self.lengths is None:
+            return self.layer(hidden)
+        return self.layer(hidden, lengths=tf.constant(self.lengths))
+
+
+class TestImplicitMaskBesideLengths:
+    """With two tensors Keras passes the mask of the first by another name."""
+
+    LENGTHS = np.array([5, 3, 10, 0])
+
+    def expected(self, x, mask, lengths=LENGTHS):
+        return reference.global_stats(x, mask, lengths)
+
+    def masked(self, x):
+        x[0, 2] = x[1, 0] = x[2, 7:] = 0
+        return x, (x != 0).any(-1)
+
+    @pytest.mark.parametrize("kind", [np.array, tf.constant, list])
+    def test_called_eagerly(self, x, kind):
+        x, mask = self.masked(x)
+        layer = statpool.GlobalStatsPooling1D()
+        y = layer(keras.layers.Masking()(x), lengths=kind(self.LENGTHS))
+        np.testing.assert_allclose(y, self.expected(x, mask), rtol=1e-5, atol=1e-6)
+
+    def test_in_a_functional_model(self, x):
+        x, mask = self.masked(x)
+        inputs, lengths = keras.Input((None, 6)), keras.Input((), dtype="int64")
+        hidden = keras.layers.Masking()(inputs)
+        y = statpool.GlobalStatsPooling1D()(hidden, lengths=lengths)
+        assert y.shape == (None, 18)
+        got = keras.Model([inputs, lengths], y)([x, self.LENGTHS])
+        np.testing.assert_allclose(got, self.expected(x, mask), rtol=1e-5, atol=1e-6)
+
+    @pytest.mark.parametrize("implementation", ["native", "composite"])
+    def test_after_an_embedding_in_a_subclassed_model(self, implementation):
+        tokens = np.array([[1, 2, 0, 3, 0], [0, 1, 1, 2, 2], [1, 1, 1, 0, 0]])
+        embedding = keras.layers.Embedding(4, 5, mask_zero=True)
+        layer = statpool.GlobalStatsPooling1D(implementation=implementation)
+        y = Around(layer, embedding, [5, 3, 4])(tokens)
+        x = keras.ops.convert_to_numpy(embedding(tokens))
+        expected = self.expected(x, tokens != 0, np.array([5, 3, 4]))
+        np.testing.assert_allclose(y, expected, rtol=1e-5, atol=1e-6)
+
+    def test_an_explicit_mask_replaces_the_implicit_one(self, x):
+        x, _ = self.masked(x)
+        every = np.ones((4, 10), bool)
+        layer = statpool.GlobalStatsPooling1D()
+        y = layer(keras.layers.Masking()(x), mask=tf.constant(every))
+        np.testing.assert_allclose(
+            y, reference.global_stats(x, every), rtol=1e-5, atol=1e-6
+        )
+
+
+class TestNamesThatKerasCallsBy:
+    """Keras passes arguments by keyword: the names are those of its own layers."""
+
+    METHODS = "build", "compute_output_shape", "compute_output_spec", "get_config"
+
+    @pytest.mark.parametrize("rank", [1, 2])
+    @pytest.mark.parametrize("method", METHODS)
+    def test_are_those_of_its_own_pooling(self, method, rank):
+        ours = getattr(statpool, f"GlobalStatsPooling{rank}D")
+        theirs = getattr(keras.layers, f"GlobalAveragePooling{rank}D")
+        taken = inspect.signature(getattr(ours, method)).parameters
+        wanted = inspect.signature(getattr(theirs, method)).parameters
+        names = [name for name, p in wanted.items() if p.kind != p.VAR_KEYWORD]
+        given = [n for n in names if wanted[n].kind != inspect.Parameter.VAR_POSITIONAL]
+        assert [name for name in given if name not in taken] == []
+
+    @pytest.mark.parametrize("lengths", [None, [2, 3, 1, 4]])
+    def test_a_subclassed_model_has_a_summary(self, x, lengths):
+        model = Around(statpool.GlobalStatsPooling1D(), keras.layers.Masking(), lengths)
+        model(x)
+        lines = []
+        model.summary(print_fn=lambda line, **_: lines.append(line))
+        assert "(4, 18)" in "".join(lines)

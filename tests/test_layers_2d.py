@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import statpool
 from statpool import reference
@@ -65,6 +66,35 @@ def test_wrong_mask_is_refused(x, shape):
         ValueError, match=r"mask must have shape \[B, H, W\] or \[B, H\]"
     ):
         statpool.GlobalStatsPooling2D()(x, mask=np.ones(shape, bool))
+
+
+@pytest.mark.parametrize("implementation", ["native", "composite"])
+@pytest.mark.parametrize("rank", [2, 3])
+def test_a_mask_of_unknown_rank_is_decided_when_it_runs(x, rank, implementation):
+    """As tf.numpy_function returns one."""
+    mask = np.random.default_rng(1).random((len(x), H, W)[:rank]) < 0.7
+    layer = statpool.GlobalStatsPooling2D(implementation=implementation)
+
+    @tf.function
+    def pool(images):
+        return layer(images, mask=tf.numpy_function(lambda: mask, [], tf.bool))
+
+    whole = np.broadcast_to(
+        mask.reshape(*mask.shape, *[1] * (3 - rank)), (len(x), H, W)
+    )
+    np.testing.assert_allclose(pool(x), expected(x, whole), rtol=1e-5, atol=1e-6)
+
+
+def test_a_mask_of_another_rank_is_refused_when_it_runs(x):
+    @tf.function
+    def pool(images):
+        mask = tf.numpy_function(lambda: np.ones(len(x), bool), [], tf.bool)
+        return statpool.GlobalStatsPooling2D()(images, mask=mask)
+
+    with pytest.raises(
+        tf.errors.InvalidArgumentError, match=r"\[B, H, W\] or \[B, H\]"
+    ):
+        pool(x)
 
 
 def test_images_of_any_size_and_no_image(x):

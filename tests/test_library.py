@@ -139,3 +139,47 @@ def test_unknown_attribute_is_an_attribute_error():
 
 def test_the_core_numbers_the_statistics_alike():
     assert tuple(_native.core().statistics()) == STATISTICS
+
+
+USE = (
+    "import numpy as np, statpool, tensorflow as tf\n"
+    "def use():\n"
+    "    x = tf.Variable(np.ones((1, 2, 3), 'float32'))\n"
+    "    with tf.GradientTape() as tape:\n"
+    "        y = statpool.global_stats(x, implementation='native')\n"
+    "    assert tape.gradient(y, x) is not None\n"
+)
+
+
+def test_threads_may_be_the_first_to_use_the_op():
+    done = run_python(
+        USE + "from concurrent.futures import ThreadPoolExecutor\n"
+        "import threading\n"
+        "start = threading.Barrier(8)\n"
+        "def first(_):\n"
+        "    start.wait()\n"
+        "    use()\n"
+        "with ThreadPoolExecutor(8) as pool:\n"
+        "    list(pool.map(first, range(8)))\n"
+    )
+    assert done.returncode == 0, done.stderr
+
+
+AGAIN = {
+    "reloaded": (
+        "for name in ('_gradients', '_native', 'ops'):\n"
+        "    importlib.reload(sys.modules[f'statpool.{name}'])\n"
+    ),
+    "imported again": (
+        "for name in [n for n in sys.modules if n.partition('.')[0] == 'statpool']:\n"
+        "    if not name.endswith('_core'):\n"
+        "        del sys.modules[name]\n"
+        "import statpool\n"
+    ),
+}
+
+
+@pytest.mark.parametrize("how", AGAIN)
+def test_statpool_may_be_loaded_twice(how):
+    done = run_python(f"import importlib, sys\n{USE}use()\n{AGAIN[how]}use()\nuse()\n")
+    assert done.returncode == 0, done.stderr

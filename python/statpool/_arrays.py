@@ -5,13 +5,21 @@ import numpy as np
 from statpool import _inputs
 
 
+def native(array):
+    """Returns an array in this machine's byte order; files of others bring theirs."""
+    array = np.asarray(array)
+    if array.dtype.isnative:
+        return array
+    return array.astype(array.dtype.newbyteorder("="))
+
+
 def check(x, mask, lengths, options):
     """Returns x, mask and lengths as arrays; the values of lengths are not looked at.
 
     Raises:
       ValueError: if a dtype or shape breaks a rule.
     """
-    x = np.asarray(x)
+    x = native(x)
     mask = None if mask is None else np.asarray(mask)
     lengths = None if lengths is None else np.asarray(lengths)
     options.result_dtype(x.dtype)

@@ -54,13 +54,13 @@ class BaseGlobalStatsPooling(keras.layers.Layer):
         """Returns None: the output has no steps left to mask."""
         return
 
-    def compute_output_shape(self, inputs_shape):
+    def compute_output_shape(self, input_shape):
         """Returns the output's shape; unknown sizes stay None."""
         channel = -1 if self.data_format == "channels_last" else 1
-        batch, channels = inputs_shape[0], inputs_shape[channel]
+        batch, channels = input_shape[0], input_shape[channel]
         return tuple(self._options.output_shape(batch, channels, self.rank - 2))
 
-    def compute_output_spec(self, inputs, mask=None, lengths=None):
+    def compute_output_spec(self, inputs, mask=None, lengths=None, inputs_mask=None):
         """Returns the symbolic output: `output_dtype` may differ from the layer's."""
         shape = self.compute_output_shape(inputs.shape)
         return keras.KerasTensor(shape, self.output_dtype or self.compute_dtype)

@@ -5,12 +5,18 @@ from the composite's formula, which TensorFlow differentiates as often as anyone
 """
 
 import tensorflow as tf
+from tensorflow.python.framework import ops as framework_ops
 
 from statpool import composite
 
 
 def register(ops, namespace="Statpool") -> None:
-    """Registers both gradients; `ops` is the module of raw ops of that namespace."""
+    """Registers both gradients; `ops` is the module of raw ops of that namespace.
+
+    Once for a process: statpool may be reloaded, or imported again.
+    """
+    if _is_registered(f"{namespace}>GlobalStats"):
+        return
 
     @tf.RegisterGradient(f"{namespace}>GlobalStats")
     def _global_stats(op, upstream, _):
@@ -45,6 +51,14 @@ def register(ops, namespace="Statpool") -> None:
             )
         of_upstream, of_x = tape.gradient(dx, (pooled_upstream, x), upstream)
         return of_upstream, of_x, None, *[None] * len(optional)
+
+
+def _is_registered(op_type) -> bool:
+    try:
+        framework_ops._gradient_registry.lookup(op_type)
+    except LookupError:
+        return False
+    return True
 
 
 def _split_optional(op, tensors):

@@ -7,17 +7,34 @@ symbols or a crash.
 """
 
 import functools
+import threading
 from pathlib import Path
 
 OP_LIBRARY = Path(__file__).parent / "libstatpool.so"
 XLA_LIBRARY = Path(__file__).parent / "libstatpool_xla.so"
 
 
+# A server's first requests come at once: what they need is loaded by one of them.
+_loading = threading.RLock()
+
+
 class NativeLibraryError(RuntimeError):
     """The native library can't be used; the message says why and what helps."""
 
 
-@functools.cache
+def _once(function):
+    """Caches what a function without arguments returns; threads wait for the first."""
+    cached = functools.cache(function)
+
+    @functools.wraps(function)
+    def call():
+        with _loading:
+            return cached()
+
+    return call
+
+
+@_once
 def core():
     """Returns the module `statpool._core`, which needs no TensorFlow.
 
@@ -35,7 +52,7 @@ def core():
     return _core
 
 
-@functools.cache
+@_once
 def ops():
     """Returns the module of raw TensorFlow ops, loaded and with gradients registered.
 
@@ -64,7 +81,7 @@ def ops():
     return library
 
 
-@functools.cache
+@_once
 def why_not_in_xla() -> str | None:
     """Loads the kernels inside XLA; returns why that can't be done, None if it is."""
     import tensorflow as tf

@@ -29,7 +29,9 @@ class GlobalStatsPooling1D(BaseGlobalStatsPooling):
       inputs: The sequences.
       mask: Optional bool `[B, T]`, True = keep; an implicit Keras mask arrives here.
         None is passed on: the output has no time axis to mask.
-      lengths: Optional int32 or int64 `[B]`, 0 <= n <= T.
+      lengths: Optional int32 or int64 `[B]`, 0 <= n <= T. A mask counts too, also an
+        implicit one.
+      inputs_mask: Where Keras passes the implicit mask if there are lengths.
 
     Input shape:
       `[B, T, C]`, or `[B, C, T]` with channels_first.
@@ -48,8 +50,10 @@ class GlobalStatsPooling1D(BaseGlobalStatsPooling):
 
     rank = 3
 
-    def call(self, inputs, mask=None, lengths=None):
+    def call(self, inputs, mask=None, lengths=None, inputs_mask=None):
         """Pools the inputs over time."""
+        # Keras' name for the implicit mask of one of several tensors.
+        mask = inputs_mask if mask is None else mask
         return self.pool(inputs, mask, lengths, self.keepdims)
 
 
@@ -115,9 +119,15 @@ class GlobalStatsPooling2D(BaseGlobalStatsPooling):
     def _check_mask(self, mask, positions):
         """Returns the mask as `[B, H, W]` or `[B, H, 1]`."""
         rank = mask.shape.rank
-        if rank not in (2, 3) or not mask.shape.is_compatible_with(positions[:rank]):
-            raise ValueError(
-                f"mask must have shape [B, H, W] or [B, H] of {positions}, got "
-                f"{mask.shape}; pass one bool for every position, or for every row"
+        rule = f"mask must have shape [B, H, W] or [B, H] of {positions}, got"
+        cure = "; pass one bool for every position, or for every row"
+        if rank is None:  # decided when the function runs
+            is_right = tf.debugging.assert_rank_in(
+                mask, (2, 3), message=f"{rule} another rank{cure}"
             )
+            with tf.control_dependencies([is_right]):
+                missing = tf.ones([3 - tf.rank(mask)], tf.int32)
+            return tf.reshape(mask, tf.concat([tf.shape(mask), missing], 0))
+        if rank not in (2, 3) or not mask.shape.is_compatible_with(positions[:rank]):
+            raise ValueError(f"{rule} {mask.shape}{cure}")
         return tf.expand_dims(mask, 2) if rank == 2 else mask

@@ -26,7 +26,7 @@ def global_stats(
 
     Args:
       x: `[B, T, C]` or `[B, C, T]`; float16, ml_dtypes.bfloat16, float32 or float64.
-        Copied first unless it is C-contiguous and aligned.
+        Copied first unless it is C-contiguous, aligned and of this byte order.
       mask: Optional bool `[B, T]`.
       lengths: Optional int32 or int64 `[B]`.
       instruction_set: One of `instruction_sets()`, None for the best. Results don't
@@ -76,7 +76,7 @@ def global_stats_gradient(
       statpool.NativeLibraryError: if the native library isn't built.
     """
     pooling = _Pooling(x, mask, lengths, Options.check(**options))
-    upstream = np.asarray(upstream)
+    upstream = _arrays.native(upstream)
     _inputs.check_upstream_dtype(upstream.dtype, pooling.output_dtype)
     _inputs.check_upstream_shape(upstream.shape, pooling.output_shape)
     return pooling.gradient(upstream, instruction_set, num_threads)
