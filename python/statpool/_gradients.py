@@ -5,6 +5,7 @@ from the composite's formula, which TensorFlow differentiates as often as anyone
 """
 
 import tensorflow as tf
+from tensorflow.python.eager import forwardprop_util
 from tensorflow.python.framework import ops as framework_ops
 
 from statpool import composite
@@ -34,10 +35,14 @@ def register(ops, namespace="Statpool") -> None:
     @tf.RegisterGradient(f"{namespace}>GlobalStatsGrad")
     def _global_stats_grad(op, upstream):
         pooled_upstream, x, _, *optional = op.inputs
+        # In the graph at hand: a loop's gradient captures what is of its body unseen by
+        # the tape.
+        pooled_upstream, x = tf.identity(pooled_upstream), tf.identity(x)
         mask, lengths = (
             tensors[0] if tensors else None for tensors in _split_optional(op, optional)
         )
-        with tf.GradientTape() as tape:
+        # An accumulator around the caller would watch in the tape's place.
+        with forwardprop_util.push_forwardprop_state(), tf.GradientTape() as tape:
             tape.watch((pooled_upstream, x))
             dx = composite.global_stats_gradient(
                 x,
