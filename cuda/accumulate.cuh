@@ -20,7 +20,8 @@ namespace cuda {
 
 constexpr int kRows = kForwardRows;
 
-// Joins the deviations of a chunk to those of the steps before, in double; then its sum.
+// Joins the deviations of a chunk to those of the steps before, in double, and keeps what rounding
+// takes from its sum.
 template <typename Compute, typename Count, typename IsValid>
 __device__ __forceinline__ void AddCentral(const Compute (&v)[kRows], const IsValid& is_valid,
                                            int32_t steps, double rounded_sum,
