@@ -183,3 +183,62 @@ AGAIN = {
 def test_statpool_may_be_loaded_twice(how):
     done = run_python(f"import importlib, sys\n{USE}use()\n{AGAIN[how]}use()\nuse()\n")
     assert done.returncode == 0, done.stderr
+
+
+SAVED = (
+    "import numpy as np, sys, tensorflow as tf\n"
+    "x = tf.constant(np.arange(12, dtype='float32').reshape(1, 4, 3))\n"
+    "def check(folder):\n"
+    "    y = tf.saved_model.load(folder).pool(x)\n"
+    "    assert y[0, :3].numpy().tolist() == [4.5, 5.5, 6.5], y\n"
+)
+
+
+@pytest.fixture(scope="module")
+def saved_with_the_op(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("saved") / "native"
+    module = tf.Module()
+    module.pool = tf.function(
+        lambda x: statpool.global_stats(x, implementation="native"),
+        input_signature=[tf.TensorSpec([None, None, 3], tf.float32)],
+    )
+    tf.saved_model.save(module, str(folder))
+    return str(folder)
+
+
+PUBLIC_WAYS = {
+    "load_library": "import statpool\nstatpool.load_library()\n",
+    "twice": "import statpool\nstatpool.load_library()\nstatpool.load_library()\n",
+    "path": "tf.load_op_library({path!r})\n",
+    "path, then statpool": (
+        "tf.load_op_library({path!r})\n"
+        "import statpool\n"
+        "statpool.load_library()\n"
+        "statpool.global_stats(x, implementation='native')\n"
+    ),
+}
+
+
+@pytest.mark.parametrize("way", PUBLIC_WAYS)
+def test_public_ways_to_register_the_op(saved_with_the_op, way):
+    load = PUBLIC_WAYS[way].format(path=statpool.library_path())
+    done = run_python(f"{SAVED}{load}check({saved_with_the_op!r})")
+    assert done.returncode == 0, done.stderr
+
+
+def test_importing_statpool_registers_no_op(saved_with_the_op):
+    done = run_python(f"import statpool\n{SAVED}check({saved_with_the_op!r})")
+    assert "Statpool>GlobalStats" in done.stderr
+
+
+@pytest.mark.usefixtures("other_tensorflow")
+def test_load_library_says_what_the_doctor_says():
+    with pytest.raises(statpool.NativeLibraryError) as raised:
+        statpool.load_library()
+    assert str(raised.value) == _availability.why_unavailable()
+
+
+def test_the_path_of_a_library_that_is_not_built(monkeypatch, tmp_path):
+    monkeypatch.setattr(_native, "OP_LIBRARY", tmp_path / "libstatpool.so")
+    with pytest.raises(statpool.NativeLibraryError, match="must be built"):
+        statpool.library_path()

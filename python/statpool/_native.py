@@ -74,11 +74,40 @@ def ops():
             f"'{error}'; run 'make clean build'"
         ) from error
 
-    from statpool import _gradients
+    from statpool import _gradients, _vectorization
 
     _gradients.register(library)
+    _vectorization.register()
     why_not_in_xla()
     return library
+
+
+def load_library() -> None:
+    """Registers the op with TensorFlow, as its first use does: once, from any thread.
+
+    For what meets the op before statpool is used: `tf.saved_model.load`, a graph.
+
+    Raises:
+      NativeLibraryError: if it can't be loaded here, with the cure, as
+        `python -m statpool doctor` says it.
+    """
+    ops()
+
+
+def library_path() -> str:
+    """Returns the path of the op library.
+
+    For `tf.load_op_library` or the C API's `TF_LoadLibrary` in programs that can't
+    import statpool: they can run its op, and not differentiate it.
+
+    Raises:
+      NativeLibraryError: if it isn't built.
+    """
+    if not OP_LIBRARY.exists():
+        raise NativeLibraryError(
+            f"the op library must be built, got no {OP_LIBRARY.name}; run 'make build'"
+        )
+    return str(OP_LIBRARY)
 
 
 @_once
