@@ -92,7 +92,7 @@ REFERENCE = _in_file(
 
 COMPOSITE = _in_file(
     "python/statpool/composite.py",
-    (TIES, "g / ways)", "g)"),
+    (TIES, "g / tf.maximum(ways, 1.0)", "g"),
     (
         MASK_BACKWARD,
         "_columns(x, mask, lengths, options)\n    upstream",
@@ -108,8 +108,8 @@ COMPOSITE = _in_file(
     ),
     (
         MEAN_GRADIENT,
-        "tf.broadcast_to(g / columns.divisor,",
-        "tf.broadcast_to(g / max(columns.x.shape[columns.time], 1),",
+        "share = g / columns.count +",
+        "share = g / max(columns.x.shape[columns.time], 1) +",
     ),
     (
         EPSILON_UNDER_ROOT,
@@ -119,13 +119,17 @@ COMPOSITE = _in_file(
     (EPSILON, "self._n(columns) + columns.epsilon", "self._n(columns)"),
     (
         NAN_VALUE,
-        '_where(nan, float("nan"), self.sign * extreme)',
-        '_where(nan, float("-inf"), self.sign * extreme)',
+        "tf.sqrt(-tf.cast(is_spoilt, self.x.dtype))",
+        "-tf.cast(is_spoilt, self.x.dtype)",
     ),
-    (NAN_GRADIENT, "_nan_where_nan(columns.scaled_mean, share)", "share"),
+    (
+        NAN_GRADIENT,
+        "g / columns.count + _nan_of(columns.scaled_mean)",
+        "g / columns.count",
+    ),
     (
         PADDING,
-        "columns.where_valid(tf.add_n(contributions), 0.0)",
+        "columns.where_valid(tf.add_n(contributions))",
         "tf.add_n(contributions)",
     ),
     (
@@ -145,11 +149,15 @@ COMPOSITE = _in_file(
     ),
     (
         POPULATION,
-        "columns.divisor if self.averaged",
-        "tf.maximum(columns.divisor - self.centred, 1.0) if self.averaged",
+        "columns.count if self.averaged",
+        "tf.maximum(columns.count - float(self.centred), 1.0) if self.averaged",
     ),
-    (MAX_IDENTITY, 'identity = float("-inf")', "identity = 0.0"),
-    (NO_STEP, "_where(columns.count == 0.0, 0.0, extreme)", "extreme"),
+    (
+        MAX_IDENTITY,
+        "columns.where_valid(x, self.opposite(x, columns.time, keepdims=True))",
+        "columns.where_valid(x)",
+    ),
+    (NO_STEP, "count = tf.maximum(count, 1.0)", "pass"),
     (NO_OVERFLOW, "huge = largest > 2.0**450", 'huge = largest > float("inf")'),
     (
         LONG_SUMS,

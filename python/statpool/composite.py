@@ -14,6 +14,7 @@ native op's gradient. `statpool.reference` explains the mathematics; what differ
 
 import dataclasses
 import functools
+from collections.abc import Callable
 from typing import Unpack
 
 import tensorflow as tf
@@ -70,6 +71,7 @@ def global_stats_gradient(
 
 
 def _forward(x, mask, lengths, options):
+    x, mask = _with_a_step(x, mask, options)
     columns = _columns(x, mask, lengths, options)
     values = [_STATISTICS[name].value(columns) for name in options.statistics]
     output = tf.concat(values, axis=options.channel)
@@ -78,6 +80,8 @@ def _forward(x, mask, lengths, options):
 
 
 def _gradient(x, upstream, mask, lengths, options):
+    steps = tf.shape(x)[options.time]
+    x, mask = _with_a_step(x, mask, options)
     columns = _columns(x, mask, lengths, options)
     upstream = tf.cast(upstream, tf.float64)
     if not options.keepdims:
@@ -87,8 +91,22 @@ def _gradient(x, upstream, mask, lengths, options):
         _STATISTICS[name].gradient(columns, g)
         for name, g in zip(options.statistics, parts, strict=True)
     ]
-    total = columns.where_valid(tf.add_n(contributions), 0.0)
-    return tf.cast(total, x.dtype)
+    total = columns.where_valid(tf.add_n(contributions))
+    total = tf.cast(total, x.dtype)
+    return total[:, :steps] if options.time == 1 else total[:, :, :steps]
+
+
+def _with_a_step(x, mask, options):
+    """Gives a series without steps one of 0, which has the statistics of an empty one.
+
+    So no sum or maximum of nothing is taken, which might be infinite.
+    """
+    if x.shape.as_list()[options.time]:
+        return x, mask
+    missing = 1 - tf.minimum(tf.shape(x)[options.time], 1)
+    of_x = [[0, missing if axis == options.time else 0] for axis in range(3)]
+    of_mask = [[0, 0], [0, missing]]
+    return tf.pad(x, of_x), None if mask is None else tf.pad(mask, of_mask)
 
 
 # --------------------------------------------------------------------------- columns
@@ -101,16 +119,17 @@ class _Columns:
     x: tf.Tensor  # [B, T, C] or [B, C, T], 0 where a step doesn't count
     scaled: tf.Tensor  # x in units of `unit`: sums and squares of it stay in range
     valid: tf.Tensor | None  # bool [B, T, 1] or [B, 1, T]; None if all steps count
-    count: tf.Tensor  # N as float64, [B, 1, 1], or [] if all steps count
+    count: tf.Tensor  # N as float64, but 1 where no step counts: a sum of nothing
+    # divided by it is 0; [B, 1, 1], or [] if all steps count
     unit: tf.Tensor | None  # a power of two per column; None for 1
     epsilon: tf.Tensor | float  # in squares of the unit
     time: int  # its axis
 
-    def where_valid(self, values, otherwise):
+    def where_valid(self, values, otherwise=0.0):
         """The values at the steps that count, something else at the others."""
         if self.valid is None:
             return values
-        return tf.where(self.valid, values, tf.constant(otherwise, values.dtype))
+        return tf.where(self.valid, values, tf.cast(otherwise, values.dtype))
 
     def sum(self, values):
         """The sum over time."""
@@ -124,19 +143,20 @@ class _Columns:
             return tf.reduce_sum(tf.square(values), self.time, keepdims=True)
         return accurate_sum_of_squares(values, self.time)
 
-    @property
-    def divisor(self):
-        """N, but 1 where no step counts: a sum of nothing divided by it is 0."""
-        return tf.maximum(self.count, 1.0)
+    @functools.cached_property
+    def nan(self):
+        """NaN for a column that holds one, else -0: no constant of NaN is needed."""
+        is_spoilt = tf.reduce_any(tf.math.is_nan(self.x), self.time, keepdims=True)
+        return tf.sqrt(-tf.cast(is_spoilt, self.x.dtype))
 
     @functools.cached_property
     def scaled_mean(self):
-        return self.sum(self.scaled) / self.divisor
+        return self.sum(self.scaled) / self.count
 
     @functools.cached_property
     def centred(self):
         """The scaled x minus its mean; 0 where a step doesn't count."""
-        return self.where_valid(self.scaled - self.scaled_mean, 0.0)
+        return self.where_valid(self.scaled - self.scaled_mean)
 
     def unscale(self, value):
         return value if self.unit is None else value * self.unit
@@ -151,6 +171,7 @@ def _columns(x, mask, lengths, options) -> _Columns:
     else:
         valid = tf.expand_dims(valid, options.channel)
         count = tf.reduce_sum(tf.cast(valid, tf.float64), time, keepdims=True)
+        count = tf.maximum(count, 1.0)
         x = tf.where(valid, x, tf.zeros([], x.dtype))
     if x.dtype == tf.float64:
         scaled, unit, epsilon = _rescale(x, time, options.epsilon)
@@ -176,11 +197,11 @@ def _rescale(x, time, epsilon):
       constants: XLA turns x / unit / root into x / (unit * root), which may overflow.
     """
     largest = tf.reduce_max(tf.abs(tf.stop_gradient(x)), time, keepdims=True)
-    largest = tf.maximum(largest, 0.0)  # the largest of nothing is -Inf
     huge = largest > 2.0**450
     # x may vanish beside a larger epsilon, which in tiny units would overflow.
-    tiny = largest < (2.0**-450 if epsilon < 2.0**-900 else 0.0)
-    units = (2.0**600, 2.0**-600, 1.0)
+    tiny_matters = epsilon < 2.0**-900
+    tiny = tf.logical_and(0.0 < largest, largest < 2.0**-450)
+    units = (2.0**600, 2.0**-600 if tiny_matters else 1.0, 1.0)
 
     def choose(constants):
         if_huge, if_tiny, otherwise = (tf.constant(c, tf.float64) for c in constants)
@@ -198,31 +219,27 @@ class _Mean:
         return columns.unscale(columns.scaled_mean)
 
     def gradient(self, columns, g):
-        share = tf.broadcast_to(g / columns.divisor, tf.shape(columns.x))
-        return _nan_where_nan(columns.scaled_mean, share)
+        share = g / columns.count + _nan_of(columns.scaled_mean)
+        return tf.broadcast_to(share, tf.shape(columns.x))
 
 
 @dataclasses.dataclass(frozen=True)
 class _Extreme:
-    sign: float  # 1 for the max, -1 for the min
+    pick: Callable
+    opposite: Callable
 
     def value(self, columns):
-        x = self.sign * columns.x
-        identity = float("-inf")
-        extreme = tf.reduce_max(
-            columns.where_valid(x, identity), columns.time, keepdims=True
-        )
-        nan = tf.reduce_any(tf.math.is_nan(x), columns.time, keepdims=True)
-        extreme = _where(nan, float("nan"), self.sign * extreme)
-        return _where(columns.count == 0.0, 0.0, extreme)
+        x = columns.x
+        if columns.valid is not None:  # a step that doesn't count is not picked
+            x = columns.where_valid(x, self.opposite(x, columns.time, keepdims=True))
+        return self.pick(x, columns.time, keepdims=True) + columns.nan
 
     def gradient(self, columns, g):
         extreme = tf.stop_gradient(self.value(columns))
-        ties = columns.where_valid(columns.x == extreme, False)
-        ties = tf.cast(ties, tf.float64)
+        ties = columns.where_valid(tf.equal(columns.x, extreme), False)
+        ways = tf.reduce_sum(tf.cast(ties, g.dtype), columns.time, keepdims=True)
         # A column of NaN has no tie; 1 keeps the division, and its derivative, finite.
-        ways = tf.maximum(tf.reduce_sum(ties, columns.time, keepdims=True), 1.0)
-        return _nan_where_nan(extreme, _where(ties == 0.0, 0.0, g / ways))
+        return tf.where(ties, g / tf.maximum(ways, 1.0), _nan_of(extreme))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -237,27 +254,27 @@ class _Root:
 
     def gradient(self, columns, g):
         root = self._root(columns)  # NaN and Inf do what they should: IEEE division
-        zero = root == 0.0
+        zero = tf.equal(root, 0.0)
         direction = _where(zero, 0.0, self._d(columns) / _where(zero, 1.0, root))
         return g * direction / self._n(columns)
 
     def _root(self, columns):
         squares = columns.sum_of_squares(self._d(columns))
         square = squares / self._n(columns) + columns.epsilon
-        zero = square == 0.0
+        zero = tf.equal(square, 0.0)
         return _where(zero, 0.0, tf.sqrt(_where(zero, 1.0, square)))
 
     def _d(self, columns):
         return columns.centred if self.centred else columns.scaled
 
     def _n(self, columns):
-        return columns.divisor if self.averaged else 1.0
+        return columns.count if self.averaged else 1.0
 
 
 _STATISTICS = {
     "mean": _Mean(),
-    "max": _Extreme(sign=1.0),
-    "min": _Extreme(sign=-1.0),
+    "max": _Extreme(tf.reduce_max, opposite=tf.reduce_min),
+    "min": _Extreme(tf.reduce_min, opposite=tf.reduce_max),
     "l2": _Root(centred=False, averaged=False),
     "rms": _Root(centred=False, averaged=True),
     "std": _Root(centred=True, averaged=True),
@@ -268,5 +285,7 @@ def _where(condition, constant, values):
     return tf.where(condition, tf.constant(constant, values.dtype), values)
 
 
-def _nan_where_nan(statistic, contribution):
-    return _where(tf.math.is_nan(statistic), float("nan"), contribution)
+def _nan_of(statistic):
+    """NaN where the statistic is, else 0."""
+    statistic = tf.stop_gradient(statistic)
+    return tf.where(tf.math.is_nan(statistic), statistic, tf.zeros_like(statistic))
