@@ -45,6 +45,7 @@ $(ENVIRONMENT): constraints.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) install --quiet --constraint constraints.txt --upgrade pip
 	$(PIP) install --quiet --constraint constraints.txt --group $(TENSORFLOW) --group dev
+	$(PIP) install --quiet --constraint constraints.txt --no-deps --group legacy-keras
 	@touch $@
 
 # What a build depends on beside files: written anew only if it changed.

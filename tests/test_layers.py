@@ -1,6 +1,7 @@
 """The Keras layer: generic layer checks, and numbers against the reference."""
 
 import inspect
+import re
 import subprocess
 import sys
 
@@ -314,3 +315,108 @@ class TestNamesThatKerasCallsBy:
         lines = []
         model.summary(print_fn=lambda line, **_: lines.append(line))
         assert "(4, 18)" in "".join(lines)
+
+
+def symbolic(shape, dtype="float32"):
+    return keras.KerasTensor(shape, dtype)
+
+
+SEQUENCES = symbolic((4, 10, 6))
+# Symbolic inputs that break a rule, and the words that the eager call uses for it.
+UNFIT = {
+    "mask of another time": (
+        {"mask": symbolic((4, 9), "bool")},
+        "mask must have shape",
+    ),
+    "mask of rank 3": ({"mask": symbolic((4, 10, 6), "bool")}, "mask must have shape"),
+    "complex mask": ({"mask": symbolic((4, 10), "complex64")}, "mask must be bool"),
+    "too many lengths": ({"lengths": symbolic((5,), "int32")}, "lengths must have"),
+    "lengths of two": ({"lengths": symbolic((4, 2), "int32")}, "lengths must have"),
+    "float lengths": ({"lengths": symbolic((4,))}, "int32 or int64, got float32"),
+    "constant lengths": ({"lengths": np.array([1, 2, 3])}, "lengths must have"),
+    "listed lengths": ({"lengths": [1, 2, 3]}, "lengths must have"),
+    "complex x": ({"inputs": symbolic((4, 10, 6), "complex64")}, "x must have one of"),
+}
+
+
+class TestWhileAModelIsBuilt:
+    @pytest.mark.parametrize("case", UNFIT)
+    def test_errors_come_at_once_and_in_the_same_words(self, case):
+        arguments, words = UNFIT[case]
+        layer = statpool.GlobalStatsPooling1D(autocast=False)
+        with pytest.raises(ValueError, match=re.escape(words)):
+            layer(**{"inputs": SEQUENCES, **arguments})
+        concrete = {
+            name: tf.zeros(a.shape, a.dtype) if isinstance(a, keras.KerasTensor) else a
+            for name, a in {"x": SEQUENCES, **arguments}.items()
+        }
+        concrete["x"] = concrete.pop("inputs", concrete["x"])
+        with pytest.raises(tf.errors.InvalidArgumentError, match=re.escape(words)):
+            statpool.global_stats(**concrete)
+
+    def test_unknown_sizes_are_no_error(self):
+        inputs, mask = keras.Input((None, 6)), keras.Input((None,), dtype="bool")
+        lengths = keras.Input((1,), dtype="int32")
+        y = statpool.GlobalStatsPooling1D()(inputs, mask=mask, lengths=lengths)
+        assert y.shape == (None, 18)
+
+    def test_an_implicit_mask_is_checked_too(self):
+        x = symbolic((4, 10, 6))
+        x._keras_mask = symbolic((4, 9), "bool")
+        with pytest.raises(ValueError, match="mask must have shape"):
+            statpool.GlobalStatsPooling1D()(x)
+
+    def test_2d_masks(self):
+        layer, images = statpool.GlobalStatsPooling2D(), symbolic((4, 8, 5, 3))
+        for shape in ((4, 8), (4, 8, 5), (None, None)):
+            assert layer(images, mask=symbolic(shape, "bool")).shape == (4, 9)
+        for shape in ((4, 5), (4, 8, 4), (4, 8, 5, 3)):
+            with pytest.raises(
+                ValueError, match="for every position, or for every row"
+            ):
+                layer(images, mask=symbolic(shape, "bool"))
+
+
+class TestWhatModelsBring:
+    def test_lengths_in_a_column(self, x):
+        inputs, lengths = keras.Input((None, 6)), keras.Input((1,), dtype="int32")
+        model = keras.Model(
+            [inputs, lengths], statpool.GlobalStatsPooling1D()(inputs, lengths=lengths)
+        )
+        counts = np.array([[10], [3], [1], [0]], np.int32)
+        expected = reference.global_stats(x, lengths=counts[:, 0])
+        y = model.predict([x, counts], verbose=0)
+        np.testing.assert_allclose(y, expected, rtol=1e-5, atol=1e-6)
+
+    @pytest.mark.parametrize("dtype", ["int32", "int64", "float32"])
+    @pytest.mark.parametrize("implementation", ["native", "composite"])
+    def test_an_attention_mask_is_that_of_keras_pooling(self, x, dtype, implementation):
+        attention = (np.arange(10) < np.array([[10], [4], [1], [7]])).astype(dtype)
+        inputs, mask = keras.Input((None, 6)), keras.Input((None,), dtype=dtype)
+        layer = statpool.GlobalStatsPooling1D(("mean",), implementation=implementation)
+        model = keras.Model([inputs, mask], layer(inputs, mask=mask))
+        expected = keras.layers.GlobalAveragePooling1D()(x, mask=attention)
+        y = model.predict([x, attention], verbose=0)
+        np.testing.assert_allclose(y, expected, rtol=1e-5, atol=1e-6)
+
+    @pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16", "float64"])
+    @pytest.mark.parametrize("dtype", ["int32", "uint8", "int64", "bool"])
+    def test_integers_are_pooled_as_floats(self, dtype, policy):
+        x = np.random.default_rng(0).integers(0, 2, size=(2, 5, 3)).astype(dtype)
+        layer = statpool.GlobalStatsPooling1D(dtype=policy)
+        y = layer(x)
+        assert (
+            y.dtype.name
+            == layer.compute_dtype
+            == layer(symbolic((2, 5, 3), dtype)).dtype
+        )
+        expected = reference.global_stats(x.astype("float32"))
+        np.testing.assert_allclose(tf.cast(y, tf.float32), expected, rtol=1e-2)
+        if policy == "float32":
+            average = keras.layers.GlobalAveragePooling1D()(x)
+            np.testing.assert_allclose(y[:, :3], average, rtol=1e-6)
+
+    def test_integer_images(self):
+        x = np.arange(2 * 4 * 5 * 3).reshape(2, 4, 5, 3).astype("uint8")
+        y = statpool.GlobalStatsPooling2D(("max",))(x)
+        np.testing.assert_array_equal(y, x.max(axis=(1, 2)))

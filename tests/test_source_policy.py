@@ -25,8 +25,11 @@ MAY_USE_FRAMEWORKS = ("cc/tf", "cc/xla")
 MODULES_WITHOUT_TENSORFLOW = (
     "__init__",
     "_arrays",
+    "_base_layer",
     "_inputs",
+    "_keras",
     "_options",
+    "layers",
     "numpy",
     "reference",
 )

@@ -7,7 +7,8 @@ import importlib
 import importlib.metadata
 import importlib.util
 
-from statpool._native import NativeLibraryError
+from statpool import _keras
+from statpool._native import NativeLibraryError, library_path, load_library
 
 # Where each public name lives; loaded at first use, so that `statpool.reference` and
 # `statpool.numpy` work in a process without TensorFlow.
@@ -20,7 +21,14 @@ _HOMES = {
 }
 _MODULES = ("composite", "doctor", "layers", "numpy", "ops", "reference")
 
-__all__ = ["NativeLibraryError", "__version__", *_HOMES, *_MODULES]
+__all__ = [
+    "NativeLibraryError",
+    "__version__",
+    "library_path",
+    "load_library",
+    *_HOMES,
+    *_MODULES,
+]
 
 
 def __getattr__(name):
@@ -38,10 +46,10 @@ def _register_layer(_):
     importlib.import_module("statpool.layers")
 
 
-if importlib.util.find_spec("keras") and importlib.util.find_spec("tensorflow"):
+if importlib.util.find_spec(_keras.NAME) and importlib.util.find_spec("tensorflow"):
     import wrapt  # comes with TensorFlow
 
-    wrapt.when_imported("keras")(_register_layer)
+    wrapt.when_imported(_keras.NAME)(_register_layer)
 
 
 def __dir__():

@@ -14,7 +14,7 @@ def native(array):
 
 
 def check(x, mask, lengths, options):
-    """Returns x, mask and lengths as arrays; the values of lengths are not looked at.
+    """Returns x, a bool mask and lengths `[B]`, whose values are not looked at.
 
     Raises:
       ValueError: if a dtype or shape breaks a rule.
@@ -29,4 +29,21 @@ def check(x, mask, lengths, options):
         _inputs.check_lengths_dtype(lengths.dtype)
     shapes = [None if array is None else array.shape for array in (x, mask, lengths)]
     _inputs.check_shapes(*shapes, options.data_format)
-    return x, mask, lengths
+    return (
+        x,
+        None if mask is None else _as_bool(mask),
+        None if lengths is None else lengths.reshape(-1),
+    )
+
+
+def _as_bool(mask):
+    if mask.dtype == bool:
+        return mask
+    keep = mask.astype(bool)
+    other = mask[keep & (mask != 1)]
+    if other.size:
+        raise ValueError(
+            f"mask must be True and False, or 1 and 0, got {other[0]}; convert it, for "
+            "example mask != 0"
+        )
+    return keep

@@ -1,17 +1,27 @@
-"""What the pooling layers share: their arguments, dtypes, shapes and configuration."""
+"""What the pooling layers share: their arguments, dtypes, shapes and configuration.
 
-import dataclasses
+Keras calls these methods by keyword, so that their arguments have Keras' names.
+"""
 
-import keras
+import importlib
 
-from statpool import ops
-from statpool._options import DEFAULT_STATISTICS, Options, check_implementation
+import numpy as np
+
+from statpool import _inputs, _keras
+from statpool._options import (
+    DEFAULT_STATISTICS,
+    Options,
+    check_implementation,
+    dtype_name,
+)
+
+keras = importlib.import_module(_keras.NAME)
 
 
 class BaseGlobalStatsPooling(keras.layers.Layer):
     """A layer without weights that pools all axes between batch and channels.
 
-    Subclasses set `rank`, the rank of their input.
+    Subclasses set `rank`, the rank of their input, and `check_shapes`.
     """
 
     rank = 0
@@ -26,29 +36,38 @@ class BaseGlobalStatsPooling(keras.layers.Layer):
         implementation="auto",
         **kwargs,
     ):
+        if keras.backend.backend() != "tensorflow":
+            raise ValueError(
+                "statpool's layers must run on the TensorFlow backend of Keras, got "
+                f"{keras.backend.backend()!r}; set KERAS_BACKEND=tensorflow before "
+                "Keras is imported. statpool.numpy needs neither"
+            )
         super().__init__(**kwargs)
-        self._options = Options.check(
+        self.options = Options.check(
             statistics,
             epsilon,
-            data_format or keras.config.image_data_format(),
+            data_format or keras.backend.image_data_format(),
             keepdims,
             output_dtype,
         )
-        self._options.result_dtype(self.compute_dtype)
+        self.options.result_dtype(self.compute_dtype)
         self.implementation = check_implementation(implementation)
         self.input_spec = keras.layers.InputSpec(ndim=self.rank)
         self.supports_masking = True
 
-    statistics = property(lambda self: self._options.statistics)
-    epsilon = property(lambda self: self._options.epsilon)
-    data_format = property(lambda self: self._options.data_format)
-    keepdims = property(lambda self: self._options.keepdims)
-    output_dtype = property(lambda self: self._options.output_dtype)
+    statistics = property(lambda self: self.options.statistics)
+    epsilon = property(lambda self: self.options.epsilon)
+    data_format = property(lambda self: self.options.data_format)
+    keepdims = property(lambda self: self.options.keepdims)
+    output_dtype = property(lambda self: self.options.output_dtype)
 
-    def pool(self, inputs, mask=None, lengths=None, keepdims=False):
-        """Returns the statistics of sequences, with this layer's options."""
-        options = dataclasses.replace(self._options, keepdims=keepdims)
-        return ops.pool(inputs, mask, lengths, options, self.implementation, self.name)
+    def pooled_dtype(self, dtype) -> str:
+        """Returns the dtype in which inputs of that dtype are pooled.
+
+        Keras' policy casts floats before; integers have no mean of their own.
+        """
+        name = dtype_name(dtype)
+        return self.compute_dtype if name == "bool" or "int" in name else name
 
     def compute_mask(self, inputs, previous_mask=None):
         """Returns None: the output has no steps left to mask."""
@@ -58,12 +77,29 @@ class BaseGlobalStatsPooling(keras.layers.Layer):
         """Returns the output's shape; unknown sizes stay None."""
         channel = -1 if self.data_format == "channels_last" else 1
         batch, channels = input_shape[0], input_shape[channel]
-        return tuple(self._options.output_shape(batch, channels, self.rank - 2))
+        return tuple(self.options.output_shape(batch, channels, self.rank - 2))
 
     def compute_output_spec(self, inputs, mask=None, lengths=None, inputs_mask=None):
-        """Returns the symbolic output: `output_dtype` may differ from the layer's."""
-        shape = self.compute_output_shape(inputs.shape)
-        return keras.KerasTensor(shape, self.output_dtype or self.compute_dtype)
+        """Returns the symbolic output, once the symbolic inputs are checked."""
+        mask = inputs_mask if mask is None else mask
+        if getattr(inputs, "ragged", False):
+            _inputs.check_ragged(
+                inputs.shape,
+                inputs.ragged_rank or 1,
+                lengths is not None,
+                self.data_format,
+            )
+        dtype = self.options.result_dtype(self.pooled_dtype(inputs.dtype))
+        if mask is not None:
+            _inputs.check_mask_dtype(_dtype(mask))
+        if lengths is not None:
+            _inputs.check_lengths_dtype(_dtype(lengths))
+        self.check_shapes(inputs.shape, _shape(mask), _shape(lengths))
+        return keras.KerasTensor(self.compute_output_shape(inputs.shape), dtype)
+
+    def check_shapes(self, inputs, mask, lengths):
+        """Raises a ValueError if these shapes, with None for unknown, don't fit."""
+        raise NotImplementedError
 
     def get_config(self):
         """Returns the constructor's arguments."""
@@ -76,3 +112,16 @@ class BaseGlobalStatsPooling(keras.layers.Layer):
             "output_dtype": self.output_dtype,
             "implementation": self.implementation,
         }
+
+
+def _dtype(argument):
+    return argument.dtype if hasattr(argument, "dtype") else np.asarray(argument).dtype
+
+
+def _shape(argument):
+    """The shape of a tensor, symbolic or not, or of a list; None if it is unknown."""
+    if argument is None:
+        return None
+    shape = argument.shape if hasattr(argument, "shape") else np.shape(argument)
+    rank_is_unknown = shape is None or getattr(shape, "rank", 0) is None
+    return None if rank_is_unknown else tuple(shape)

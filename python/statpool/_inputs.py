@@ -8,9 +8,16 @@ from statpool._options import dtype_name
 
 LENGTHS_DTYPES = ("int32", "int64")
 
+# Masks of numbers hold 0 and 1, as those of tokenizers do.
+MASK_DTYPES = (
+    "bool",
+    *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)),
+    *("float16", "bfloat16", "float32", "float64"),
+)
+
 
 def check_shapes(x, mask, lengths, data_format) -> None:
-    """Checks that mask `[B, T]` and lengths `[B]` fit x.
+    """Checks that mask `[B, T]` and lengths `[B]` or `[B, 1]` fit x.
 
     Args:
       x: Shape of x, a sequence in which None stands for an unknown size; or None if
@@ -35,20 +42,45 @@ def check_shapes(x, mask, lengths, data_format) -> None:
             f"mask must have shape [B, T] = {[batch, time]} for x of {received}, got "
             f"{list(mask)}; pass one bool per step"
         )
-    if not _fits(lengths, (batch,)):
+    if not _fits(lengths, (batch,)) and not _fits(lengths, (batch, 1)):
         raise ValueError(
-            f"lengths must have shape [B] = {[batch]} for x of {received}, got "
-            f"{list(lengths)}; pass one length per example"
+            f"lengths must have shape [B] = {[batch]}, or [B, 1], for x of {received}, "
+            f"got {list(lengths)}; pass one length per example"
+        )
+
+
+def check_ragged(shape, ragged_rank, has_lengths, data_format) -> None:
+    """Checks that a ragged x is `[B, (T), C]` and brings its lengths alone."""
+    if has_lengths:
+        raise ValueError(
+            "lengths must be None for a ragged x, which has its own, got both; leave "
+            "lengths out"
+        )
+    if len(shape) != 3 or ragged_rank != 1 or data_format != "channels_last":
+        raise ValueError(
+            "a ragged x must be [B, (T), C], ragged in time alone and channels_last, "
+            f"got shape {list(shape)} with {ragged_rank} ragged axes and data_format="
+            f"{data_format!r}; pad the other axes, or make x with "
+            "tf.RaggedTensor.from_row_lengths(steps, lengths)"
+        )
+
+
+def check_image_mask_shape(mask, positions) -> None:
+    """Checks that a mask is `[B, H, W]`, which positions are, or `[B, H]`."""
+    if not _fits(mask, positions) and not _fits(mask, positions[:2]):
+        raise ValueError(
+            f"mask must have shape [B, H, W] or [B, H] of {list(positions)}, got "
+            f"{list(mask)}; pass one bool for every position, or for every row"
         )
 
 
 def check_mask_dtype(dtype) -> None:
-    """Checks that the mask is boolean."""
+    """Checks that the mask is boolean, or of numbers, which then are 0 and 1."""
     name = dtype_name(dtype)
-    if name != "bool":
+    if name not in MASK_DTYPES:
         raise ValueError(
-            f"mask must be bool, True = keep, got {name}; convert it, for example "
-            "mask != 0"
+            f"mask must be bool, True = keep, or numbers 0 and 1, got {name}; convert "
+            "it, for example mask != 0"
         )
 
 

@@ -1,7 +1,8 @@
-"""The inputs of a call as tensors, checked where no kernel does it: for the composite.
+"""The inputs of a call as the op and the composite take them: dense tensors, checked.
 
-What is known while tracing is checked there, the rest by assertions in the graph. XLA
-drops assertions; lengths outside [0, T] then act as if clipped.
+The op's kernels check what only a run shows; for the composite it is done here. What is
+known while tracing is checked there, the rest by assertions in the graph. XLA drops
+assertions; lengths outside [0, T] then act as if clipped.
 """
 
 import contextlib
@@ -11,17 +12,23 @@ import tensorflow as tf
 from statpool import _inputs
 
 
-def check(x, mask, lengths, options):
-    """Returns x, mask and lengths as tensors."""
+def convert(x, mask, lengths, options):
+    """Returns x `[B, T, C]`, a bool mask and lengths `[B]` as tensors; None stays None.
+
+    Their dtypes are checked, not their shapes.
+    """
+    if isinstance(x, tf.RaggedTensor):
+        x, lengths = _padded(x, lengths, options)
     x = tf.convert_to_tensor(x, name="x")
-    mask = None if mask is None else tf.convert_to_tensor(mask, name="mask")
-    lengths = None if lengths is None else tf.convert_to_tensor(lengths, name="lengths")
     with invalid_argument_errors():
         options.result_dtype(x.dtype)
-        if mask is not None:
-            _inputs.check_mask_dtype(mask.dtype)
-        if lengths is not None:
-            _inputs.check_lengths_dtype(lengths.dtype)
+    return x, _as_mask(mask), _as_lengths(lengths)
+
+
+def check(x, mask, lengths, options):
+    """Returns what `convert` does, with all that the contract asks of it asserted."""
+    x, mask, lengths = convert(x, mask, lengths, options)
+    with invalid_argument_errors():
         shapes = [_known_shape(tensor) for tensor in (x, mask, lengths)]
         _inputs.check_shapes(*shapes, options.data_format)
     x = _with_rank(x, 3, "x must have rank 3")
@@ -51,6 +58,51 @@ def check_upstream(x, upstream, options):
     )
 
 
+# ------------------------------------------------------------------------ conversions
+
+
+def _padded(x, lengths, options):
+    """A ragged x `[B, (T), C]` as padded sequences and their lengths."""
+    with invalid_argument_errors():
+        _inputs.check_ragged(
+            x.shape.as_list(), x.ragged_rank, lengths is not None, options.data_format
+        )
+    return x.to_tensor(), x.row_lengths()
+
+
+def _as_mask(mask):
+    """A mask as bool; numbers must be 0 and 1."""
+    if mask is None:
+        return None
+    mask = tf.convert_to_tensor(mask, name="mask")
+    with invalid_argument_errors():
+        _inputs.check_mask_dtype(mask.dtype)
+    if mask.dtype == tf.bool:
+        return mask
+    keep = tf.cast(mask, tf.bool)
+    is_binary = tf.reduce_all(tf.equal(tf.cast(keep, mask.dtype), mask))
+    message = "mask must be True and False, or 1 and 0; convert it. Received:"
+    return _after(tf.debugging.Assert(is_binary, [message, mask]), keep)
+
+
+def _as_lengths(lengths):
+    """Lengths `[B]`, also of `[B, 1]`, as an input of one number gives them."""
+    if lengths is None:
+        return None
+    lengths = tf.convert_to_tensor(lengths, name="lengths")
+    with invalid_argument_errors():
+        _inputs.check_lengths_dtype(lengths.dtype)
+    known = _known_shape(lengths)
+    if known is not None and (len(known) != 2 or known[1] not in (1, None)):
+        return lengths
+    shape = tf.shape(lengths)
+    is_flat = tf.equal(tf.reduce_prod(shape[1:]), 1)
+    return tf.reshape(lengths, shape[: tf.where(is_flat, 1, tf.size(shape))])
+
+
+# ------------------------------------------------------------------------- assertions
+
+
 def _known_shape(tensor):
     """The shape as a list with None for unknown sizes; None without tensor or rank."""
     if tensor is None or tensor.shape.rank is None:
@@ -64,7 +116,7 @@ def _with_shape(tensor, expected, rule):
     expected = tf.stack([tf.cast(size, tf.int64) for size in expected])
     shape = tf.shape(tensor, out_type=tf.int64)
     message = f"{rule}; expected and received shape:"
-    fits = tf.reduce_all(shape == expected)
+    fits = tf.reduce_all(tf.equal(shape, expected))
     return _after(tf.debugging.Assert(fits, [message, expected, shape]), tensor)
 
 
@@ -74,7 +126,8 @@ def _with_rank(tensor, rank, rule):
         return tensor
     shape = tf.shape(tensor, out_type=tf.int64)
     message = f"{rule}; received shape:"
-    assertion = tf.debugging.Assert(tf.size(shape) == rank, [message, shape])
+    fits = tf.equal(tf.size(shape), rank)
+    assertion = tf.debugging.Assert(fits, [message, shape])
     return tf.ensure_shape(_after(assertion, tensor), [None] * rank)
 
 

@@ -1,9 +1,10 @@
-"""The Keras layers."""
+"""The Keras layers.
 
-import keras
-import tensorflow as tf
+With TF_USE_LEGACY_KERAS=1, as TensorFlow reads it, they are layers of tf_keras.
+"""
 
-from statpool._base_layer import BaseGlobalStatsPooling
+from statpool import _inputs
+from statpool._base_layer import BaseGlobalStatsPooling, keras
 
 
 @keras.saving.register_keras_serializable(package="statpool")
@@ -26,11 +27,12 @@ class GlobalStatsPooling1D(BaseGlobalStatsPooling):
       **kwargs: `name`, `dtype` and what else `keras.layers.Layer` takes.
 
     Call arguments:
-      inputs: The sequences.
-      mask: Optional bool `[B, T]`, True = keep; an implicit Keras mask arrives here.
-        None is passed on: the output has no time axis to mask.
-      lengths: Optional int32 or int64 `[B]`, 0 <= n <= T. A mask counts too, also an
-        implicit one.
+      inputs: The sequences; a `tf.RaggedTensor` `[B, (T), C]` brings its own lengths.
+        Integers are cast to the compute dtype.
+      mask: Optional bool `[B, T]`, True = keep, or numbers 1 and 0; an implicit Keras
+        mask arrives here. None is passed on: the output has no time axis to mask.
+      lengths: Optional int32 or int64 `[B]` or `[B, 1]`, 0 <= n <= T. A mask counts
+        too, also an implicit one.
       inputs_mask: Where Keras passes the implicit mask if there are lengths.
 
     Input shape:
@@ -45,16 +47,24 @@ class GlobalStatsPooling1D(BaseGlobalStatsPooling):
       TensorShape([32, 60])
 
     Raises:
-      ValueError: if an argument of the constructor breaks a rule.
+      ValueError: if an argument of the constructor breaks a rule, or Keras runs on
+        another backend than TensorFlow; while a model is built, if the symbolic inputs
+        don't fit.
     """
 
     rank = 3
 
     def call(self, inputs, mask=None, lengths=None, inputs_mask=None):
         """Pools the inputs over time."""
+        from statpool import _layer_calls
+
         # Keras' name for the implicit mask of one of several tensors.
         mask = inputs_mask if mask is None else mask
-        return self.pool(inputs, mask, lengths, self.keepdims)
+        return _layer_calls.pool_sequences(self, inputs, mask, lengths)
+
+    def check_shapes(self, inputs, mask, lengths):
+        """Checks symbolic shapes as a call checks those of tensors."""
+        _inputs.check_shapes(inputs, mask, lengths, self.data_format)
 
 
 @keras.saving.register_keras_serializable(package="statpool")
@@ -74,8 +84,8 @@ class GlobalStatsPooling2D(BaseGlobalStatsPooling):
 
     Call arguments:
       inputs: The images.
-      mask: Optional bool, True = keep: `[B, H, W]` for every position, or `[B, H]`,
-        the form of an implicit Keras mask, for whole rows.
+      mask: Optional bool, True = keep, or numbers 1 and 0: `[B, H, W]` for every
+        position, or `[B, H]`, the form of an implicit Keras mask, for whole rows.
 
     Input shape:
       `[B, H, W, C]`, or `[B, C, H, W]` with channels_first.
@@ -96,38 +106,12 @@ class GlobalStatsPooling2D(BaseGlobalStatsPooling):
 
     def call(self, inputs, mask=None):
         """Pools the inputs over height and width."""
-        inputs = tf.convert_to_tensor(inputs)
-        sizes = tf.unstack(tf.shape(inputs, out_type=tf.int64), num=4)
-        last = self.data_format == "channels_last"
-        height, width = (1, 2) if last else (2, 3)
-        steps = sizes[height] * sizes[width]
-        channel = 3 if last else 1
-        channels = inputs.shape[channel]  # stays known where it is
-        channels = sizes[channel] if channels is None else channels
-        batch = sizes[0]
-        flat = (batch, steps, channels) if last else (batch, channels, steps)
-        if mask is not None:
-            positions = [inputs.shape[axis] for axis in (0, height, width)]
-            mask = self._check_mask(tf.convert_to_tensor(mask), positions)
-            mask = tf.broadcast_to(mask, [batch, sizes[height], sizes[width]])
-            mask = tf.reshape(mask, (batch, steps))
-        y = self.pool(tf.reshape(inputs, flat), mask)
-        if not self.keepdims:
-            return y
-        return y[:, None, None, :] if last else y[:, :, None, None]
+        from statpool import _layer_calls
 
-    def _check_mask(self, mask, positions):
-        """Returns the mask as `[B, H, W]` or `[B, H, 1]`."""
-        rank = mask.shape.rank
-        rule = f"mask must have shape [B, H, W] or [B, H] of {positions}, got"
-        cure = "; pass one bool for every position, or for every row"
-        if rank is None:  # decided when the function runs
-            is_right = tf.debugging.assert_rank_in(
-                mask, (2, 3), message=f"{rule} another rank{cure}"
-            )
-            with tf.control_dependencies([is_right]):
-                missing = tf.ones([3 - tf.rank(mask)], tf.int32)
-            return tf.reshape(mask, tf.concat([tf.shape(mask), missing], 0))
-        if rank not in (2, 3) or not mask.shape.is_compatible_with(positions[:rank]):
-            raise ValueError(f"{rule} {mask.shape}{cure}")
-        return tf.expand_dims(mask, 2) if rank == 2 else mask
+        return _layer_calls.pool_images(self, inputs, mask)
+
+    def check_shapes(self, inputs, mask, lengths):
+        """Checks symbolic shapes as a call checks those of tensors."""
+        height, width = (1, 2) if self.data_format == "channels_last" else (2, 3)
+        positions = [inputs[axis] for axis in (0, height, width)]
+        _inputs.check_image_mask_shape(mask, positions)

@@ -8,11 +8,12 @@ from tensorflow.python.eager import context
 from tensorflow.python.framework import ops as framework_ops
 from tensorflow.python.ops import control_flow_util
 
-from statpool import _availability, _inputs, _native, composite
+from statpool import _availability, _native, _tensors, composite
 from statpool._options import DEFAULT_STATISTICS, Options, check_implementation
-from statpool._tensors import invalid_argument_errors
 
 
+# Symbolic tensors of tf_keras, which the composite can't take apart, stay one call.
+@tf.__internal__.dispatch.add_dispatch_support
 def global_stats(
     x,
     mask=None,
@@ -30,11 +31,12 @@ def global_stats(
 
     Args:
       x: `[B, T, C]`, or `[B, C, T]` with channels_first; float16, bfloat16, float32 or
-        float64. 16-bit and float32 values are summed in float64.
-      mask: Optional bool `[B, T]`, True = the step counts.
-      lengths: Optional int32 or int64 `[B]`, 0 <= n <= T: steps from n on don't count.
-        With a mask too, a step counts if both allow it. What lies in steps that don't
-        count never matters.
+        float64. 16-bit and float32 values are summed in float64. A `tf.RaggedTensor`
+        `[B, (T), C]` brings its own lengths.
+      mask: Optional bool `[B, T]`, True = the step counts; or numbers 1 and 0.
+      lengths: Optional int32 or int64 `[B]` or `[B, 1]`, 0 <= n <= T: steps from n on
+        don't count. With a mask too, a step counts if both allow it. What lies in
+        steps that don't count never matters.
       statistics: Any of "mean", "max", "min", "l2", "rms" and "std", each at most once.
       epsilon: Added below the root of l2, rms and std; finite and >= 0.
       data_format: "channels_last" or "channels_first".
@@ -54,7 +56,7 @@ def global_stats(
         traced, it may be a ValueError.
       statpool.NativeLibraryError: with "native", if the op can't run here.
     """
-    with invalid_argument_errors():
+    with _tensors.invalid_argument_errors():
         implementation = check_implementation(implementation)
         options = Options.check(
             statistics, epsilon, data_format, keepdims, output_dtype
@@ -67,14 +69,12 @@ def pool(x, mask, lengths, options, implementation, name) -> tf.Tensor:
     if not _use_native(implementation):
         with tf.name_scope(name or "global_stats"):
             return composite.pool(x, mask, lengths, options)
-    x = tf.convert_to_tensor(x, name="x")
-    with invalid_argument_errors():
-        output_dtype = options.result_dtype(x.dtype)
+    x, mask, lengths = _tensors.convert(x, mask, lengths, options)
     y, _ = _native.ops().statpool_global_stats(
         x,
-        _optional(mask, "mask", _inputs.check_mask_dtype, tf.bool),
-        _optional(lengths, "lengths", _inputs.check_lengths_dtype, tf.int64),
-        Tout=output_dtype,
+        [] if mask is None else [mask],
+        [] if lengths is None else [tf.cast(lengths, tf.int64)],
+        Tout=options.result_dtype(x.dtype),
         Tsaved=tf.float64 if x.dtype == tf.float64 else tf.float32,
         statistics=options.statistics,
         epsilon=repr(options.epsilon),
@@ -82,16 +82,6 @@ def pool(x, mask, lengths, options, implementation, name) -> tf.Tensor:
         name=name,
     )
     return tf.expand_dims(y, options.time) if options.keepdims else y
-
-
-def _optional(tensor, name, check_dtype, dtype):
-    """Returns an optional input as the op takes it: a list of at most one tensor."""
-    if tensor is None:
-        return []
-    tensor = tf.convert_to_tensor(tensor, name=name)
-    with invalid_argument_errors():
-        check_dtype(tensor.dtype)
-    return [tf.cast(tensor, dtype)]
 
 
 def _use_native(implementation) -> bool:

@@ -44,6 +44,27 @@ def test_lengths_of_either_dtype(implementation):
     assert np.array_equal(values, expected[0])
 
 
+@pytest.mark.parametrize("dtype", ["int32", "uint8", "float32", "int64"])
+def test_a_mask_of_ones_and_zeros(rejecting, dtype):
+    case = Case(3, 9, 5, padding="mask")
+    mask = case.mask().astype(dtype)
+    values = rejecting.forward(case.x(), mask, None, **case.options())
+    same = rejecting.forward(case.x(), case.mask(), None, **case.options())
+    assert np.array_equal(values, same)
+    inputs = case.x(), case.upstream(), mask, None
+    gradient = rejecting.gradient(*inputs, **case.options())
+    assert not gradient[~case.valid()].any()
+
+
+@pytest.mark.parametrize("batch", [3, 1, 0])
+def test_lengths_in_a_column(rejecting, batch):
+    """As a model gives them that has an input of one number."""
+    x = Case(3, 9, 5).x()[:batch]
+    lengths = np.array([9, 4, 0])[:batch]
+    values = rejecting.forward(x, None, lengths[:, np.newaxis])
+    assert np.array_equal(values, rejecting.forward(x, None, lengths))
+
+
 def test_a_step_counts_if_mask_and_lengths_allow_it(implementation):
     x = np.array([1, 2, 4, 8, 16, 32], np.float32).reshape(1, 6, 1)
     mask = np.array([[True, False, True, True, False, True]])

@@ -1,0 +1,6 @@
+"""The Keras that the layers are made for: that of `tf.keras`, chosen once a process."""
+
+import os
+
+IS_LEGACY = os.environ.get("TF_USE_LEGACY_KERAS") in ("1", "true", "True")
+NAME = "tf_keras" if IS_LEGACY else "keras"

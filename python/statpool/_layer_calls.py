@@ -1,0 +1,74 @@
+"""What the layers do with tensors; apart from them, so that they load no TensorFlow."""
+
+import dataclasses
+
+import tensorflow as tf
+
+from statpool import _inputs, _keras, ops
+
+
+def pool_sequences(layer, inputs, mask, lengths):
+    """The 1D layer's statistics, `[B, S * C]` or with keepdims."""
+    inputs = _as_pooled(layer, inputs)
+    return _pool(layer, inputs, mask, lengths, layer.options)
+
+
+def pool_images(layer, inputs, mask):
+    """The 2D layer's statistics: both axes of the image as one of time."""
+    if isinstance(inputs, tf.RaggedTensor):
+        raise ValueError(
+            f"images must be a dense tensor, got one of shape {inputs.shape} with "
+            f"{inputs.ragged_rank} ragged axes; pad them and pass a mask"
+        )
+    inputs = tf.convert_to_tensor(_as_pooled(layer, inputs))
+    options = layer.options
+    last = options.data_format == "channels_last"
+    height, width, channel = (1, 2, 3) if last else (2, 3, 1)
+    sizes = tf.unstack(tf.shape(inputs, out_type=tf.int64), num=4)
+    known = inputs.shape.as_list()
+    channels = sizes[channel] if known[channel] is None else known[channel]
+    steps = sizes[height] * sizes[width]
+    flat = [sizes[0], steps, channels] if last else [sizes[0], channels, steps]
+    if mask is not None:
+        mask = _as_positions(mask, [known[axis] for axis in (0, height, width)])
+        mask = tf.broadcast_to(mask, [sizes[0], sizes[height], sizes[width]])
+        mask = tf.reshape(mask, [sizes[0], steps])
+    flat_options = dataclasses.replace(options, keepdims=False)
+    y = _pool(layer, tf.reshape(inputs, flat), mask, None, flat_options)
+    if not options.keepdims:
+        return y
+    return y[:, None, None, :] if last else y[:, :, None, None]
+
+
+def _pool(layer, inputs, mask, lengths, options):
+    return ops.pool(inputs, mask, lengths, options, layer.implementation, layer.name)
+
+
+def _as_pooled(layer, inputs):
+    """The inputs in the dtype in which they are pooled."""
+    if type(inputs).__name__ == "KerasTensor":  # its own a Keras has taken care of
+        raise ValueError(
+            f"inputs must be tensors of {_keras.NAME}, whose layer this is, got one of "
+            f"{type(inputs).__module__.split('.')[0]}; set TF_USE_LEGACY_KERAS=1 for "
+            "tf_keras, or 0 for Keras 3, before statpool is imported"
+        )
+    dtype = layer.pooled_dtype(inputs.dtype)
+    return inputs if inputs.dtype == dtype else tf.cast(inputs, dtype)
+
+
+def _as_positions(mask, positions):
+    """A mask of images as `[B, H, W]` or `[B, H, 1]`."""
+    mask = tf.convert_to_tensor(mask)
+    rank = mask.shape.rank
+    if rank is not None:
+        _inputs.check_image_mask_shape(mask.shape.as_list(), positions)
+        return tf.expand_dims(mask, 2) if rank == 2 else mask
+    is_right = tf.debugging.assert_rank_in(  # decided when the function runs
+        mask,
+        (2, 3),
+        message="mask must have shape [B, H, W] or [B, H]; pass one bool for every "
+        "position, or for every row",
+    )
+    with tf.control_dependencies([is_right]):
+        missing = tf.ones([3 - tf.rank(mask)], tf.int32)
+    return tf.reshape(mask, tf.concat([tf.shape(mask), missing], 0))
