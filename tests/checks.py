@@ -17,7 +17,7 @@ def check_values(implementation, case, **options):
     )
     output_dtype = numpy_dtype(options.get("output_dtype") or case.dtype)
     assert result.dtype == output_dtype
-    bounded = _statistics(case)
+    bounded = _statistics(case, implementation.leeway(case.time))
     low, high = interval(bounded, STATISTICS, output_dtype, slack(implementation, case))
     assert_within(result, low, high, case)
 
@@ -33,7 +33,7 @@ def check_gradient(implementation, case, statistics=STATISTICS):
     )
     assert result.dtype == case.x().dtype
     result = to_layout(result, case.data_format)
-    value, tolerance = _gradient(case, statistics)
+    value, tolerance = _gradient(case, statistics, implementation.leeway(case.time))
     tolerance = tolerance + float(slack(implementation, case))
     assert_within(result, *rounded(value, tolerance, result.dtype), case)
     assert not result[~case.valid()].astype(float).any(), f"{case}: masked steps"
@@ -80,13 +80,13 @@ def slack(implementation, case):
 
 
 @functools.lru_cache(maxsize=2048)
-def _statistics(case):
+def _statistics(case, leeway):
     x = to_layout(case.x(), case.data_format)
-    return exact.statistics(x, case.valid(), case.epsilon)
+    return exact.statistics(x, case.valid(), case.epsilon, leeway)
 
 
 @functools.lru_cache(maxsize=2048)
-def _gradient(case, statistics):
+def _gradient(case, statistics, leeway):
     x = to_layout(case.x(), case.data_format)
     upstream = case.upstream(statistics)
-    return exact.gradient(x, case.valid(), upstream, statistics, case.epsilon)
+    return exact.gradient(x, case.valid(), upstream, statistics, case.epsilon, leeway)

@@ -41,11 +41,15 @@ class Bounded:
         )
 
 
-def statistics(x, valid, epsilon) -> dict[str, Bounded]:
-    """All statistics of x `[B, T, C]` over the steps of valid `[B, T]`."""
-    u = unit_roundoff(x.dtype)
+def statistics(x, valid, epsilon, leeway=1) -> dict[str, Bounded]:
+    """All statistics of x `[B, T, C]` over the steps of valid `[B, T]`.
+
+    Bounds are `leeway` times those of the contract.
+    """
+    u = unit_roundoff(x.dtype) * Fraction(leeway)
+    centre, _ = _centre_errors(x.dtype, leeway)
     x = x.astype(np.float64)
-    rows = [_row(x[b, valid[b]], Fraction(epsilon), u) for b in range(len(x))]
+    rows = [_row(x[b, valid[b]], Fraction(epsilon), u, centre) for b in range(len(x))]
     empty = [np.empty((0, x.shape[2]), object)]
 
     def stacked(name, part):
@@ -54,7 +58,18 @@ def statistics(x, valid, epsilon) -> dict[str, Bounded]:
     return {name: Bounded(stacked(name, 0), stacked(name, 1)) for name in STATISTICS}
 
 
-def _row(x, epsilon, u):
+def _centre_errors(dtype, leeway) -> tuple[Fraction, Fraction]:
+    """What the mean of std may be off: shares of the largest magnitude, and of std.
+
+    An implementation whose sums have leeway takes the mean of what a first mean left.
+    """
+    if leeway == 1:
+        return CENTRE_ERROR, Fraction(0)
+    of_sum = VALUE_UNITS * Fraction(leeway) * unit_roundoff(dtype)
+    return of_sum**2, of_sum
+
+
+def _row(x, epsilon, u, centre):
     """The statistics of one example `[N, C]`: name -> (values [C], bounds [C])."""
     finite = np.where(np.isfinite(x), x, 0.0)
     integers, unit = _integers(finite)
@@ -72,7 +87,7 @@ def _row(x, epsilon, u):
         "min": (zero if len(x) == 0 else integers.min(axis=0) * unit, zero),
         "l2": (l2, VALUE_UNITS * u * l2),
         "rms": (rms, VALUE_UNITS * u * rms),
-        "std": (std, VALUE_UNITS * u * std + CENTRE_ERROR * largest),
+        "std": (std, VALUE_UNITS * u * std + centre * largest),
     }
     return _with_nonfinite(exact, x)
 
@@ -151,7 +166,9 @@ def round_to(values, dtype) -> np.ndarray:
 # -------------------------------------------------------------------------- gradient
 
 
-def gradient(x, valid, upstream, names, epsilon) -> tuple[np.ndarray, np.ndarray]:
+def gradient(
+    x, valid, upstream, names, epsilon, leeway=1
+) -> tuple[np.ndarray, np.ndarray]:
     """The gradient and how far a result may lie from it, before its last rounding.
 
     Args:
@@ -160,6 +177,7 @@ def gradient(x, valid, upstream, names, epsilon) -> tuple[np.ndarray, np.ndarray
       upstream: `[B, S * C]`, finite.
       names: The S statistics.
       epsilon: As in the contract.
+      leeway: How many times the contract's bounds are allowed.
 
     Returns:
       Two float64 arrays `[B, T, C]`. The second allows 16 u of the sum of the
@@ -167,7 +185,8 @@ def gradient(x, valid, upstream, names, epsilon) -> tuple[np.ndarray, np.ndarray
       is itself rounded a few times, for which it allows 4 units of float64.
     """
     exact = statistics(x, valid, epsilon)
-    u = float(GRADIENT_UNITS * unit_roundoff(x.dtype)) + 4 * 2.0**-53
+    u = float(GRADIENT_UNITS * leeway * unit_roundoff(x.dtype)) + 4 * 2.0**-53
+    centre = [float(error) for error in _centre_errors(x.dtype, leeway)]
     x = np.where(valid[:, :, None], x.astype(np.float64), 0.0)
     n = np.maximum(valid.sum(axis=1), 1)[:, None, None].astype(float)
     total, tolerance = np.zeros_like(x), np.zeros_like(x)
@@ -175,7 +194,9 @@ def gradient(x, valid, upstream, names, epsilon) -> tuple[np.ndarray, np.ndarray
     with np.errstate(all="ignore"):
         for s, name in enumerate(names):
             value = exact[name].value[:, None, :]
-            part, extra = _contribution(name, x, valid, parts[:, :, s], value, n, exact)
+            part, extra = _contribution(
+                name, x, valid, parts[:, :, s], value, n, exact, centre
+            )
             nan = np.isnan(_floats(value))
             total += np.where(nan, np.nan, part)
             tolerance += np.where(nan, 0.0, u * np.abs(part) + extra)
@@ -183,7 +204,7 @@ def gradient(x, valid, upstream, names, epsilon) -> tuple[np.ndarray, np.ndarray
     return np.where(keep, total, 0.0), np.where(keep, tolerance, 0.0)
 
 
-def _contribution(name, x, valid, g, value, n, exact):
+def _contribution(name, x, valid, g, value, n, exact, centre):
     """One statistic's part of the gradient, and the error it may have beyond 16 u."""
     if name == "mean":
         return np.broadcast_to(g / n, x.shape), 0.0
@@ -201,7 +222,8 @@ def _contribution(name, x, valid, g, value, n, exact):
     part = np.where(zero, 0.0, g * (d / mantissa) / divisor)
     if name != "std":
         return part, 0.0
-    delta = np.ldexp(np.abs(x).max(axis=1, keepdims=True, initial=0.0), -exponent - 50)
+    largest = np.abs(x).max(axis=1, keepdims=True, initial=0.0)
+    delta = np.ldexp(largest, -exponent) * centre[0] + mantissa * centre[1]
     inherited = np.abs(g) / (n * mantissa) * delta * (1 + np.abs(d / mantissa))
     # A std that may be all error has a gradient that may be anything a unit vector is.
     inherited = np.fmin(inherited, 2 * np.abs(g) / np.sqrt(n))

@@ -90,57 +90,74 @@ REFERENCE = _in_file(
     (NO_OVERFLOW, "unit = _exponent(_largest(columns.x))", "unit = 0"),
 )
 
+SERIES = _in_file(
+    "python/statpool/_series.py",
+    (MASK, "tf.logical_and(within, mask)", "within"),
+    (LENGTHS, "    if lengths is None:\n        return mask\n", "    return mask\n"),
+    (
+        MEAN,
+        "return self.sum(values) / self.count",
+        "return tf.reduce_mean(values, self.time, keepdims=True)",
+    ),
+    (
+        EPSILON,
+        "return cls(x, valid, count, options.epsilon,",
+        "return cls(x, valid, count, 0.0,",
+    ),
+    (NO_STEP, "count = tf.maximum(count, 1.0)", "pass"),
+    (NO_OVERFLOW, "is_huge = largest > units.most", 'is_huge = largest > float("inf")'),
+    (NO_VANISHING, "units.of_tiny if self.may_vanish else 1.0", "1.0"),
+    (
+        CANCELLATION,
+        "return self.where_valid(nearly - self.mean(nearly))",
+        "return nearly",
+    ),
+    (
+        SECOND_ORDER,
+        "may_vanish = options.epsilon <",
+        "may_vanish = False and options.epsilon <",
+    ),
+)
+
 COMPOSITE = _in_file(
     "python/statpool/composite.py",
     (TIES, "g / tf.maximum(ways, 1.0)", "g"),
     (
         MASK_BACKWARD,
-        "_columns(x, mask, lengths, options)\n    upstream",
-        "_columns(x, None, lengths, options)\n    upstream",
-    ),
-    (MASK, "tf.logical_and(within, mask)", "within"),
-    (LENGTHS, "    if lengths is None:\n        return mask\n", "    return mask\n"),
-    (
-        MEAN,
-        "columns.unscale(columns.scaled_mean)",
-        "columns.unscale(columns.sum(columns.scaled) / "
-        "max(columns.x.shape[columns.time], 1))",
+        "tf.broadcast_to(series.where_valid(total),",
+        "tf.broadcast_to(total,",
     ),
     (
         MEAN_GRADIENT,
-        "share = g / columns.count +",
-        "share = g / max(columns.x.shape[columns.time], 1) +",
+        "g / series.count + _nan_of",
+        "g / max(series.x.shape[series.time], 1) + _nan_of",
     ),
     (
         EPSILON_UNDER_ROOT,
-        "square = squares / self._n(columns) + columns.epsilon",
-        "square = tf.square(tf.sqrt(squares / self._n(columns)) + columns.epsilon)",
+        "tf.sqrt(self._averaged(squares, series) + series.epsilon)",
+        "tf.sqrt(self._averaged(squares, series)) + series.epsilon",
     ),
-    (EPSILON, "self._n(columns) + columns.epsilon", "self._n(columns)"),
     (
         NAN_VALUE,
-        "tf.sqrt(-tf.cast(is_spoilt, self.x.dtype))",
-        "-tf.cast(is_spoilt, self.x.dtype)",
+        "return self.pick(x, series.time, keepdims=True) + nan_or_zero",
+        "x = tf.where(tf.equal(x, x), x, 0.0)\n"
+        "        return self.pick(x, series.time, keepdims=True)",
     ),
     (
         NAN_GRADIENT,
-        "g / columns.count + _nan_of(columns.scaled_mean)",
-        "g / columns.count",
+        'g / series.count + _nan_of(saved.values["mean"])',
+        "g / series.count",
     ),
-    (
-        PADDING,
-        "columns.where_valid(tf.add_n(contributions))",
-        "tf.add_n(contributions)",
-    ),
+    (PADDING, "ties = series.where_valid(", "ties = (lambda ties, _: ties)("),
     (
         ROOT_OF_ZERO,
-        "_where(zero, 0.0, self._d(columns) / _where(zero, 1.0, root))",
-        "self._d(columns) / root",
+        "_where(is_zero, 0.0, distances / _where(is_zero, 1.0, root_again))",
+        "distances / root_again",
     ),
     (
         ORDER,
-        "for name in options.statistics]",
-        "for name in _STATISTICS if name in options.statistics]",
+        "for name in names], options.channel)",
+        "for name in _STATISTICS if name in names], options.channel)",
     ),
     (
         ORDER_BACKWARD,
@@ -149,22 +166,14 @@ COMPOSITE = _in_file(
     ),
     (
         POPULATION,
-        "columns.count if self.averaged",
-        "tf.maximum(columns.count - float(self.centred), 1.0) if self.averaged",
+        "values / series.count if self.averaged",
+        "values / tf.maximum(series.count - float(self.centred), 1.0) if self.averaged",
     ),
     (
         MAX_IDENTITY,
-        "columns.where_valid(x, self.opposite(x, columns.time, keepdims=True))",
-        "columns.where_valid(x)",
+        "tf.where(some, last, tf.zeros_like(last))",
+        "tf.zeros_like(last)",
     ),
-    (NO_STEP, "count = tf.maximum(count, 1.0)", "pass"),
-    (NO_OVERFLOW, "huge = largest > 2.0**450", 'huge = largest > float("inf")'),
-    (
-        LONG_SUMS,
-        "return accurate_sum(values, self.time)",
-        "return tf.reduce_sum(values, self.time, keepdims=True)",
-    ),
-    (SECOND_ORDER, "tf.sqrt(_where(zero, 1.0, square))", "tf.sqrt(square)"),
 )
 
 _OUTPUT_AT = "(to.b * statistics.size + i) * channels + to.first_channel;"
@@ -266,7 +275,7 @@ CORE = [
     ),
 ]
 
-MUTATIONS = {"reference": REFERENCE, "composite": COMPOSITE, "core": CORE}
+MUTATIONS = {"reference": REFERENCE, "composite": SERIES + COMPOSITE, "core": CORE}
 
 # In the copy that the core's mutations are made in: one instruction set, as all of them
 # share the sources, so that a mutation compiles in seconds.

@@ -1,7 +1,8 @@
 """The gradients of the native ops.
 
 The gradient of the op is the hand-written kernel. The gradient of that gradient comes
-from the composite's formula, which TensorFlow differentiates as often as anyone asks.
+from the composite's formula, in float64, which TensorFlow differentiates as often as
+anyone asks.
 """
 
 import tensorflow as tf
@@ -45,15 +46,15 @@ def register(ops, namespace="Statpool") -> None:
         with forwardprop_util.push_forwardprop_state(), tf.GradientTape() as tape:
             tape.watch((pooled_upstream, x))
             dx = composite.global_stats_gradient(
-                x,
-                pooled_upstream,
+                tf.cast(x, tf.float64),
+                tf.cast(pooled_upstream, tf.float64),
                 mask,
                 lengths,
                 statistics=_statistics(op),
                 epsilon=float(op.get_attr("epsilon")),
                 data_format=op.get_attr("data_format").decode(),
-                output_dtype=pooled_upstream.dtype,
             )
+            dx = tf.cast(dx, x.dtype)
         of_upstream, of_x = tape.gradient(dx, (pooled_upstream, x), upstream)
         return of_upstream, of_x, None, *[None] * len(optional)
 

@@ -32,30 +32,30 @@ def check(x, mask, lengths, options):
         shapes = [_known_shape(tensor) for tensor in (x, mask, lengths)]
         _inputs.check_shapes(*shapes, options.data_format)
     x = _with_rank(x, 3, "x must have rank 3")
-    batch, steps = (tf.shape(x, out_type=tf.int64)[axis] for axis in (0, options.time))
     if mask is not None:
-        mask = _with_shape(mask, [batch, steps], "mask must have shape [B, T]")
+        axes = (0, options.time)
+        mask = _with_shape(mask, x, axes, "mask must have shape [B, T]")
     if lengths is not None:
-        lengths = _with_shape(lengths, [batch], "lengths must have shape [B]")
-        lengths = _within(lengths, steps)
+        lengths = _with_shape(lengths, x, (0,), "lengths must have shape [B]")
+        lengths = _within(lengths, tf.shape(x, out_type=tf.int64)[options.time])
     return x, mask, lengths
 
 
 def check_upstream(x, upstream, options):
     """Returns the upstream gradient as a tensor of the output's shape and dtype."""
     upstream = tf.convert_to_tensor(upstream, name="upstream")
-    known, sizes = _known_shape(x), tf.unstack(tf.shape(x, out_type=tf.int64), num=3)
+    known = x.shape.as_list()
     with invalid_argument_errors():
         _inputs.check_upstream_dtype(upstream.dtype, options.result_dtype(x.dtype))
         _inputs.check_upstream_shape(
             _known_shape(upstream),
             options.output_shape(known[0], known[options.channel]),
         )
-    return _with_shape(
-        upstream,
-        options.output_shape(sizes[0], sizes[options.channel]),
-        "upstream must have the shape of the output",
-    )
+    if _is_known(upstream, x):
+        return upstream
+    sizes = tf.unstack(tf.shape(x, out_type=tf.int64), num=3)
+    expected = options.output_shape(sizes[0], sizes[options.channel])
+    return _of_shape(upstream, expected, "upstream must have the shape of the output")
 
 
 # ------------------------------------------------------------------------ conversions
@@ -110,7 +110,20 @@ def _known_shape(tensor):
     return tensor.shape.as_list()
 
 
-def _with_shape(tensor, expected, rule):
+def _is_known(*tensors):
+    """Whether tracing knew these shapes, so that they are checked."""
+    return all(tensor.shape.is_fully_defined() for tensor in tensors)
+
+
+def _with_shape(tensor, x, axes, rule):
+    """Asserts that the shape is that of x along some of its axes."""
+    if _is_known(tensor, x):
+        return tensor
+    sizes = tf.shape(x, out_type=tf.int64)
+    return _of_shape(tensor, [sizes[axis] for axis in axes], rule)
+
+
+def _of_shape(tensor, expected, rule):
     """Asserts a shape; the sizes are tensors."""
     tensor = _with_rank(tensor, len(expected), rule)
     expected = tf.stack([tf.cast(size, tf.int64) for size in expected])

@@ -1,27 +1,31 @@
-"""The contract of statpool from stock TensorFlow operations.
+"""The contract of statpool from stock TensorFlow operations, as light as by hand.
 
 For export, for devices without a kernel of statpool's, and as the derivative of the
 native op's gradient. `statpool.reference` explains the mathematics; what differs here:
 
-* 16-bit and float32 input is summed in float64, which leaves no room for overflow,
-  cancellation or a sum that loses its small terms. float64 input has no wider type: it
-  is scaled by a power of two, and its sums are corrected for their rounding.
+* float64 input is summed in float64, all other in float32, by TensorFlow: the error of
+  a sum may grow with its length (docs/contract.md).
+* Values are those of the expression that one would write by hand. Where squares
+  overflow, or x holds Inf or NaN, all are computed anew with care: in a unit for each
+  column, and NaN apart. Graphs decide that when they run.
 * The gradient is the explicit formula, not the derivative of the forward pass, and is
-  built from differentiable operations. A division or root that could meet 0 is fed 1
-  there and replaced by 0 afterwards: `tf.where` alone would still let the derivative of
-  the branch not taken through, as 0 * inf.
+  built from differentiable operations, with the slope of a root in terms of itself. A
+  division that could meet 0 is fed 1 there and replaced by 0 afterwards: `tf.where`
+  alone would still let the derivative of the branch not taken through, as 0 * inf.
 """
 
 import dataclasses
 import functools
+import operator
 from collections.abc import Callable
-from typing import Unpack
+from typing import NamedTuple, Unpack
 
 import tensorflow as tf
+from tensorflow.python.framework import op_callbacks
 
 from statpool import _tensors
-from statpool._accurate_sums import accurate_sum, accurate_sum_of_squares
 from statpool._options import OptionArguments, Options
+from statpool._series import Series
 
 
 def global_stats(
@@ -42,11 +46,15 @@ def pool(x, mask, lengths, options) -> tf.Tensor:
 
     @tf.custom_gradient
     def pool_with_gradient(x):
+        series = Series.of(x, mask, lengths, options)
+        y, saved = _forward(series, options)
+
         def gradient(upstream):
             upstream = _tensors.check_upstream(x, upstream, options)
-            return _gradient(x, upstream, mask, lengths, options)
+            return _gradient(x, series, saved, upstream, options)
 
-        return _forward(x, mask, lengths, options), gradient
+        y = tf.cast(y, options.result_dtype(x.dtype))
+        return y if options.keepdims else tf.squeeze(y, options.time), gradient
 
     return pool_with_gradient(x)
 
@@ -67,177 +75,123 @@ def global_stats_gradient(
         options = Options.check(**options)
     x, mask, lengths = _tensors.check(x, mask, lengths, options)
     upstream = _tensors.check_upstream(x, upstream, options)
-    return _gradient(x, upstream, mask, lengths, options)
+    series = Series.of(x, mask, lengths, options)
+    _, saved = _forward(series, options)
+    return _gradient(x, series, saved, upstream, options)
 
 
-def _forward(x, mask, lengths, options):
-    x, mask = _with_a_step(x, mask, options)
-    columns = _columns(x, mask, lengths, options)
-    values = [_STATISTICS[name].value(columns) for name in options.statistics]
-    output = tf.concat(values, axis=options.channel)
-    output = tf.cast(output, options.result_dtype(x.dtype))
-    return output if options.keepdims else tf.squeeze(output, axis=options.time)
+class _Saved(NamedTuple):
+    """What the gradient needs of the forward pass, `[B, 1, C]` or `[B, C, 1]` each."""
+
+    values: dict[str, tf.Tensor]  # extremes, and in units of their column all others
+    per_unit: tf.Tensor  # 1 / that unit
 
 
-def _gradient(x, upstream, mask, lengths, options):
-    steps = tf.shape(x)[options.time]
-    x, mask = _with_a_step(x, mask, options)
-    columns = _columns(x, mask, lengths, options)
-    upstream = tf.cast(upstream, tf.float64)
+def _forward(series, options):
+    """The statistics side by side, with an axis of time, and what to save of them."""
+    names = options.statistics
+    extremes = [name for name in names if name in _EXTREMES]
+    others = [name for name in names if name not in _EXTREMES]
+    if "std" in names and "mean" not in names:
+        others.append("mean")
+
+    def results(values, per_unit, saved):
+        y = tf.concat([values[name] for name in names], options.channel)
+        return y, per_unit, [saved[name] for name in (*others, *extremes)]
+
+    def careful():
+        scaled, unit, per_unit = series.rescaled()
+        picked = {name: _EXTREMES[name].careful_value(series) for name in extremes}
+        saved = _values(scaled, others)
+        values = {name: value * unit for name, value in saved.items()}
+        return results(values | picked, per_unit, saved | picked)
+
+    # Who watches all operations, as tf.debugging.enable_check_numerics() does, shall
+    # see no overflow that is mended afterwards.
+    is_watched = op_callbacks.should_invoke_op_callbacks()
+    if not others or is_watched or not series.has_usual_epsilon():
+        y, per_unit, saved = careful()
+    else:
+        values = _values(series, (*others, *extremes))
+        by_hand = results(values, tf.ones_like(values[others[0]]), values)
+        y, per_unit, saved = tf.cond(_are_finite(values), lambda: by_hand, careful)
+    return y, _Saved(dict(zip((*others, *extremes), saved, strict=True)), per_unit)
+
+
+def _values(series, names):
+    """Statistics by name; those that need the mean share it."""
+    mean = series.mean(series.x) if {"mean", "std"} & set(names) else None
+    return {name: _STATISTICS[name].value(series, mean) for name in names}
+
+
+def _are_finite(values):
+    """Whether x, its mean and its squares are finite: then a root of theirs is."""
+    roots = [value for name, value in values.items() if name in _ROOTS]
+    witness = roots[0] if roots else tf.abs(values["mean"])
+    return tf.reduce_sum(witness) < witness.dtype.max
+
+
+def _gradient(x, series, saved, upstream, options):
+    upstream = tf.cast(upstream, series.x.dtype)
     if not options.keepdims:
         upstream = tf.expand_dims(upstream, options.time)
     parts = tf.split(upstream, len(options.statistics), axis=options.channel)
+    upstreams = dict(zip(options.statistics, parts, strict=True))
+    saved = tf.nest.map_structure(tf.stop_gradient, saved)
     contributions = [
-        _STATISTICS[name].gradient(columns, g)
-        for name, g in zip(options.statistics, parts, strict=True)
+        statistic.gradient(series, saved, upstreams[name])
+        for name, statistic in _STATISTICS.items()
+        if name in upstreams
     ]
-    total = columns.where_valid(tf.add_n(contributions))
+    total = functools.reduce(operator.add, contributions)
+    total = tf.broadcast_to(series.where_valid(total), tf.shape(series.x))
     total = tf.cast(total, x.dtype)
-    return total[:, :steps] if options.time == 1 else total[:, :, :steps]
-
-
-def _with_a_step(x, mask, options):
-    """Gives a series without steps one of 0, which has the statistics of an empty one.
-
-    So no sum or maximum of nothing is taken, which might be infinite.
-    """
     if x.shape.as_list()[options.time]:
-        return x, mask
-    missing = 1 - tf.minimum(tf.shape(x)[options.time], 1)
-    of_x = [[0, missing if axis == options.time else 0] for axis in range(3)]
-    of_mask = [[0, 0], [0, missing]]
-    return tf.pad(x, of_x), None if mask is None else tf.pad(mask, of_mask)
-
-
-# --------------------------------------------------------------------------- columns
-
-
-@dataclasses.dataclass(frozen=True)
-class _Columns:
-    """The input as float64, and what the statistics share."""
-
-    x: tf.Tensor  # [B, T, C] or [B, C, T], 0 where a step doesn't count
-    scaled: tf.Tensor  # x in units of `unit`: sums and squares of it stay in range
-    valid: tf.Tensor | None  # bool [B, T, 1] or [B, 1, T]; None if all steps count
-    count: tf.Tensor  # N as float64, but 1 where no step counts: a sum of nothing
-    # divided by it is 0; [B, 1, 1], or [] if all steps count
-    unit: tf.Tensor | None  # a power of two per column; None for 1
-    epsilon: tf.Tensor | float  # in squares of the unit
-    time: int  # its axis
-
-    def where_valid(self, values, otherwise=0.0):
-        """The values at the steps that count, something else at the others."""
-        if self.valid is None:
-            return values
-        return tf.where(self.valid, values, tf.cast(otherwise, values.dtype))
-
-    def sum(self, values):
-        """The sum over time."""
-        if self.unit is None:
-            return tf.reduce_sum(values, self.time, keepdims=True)
-        return accurate_sum(values, self.time)
-
-    def sum_of_squares(self, values):
-        """The sum of squares over time."""
-        if self.unit is None:
-            return tf.reduce_sum(tf.square(values), self.time, keepdims=True)
-        return accurate_sum_of_squares(values, self.time)
-
-    @functools.cached_property
-    def nan(self):
-        """NaN for a column that holds one, else -0: no constant of NaN is needed."""
-        is_spoilt = tf.reduce_any(tf.math.is_nan(self.x), self.time, keepdims=True)
-        return tf.sqrt(-tf.cast(is_spoilt, self.x.dtype))
-
-    @functools.cached_property
-    def scaled_mean(self):
-        return self.sum(self.scaled) / self.count
-
-    @functools.cached_property
-    def centred(self):
-        """The scaled x minus its mean; 0 where a step doesn't count."""
-        return self.where_valid(self.scaled - self.scaled_mean)
-
-    def unscale(self, value):
-        return value if self.unit is None else value * self.unit
-
-
-def _columns(x, mask, lengths, options) -> _Columns:
-    time = options.time
-    steps = tf.shape(x, out_type=tf.int64)[time]
-    valid = _valid_steps(steps, mask, lengths)
-    if valid is None:
-        count = tf.cast(steps, tf.float64)
-    else:
-        valid = tf.expand_dims(valid, options.channel)
-        count = tf.reduce_sum(tf.cast(valid, tf.float64), time, keepdims=True)
-        count = tf.maximum(count, 1.0)
-        x = tf.where(valid, x, tf.zeros([], x.dtype))
-    if x.dtype == tf.float64:
-        scaled, unit, epsilon = _rescale(x, time, options.epsilon)
-    else:
-        x = scaled = tf.cast(x, tf.float64)
-        unit, epsilon = None, options.epsilon
-    return _Columns(x, scaled, valid, count, unit, epsilon, time)
-
-
-def _valid_steps(steps, mask, lengths):
-    """Which steps count, `[B, T]`: those that mask and lengths both allow."""
-    if lengths is None:
-        return mask
-    within = tf.range(steps) < tf.cast(lengths, tf.int64)[:, tf.newaxis]
-    return within if mask is None else tf.logical_and(within, mask)
-
-
-def _rescale(x, time, epsilon):
-    """Gives columns of huge values the unit 2^600, tiny ones 2^-600, all others 1.
-
-    Returns:
-      x in that unit, the unit, and epsilon in squares of it. They are chosen among
-      constants: XLA turns x / unit / root into x / (unit * root), which may overflow.
-    """
-    largest = tf.reduce_max(tf.abs(tf.stop_gradient(x)), time, keepdims=True)
-    huge = largest > 2.0**450
-    # x may vanish beside a larger epsilon, which in tiny units would overflow.
-    tiny_matters = epsilon < 2.0**-900
-    tiny = tf.logical_and(0.0 < largest, largest < 2.0**-450)
-    units = (2.0**600, 2.0**-600 if tiny_matters else 1.0, 1.0)
-
-    def choose(constants):
-        if_huge, if_tiny, otherwise = (tf.constant(c, tf.float64) for c in constants)
-        return tf.where(huge, if_huge, tf.where(tiny, if_tiny, otherwise))
-
-    scaled = x * choose(1.0 / unit for unit in units)
-    return scaled, choose(units), choose(epsilon / unit / unit for unit in units)
+        return total
+    steps = tf.shape(x)[options.time]
+    return total[:, :steps] if options.time == 1 else total[:, :, :steps]
 
 
 # ------------------------------------------------------------------------ statistics
 
 
 class _Mean:
-    def value(self, columns):
-        return columns.unscale(columns.scaled_mean)
+    def value(self, series, mean):
+        return mean
 
-    def gradient(self, columns, g):
-        share = g / columns.count + _nan_of(columns.scaled_mean)
-        return tf.broadcast_to(share, tf.shape(columns.x))
+    def gradient(self, series, saved, g):
+        """The same for all steps: the axis of time keeps the size 1."""
+        return g / series.count + _nan_of(saved.values["mean"])
 
 
 @dataclasses.dataclass(frozen=True)
 class _Extreme:
+    name: str
     pick: Callable
     opposite: Callable
+    last: str  # the number that is picked last, as dtypes name it
 
-    def value(self, columns):
-        x = columns.x
-        if columns.valid is not None:  # a step that doesn't count is not picked
-            x = columns.where_valid(x, self.opposite(x, columns.time, keepdims=True))
-        return self.pick(x, columns.time, keepdims=True) + columns.nan
+    def value(self, series, mean):
+        if series.valid is None:
+            return self.pick(series.x, series.time, keepdims=True)
+        last = tf.constant(getattr(series.x.dtype, self.last), series.x.dtype)
+        some = tf.reduce_any(series.valid, series.time, keepdims=True)
+        x = series.where_valid(series.x, tf.where(some, last, tf.zeros_like(last)))
+        return self.pick(x, series.time, keepdims=True)
 
-    def gradient(self, columns, g):
-        extreme = tf.stop_gradient(self.value(columns))
-        ties = columns.where_valid(tf.equal(columns.x, extreme), False)
-        ways = tf.reduce_sum(tf.cast(ties, g.dtype), columns.time, keepdims=True)
+    def careful_value(self, series):
+        """The value where x may hold Inf, or NaN, of which no graph has a constant."""
+        x = series.x
+        if series.valid is not None:
+            x = series.where_valid(x, self.opposite(x, series.time, keepdims=True))
+        is_nan = tf.reduce_any(tf.not_equal(x, x), series.time, keepdims=True)
+        nan_or_zero = tf.sqrt(-tf.cast(is_nan, x.dtype))  # -0, which changes nothing
+        return self.pick(x, series.time, keepdims=True) + nan_or_zero
+
+    def gradient(self, series, saved, g):
+        extreme = saved.values[self.name]
+        ties = series.where_valid(tf.equal(series.x, extreme), False)
+        ways = series.sum(tf.cast(ties, g.dtype))
         # A column of NaN has no tie; 1 keeps the division, and its derivative, finite.
         return tf.where(ties, g / tf.maximum(ways, 1.0), _nan_of(extreme))
 
@@ -246,39 +200,54 @@ class _Extreme:
 class _Root:
     """sqrt(sum(d^2) / n + epsilon): d is x, or x - mean; n is 1, or N."""
 
+    name: str
     centred: bool
     averaged: bool
 
-    def value(self, columns):
-        return columns.unscale(self._root(columns))
+    def value(self, series, mean):
+        squares = series.sum(tf.square(self._distances(series, mean)))
+        return tf.sqrt(self._averaged(squares, series) + series.epsilon)
 
-    def gradient(self, columns, g):
-        root = self._root(columns)  # NaN and Inf do what they should: IEEE division
-        zero = tf.equal(root, 0.0)
-        direction = _where(zero, 0.0, self._d(columns) / _where(zero, 1.0, root))
-        return g * direction / self._n(columns)
+    def gradient(self, series, saved, g):
+        series = dataclasses.replace(series, x=series.x * saved.per_unit)
+        distances = self._distances(series, saved.values.get("mean"))
+        direction = self._direction(distances, saved.values[self.name], series)
+        return direction * self._averaged(g, series)
 
-    def _root(self, columns):
-        squares = columns.sum_of_squares(self._d(columns))
-        square = squares / self._n(columns) + columns.epsilon
-        zero = tf.equal(square, 0.0)
-        return _where(zero, 0.0, tf.sqrt(_where(zero, 1.0, square)))
+    def _direction(self, distances, root, series):
+        """Distances / root, and 0 where that is 0."""
 
-    def _d(self, columns):
-        return columns.centred if self.centred else columns.scaled
+        @tf.custom_gradient
+        def root_of(distances):
+            def gradient(upstream):
+                direction = self._direction(distances, root, series)
+                return direction * self._averaged(upstream, series)
 
-    def _n(self, columns):
-        return columns.count if self.averaged else 1.0
+            return tf.identity(root), gradient
+
+        root_again = root_of(distances)
+        if not series.may_vanish:
+            return distances / root_again  # NaN and Inf do what they should
+        is_zero = tf.equal(root, 0.0)
+        return _where(is_zero, 0.0, distances / _where(is_zero, 1.0, root_again))
+
+    def _distances(self, series, mean):
+        return series.centred(mean) if self.centred else series.x
+
+    def _averaged(self, values, series):
+        return values / series.count if self.averaged else values
 
 
-_STATISTICS = {
-    "mean": _Mean(),
-    "max": _Extreme(tf.reduce_max, opposite=tf.reduce_min),
-    "min": _Extreme(tf.reduce_min, opposite=tf.reduce_max),
-    "l2": _Root(centred=False, averaged=False),
-    "rms": _Root(centred=False, averaged=True),
-    "std": _Root(centred=True, averaged=True),
+_EXTREMES = {
+    "max": _Extreme("max", tf.reduce_max, opposite=tf.reduce_min, last="min"),
+    "min": _Extreme("min", tf.reduce_min, opposite=tf.reduce_max, last="max"),
 }
+_ROOTS = {
+    "l2": _Root("l2", centred=False, averaged=False),
+    "rms": _Root("rms", centred=False, averaged=True),
+    "std": _Root("std", centred=True, averaged=True),
+}
+_STATISTICS = {"mean": _Mean(), **_EXTREMES, **_ROOTS}
 
 
 def _where(condition, constant, values):
@@ -287,5 +256,5 @@ def _where(condition, constant, values):
 
 def _nan_of(statistic):
     """NaN where the statistic is, else 0."""
-    statistic = tf.stop_gradient(statistic)
-    return tf.where(tf.math.is_nan(statistic), statistic, tf.zeros_like(statistic))
+    is_nan = tf.not_equal(statistic, statistic)
+    return tf.where(is_nan, statistic, tf.zeros_like(statistic))

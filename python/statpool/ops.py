@@ -31,8 +31,8 @@ def global_stats(
 
     Args:
       x: `[B, T, C]`, or `[B, C, T]` with channels_first; float16, bfloat16, float32 or
-        float64. 16-bit and float32 values are summed in float64. A `tf.RaggedTensor`
-        `[B, (T), C]` brings its own lengths.
+        float64. 16-bit and float32 values are summed in float64, by the composite in
+        float32. A `tf.RaggedTensor` `[B, (T), C]` brings its own lengths.
       mask: Optional bool `[B, T]`, True = the step counts; or numbers 1 and 0.
       lengths: Optional int32 or int64 `[B]` or `[B, 1]`, 0 <= n <= T: steps from n on
         don't count. With a mask too, a step counts if both allow it. What lies in

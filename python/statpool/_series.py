@@ -1,0 +1,119 @@
+"""The sequences of a composite, and what their statistics share."""
+
+import dataclasses
+
+import tensorflow as tf
+
+
+@dataclasses.dataclass(frozen=True)
+class Series:
+    """Sequences whose steps that don't count hold 0, in the dtype of their sums."""
+
+    x: tf.Tensor  # [B, T, C] or [B, C, T], float32 or float64, at least one step
+    valid: tf.Tensor | None  # bool [B, T, 1] or [B, 1, T]; None if all steps count
+    count: tf.Tensor  # N, but 1 where no step counts: [B, 1, 1], or [] if all count
+    epsilon: tf.Tensor | float  # in squares of the units of x
+    may_vanish: bool  # whether a root can be 0
+    time: int  # its axis
+
+    @classmethod
+    def of(cls, x, mask, lengths, options):
+        """The sequences of a call; one without steps gets a step of 0.
+
+        That has the statistics of an empty one, and no maximum of nothing is taken,
+        which would be infinite.
+        """
+        time, steps = options.time, x.shape.as_list()[options.time]
+        if not steps:
+            missing = 1 - tf.minimum(tf.shape(x)[time], 1)
+            x = tf.pad(x, [[0, missing if axis == time else 0] for axis in range(3)])
+            mask = None if mask is None else tf.pad(mask, [[0, 0], [0, missing]])
+        x = x if x.dtype == tf.float64 else tf.cast(x, tf.float32)
+        valid = _valid_steps(x, mask, lengths, time)
+        if valid is None:
+            count = tf.cast(steps or tf.shape(x)[time], x.dtype)
+        else:
+            valid = tf.expand_dims(valid, options.channel)
+            x = tf.where(valid, x, tf.zeros([], x.dtype))
+            count = tf.reduce_sum(tf.cast(valid, x.dtype), time, keepdims=True)
+            count = tf.maximum(count, 1.0)
+        may_vanish = options.epsilon < _UNITS[x.dtype].least ** 2
+        return cls(x, valid, count, options.epsilon, may_vanish, time)
+
+    def where_valid(self, values, otherwise=0.0):
+        """The values at the steps that count, something else at the others."""
+        if self.valid is None:
+            return values
+        return tf.where(self.valid, values, tf.cast(otherwise, values.dtype))
+
+    def sum(self, values):
+        """The sum over time, which stays an axis, like those of all statistics."""
+        return tf.reduce_sum(values, self.time, keepdims=True)
+
+    def mean(self, values):
+        """The mean of values that are 0 where a step doesn't count."""
+        if self.valid is None:
+            return tf.reduce_mean(values, self.time, keepdims=True)
+        return self.sum(values) / self.count
+
+    def centred(self, mean):
+        """The x minus its mean; done twice, to remove the rounding of the first."""
+        nearly = self.where_valid(self.x - mean)
+        return self.where_valid(nearly - self.mean(nearly))
+
+    def has_usual_epsilon(self) -> bool:
+        """Whether its root lies where squares neither overflow nor vanish."""
+        units = _UNITS[self.x.dtype]
+        return units.least**2 <= self.epsilon <= units.most**2
+
+    def rescaled(self):
+        """The series in a unit for each column, the units, and 1 / units.
+
+        They are chosen among constants: XLA turns x / unit / root into
+        x / (unit * root), which may overflow.
+        """
+        units = _UNITS[self.x.dtype]
+        largest = tf.reduce_max(tf.abs(self.x), self.time, keepdims=True)
+        largest = tf.maximum(tf.stop_gradient(largest), self.epsilon**0.5)
+        is_huge = largest > units.most
+        # A column of 0 keeps the unit 1: XLA may multiply its unit with another first.
+        is_tiny = tf.logical_and(largest > 0.0, largest < units.least)
+        of_tiny = units.of_tiny if self.may_vanish else 1.0  # else there is none
+
+        def choose(constants):
+            huge, tiny, usual = (tf.constant(c, self.x.dtype) for c in constants)
+            return tf.where(is_huge, huge, tf.where(is_tiny, tiny, usual))
+
+        of_columns = (units.of_huge, of_tiny, 1.0)
+        per_unit = choose(1.0 / unit for unit in of_columns)
+        epsilon = choose(self.epsilon / unit / unit for unit in of_columns)
+        scaled = dataclasses.replace(self, x=self.x * per_unit, epsilon=epsilon)
+        return scaled, choose(of_columns), per_unit
+
+
+def _valid_steps(x, mask, lengths, time):
+    """Which steps count, `[B, T]`: those that mask and lengths both allow."""
+    if lengths is None:
+        return mask
+    steps = tf.range(tf.shape(x, out_type=tf.int64)[time])
+    within = steps < tf.cast(lengths, tf.int64)[:, tf.newaxis]
+    return within if mask is None else tf.logical_and(within, mask)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Units:
+    """The magnitudes whose squares a dtype can sum as they are, and units for others.
+
+    There is room for 2^31 squares, and 46 bits below that of the largest.
+    """
+
+    least: float
+    most: float
+    of_tiny: float
+    of_huge: float
+
+
+_UNITS = {
+    tf.float32: _Units(2.0**-40, 2.0**40, of_tiny=2.0**-87, of_huge=2.0**80),
+    tf.float64: _Units(2.0**-450, 2.0**450, of_tiny=2.0**-600, of_huge=2.0**600),
+}

@@ -1,0 +1,75 @@
+"""What the composite promises beside the contract: light graphs, for any column."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from statpool import composite, reference
+from statpool._options import STATISTICS
+
+
+def pool(x, mask, lengths):
+    return composite.global_stats(x, mask, lengths, statistics=STATISTICS)
+
+
+def gradient(x, mask, lengths):
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = pool(x, mask, lengths)
+    return tape.gradient(y, x)
+
+
+def dtypes_in(graph):
+    """All dtypes in a graph and in the functions that it calls."""
+    found = {tensor.dtype for op in graph.get_operations() for tensor in op.outputs}
+    for function in graph.as_graph_def().library.function:
+        for node in function.node_def:
+            found |= {
+                tf.as_dtype(attr.type).base_dtype
+                for attr in node.attr.values()
+                if attr.type
+            }
+    return found
+
+
+@pytest.mark.parametrize("function", [pool, gradient])
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32"])
+@pytest.mark.parametrize("padded", [False, True])
+def test_no_float64_tensor(function, dtype, padded):
+    spec = tf.TensorSpec([None, None, 4], dtype)
+    padding = (
+        (tf.TensorSpec([None, None], tf.bool), tf.TensorSpec([None], tf.int32))
+        if padded
+        else (None, None)
+    )
+    graph = tf.function(function).get_concrete_function(spec, *padding).graph
+    assert tf.float32 in dtypes_in(graph)
+    assert tf.float64 not in dtypes_in(graph)
+
+
+@pytest.mark.parametrize("mode", ["eager", "graph", "xla"])
+def test_each_column_has_a_unit_of_its_own(mode):
+    """Huge, tiny and usual values, Inf and NaN side by side."""
+    rng = np.random.default_rng(0)
+    scales = np.array([1e30, 1e-30, 1.0, 1.0, 0.0, 3e37])
+    x = (rng.normal(size=(2, 7, 6)) * scales).astype(np.float32)
+    x[1, 3, 2], x[0, 2, 3] = np.inf, np.nan
+    mask = np.array([[1, 1, 1, 0, 1, 1, 0], [0, 1, 1, 1, 0, 1, 1]], bool)
+    for epsilon in (0.0, 1e-12):
+        options = {"statistics": STATISTICS, "epsilon": epsilon}
+
+        def both(x, mask, options=options):
+            with tf.GradientTape() as tape:
+                tape.watch(x)
+                y = composite.global_stats(x, mask, **options)
+            return y, tape.gradient(y, x)
+
+        function = both if mode == "eager" else tf.function(both)
+        if mode == "xla":
+            function = tf.function(both, jit_compile=True)
+        y, dx = function(tf.constant(x), tf.constant(mask))
+        expected = reference.global_stats(x, mask, **options)
+        with np.errstate(over="ignore"):
+            np.testing.assert_allclose(y, expected.astype(np.float32), rtol=1e-5)
+        expected = reference.global_stats_gradient(x, np.ones(y.shape), mask, **options)
+        np.testing.assert_allclose(dx, expected, rtol=1e-4, atol=1e-5)
