@@ -79,7 +79,7 @@ $(TEST_LIBRARIES): $(LIBRARY) $(wildcard tests/*.h tests/core_program/* tests/cu
 	@touch $@
 
 test: lint $(LIBRARY) $(TEST_LIBRARIES) test-tools test-gpu-wheel test-address-sanitizer build-aarch64
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
 	@if tools/find_nvcc.sh > /dev/null 2>&1; then \
 	  $(MAKE) --no-print-directory gpu PYTHON=$(BIN)/python; \
 	else \
