@@ -16,6 +16,7 @@ _HOMES = {
     "GlobalStatsPooling1D": "statpool.layers",
     "GlobalStatsPooling2D": "statpool.layers",
     "build_info": "statpool.doctor",
+    "export": "statpool._export",
     "global_stats": "statpool.ops",
     "launch_plan": "statpool._launch_plan",
 }

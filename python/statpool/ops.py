@@ -1,5 +1,7 @@
 """Statistics over time as one TensorFlow function: the native op or its composite."""
 
+import contextlib
+import contextvars
 import functools
 import warnings
 
@@ -84,8 +86,21 @@ def pool(x, mask, lengths, options, implementation, name) -> tf.Tensor:
     return tf.expand_dims(y, options.time) if options.keepdims else y
 
 
+_without_native = contextvars.ContextVar("without_native", default=False)
+
+
+@contextlib.contextmanager
+def stock_operations_only():
+    """Within it every call takes the composite, whatever implementation it asks for."""
+    token = _without_native.set(True)
+    try:
+        yield
+    finally:
+        _without_native.reset(token)
+
+
 def _use_native(implementation) -> bool:
-    if implementation == "composite":
+    if implementation == "composite" or _without_native.get():
         return False
     in_xla = control_flow_util.GraphOrParentsInXlaContext(
         framework_ops.get_default_graph()
