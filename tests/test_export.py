@@ -55,6 +55,24 @@ def test_a_saved_model_needs_no_statpool(implementation, tmp_path):
     )
 
 
+def test_an_exported_model_can_be_trained_on(tmp_path):
+    x = tf.constant(inputs()[0])
+    model = keras.Sequential([keras.layers.Dense(5), statpool.GlobalStatsPooling1D()])
+    model.build((None, 9, 4))
+    statpool.export(model, tmp_path / "model", verbose=False)
+    loaded = tf.saved_model.load(tmp_path / "model")
+
+    def slopes(function, variables):
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_sum(function(x) ** 2)
+        return tape.gradient(loss, variables)
+
+    expected = slopes(model, model.trainable_variables)
+    found = slopes(loaded.serve, loaded.trainable_variables)
+    for ours, theirs in zip(found, expected, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-4)
+
+
 def test_the_choice_ends_with_the_export(tmp_path):
     model, _ = model_with("native")
     statpool.export(model, tmp_path / "model", verbose=False)
