@@ -1,5 +1,7 @@
 """What the composite promises beside the contract: light graphs, for any column."""
 
+import itertools
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -73,3 +75,15 @@ def test_each_column_has_a_unit_of_its_own(mode):
             np.testing.assert_allclose(y, expected.astype(np.float32), rtol=1e-5)
         expected = reference.global_stats_gradient(x, np.ones(y.shape), mask, **options)
         np.testing.assert_allclose(dx, expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "statistics", list(itertools.permutations(STATISTICS, 2)), ids="-".join
+)
+def test_an_overflow_of_any_statistic_is_mended(statistics):
+    """Deviations on 1e25 may be small enough for a std, whose mean is no matter."""
+    steps = np.arange(8, dtype=np.float32).reshape(1, 8, 1)
+    for x in (np.full((1, 8, 1), 1e25, np.float32), 1e36 + 1e31 * steps):
+        y = composite.global_stats(x.astype(np.float32), statistics=statistics)
+        expected = reference.global_stats(x.astype(np.float32), statistics=statistics)
+        np.testing.assert_allclose(y, expected, rtol=1e-5, atol=1e-12 * x.max())

@@ -125,8 +125,8 @@ def _values(series, names):
 
 
 def _are_finite(values):
-    """Whether x, its mean and its squares are finite: then a root of theirs is."""
-    roots = [value for name, value in values.items() if name in _ROOTS]
+    """Whether x and all sums of it are finite: then the root with most in it is."""
+    roots = [values[name] for name in _ROOTS if name in values]
     witness = roots[0] if roots else tf.abs(values["mean"])
     return tf.reduce_sum(witness) < witness.dtype.max
 
@@ -242,7 +242,7 @@ _EXTREMES = {
     "max": _Extreme("max", tf.reduce_max, opposite=tf.reduce_min, last="min"),
     "min": _Extreme("min", tf.reduce_min, opposite=tf.reduce_max, last="max"),
 }
-_ROOTS = {
+_ROOTS = {  # those with larger squares below them come first
     "l2": _Root("l2", centred=False, averaged=False),
     "rms": _Root("rms", centred=False, averaged=True),
     "std": _Root("std", centred=True, averaged=True),
