@@ -1,6 +1,9 @@
-"""Runs a function where no other test has left its memory."""
+"""Runs functions and code where no other test has left its memory, or its imports."""
 
 import multiprocessing
+import os
+import subprocess
+import sys
 from concurrent.futures import ProcessPoolExecutor
 
 
@@ -8,3 +11,14 @@ def call(function, *arguments):
     """What the module's function returns, called in a new process."""
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
         return pool.submit(function, *arguments).result()
+
+
+def run(code, *arguments, **environment):
+    """Runs Python code with `sys.argv[1:]`; returns the process, ended in any way."""
+    return subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **environment},
+    )

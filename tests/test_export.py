@@ -1,12 +1,10 @@
 """Exported models run where nobody knows statpool."""
 
-import subprocess
-import sys
-
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from fresh_process import run
 
 import statpool
 from statpool import composite, reference
@@ -42,12 +40,7 @@ def test_a_saved_model_needs_no_statpool(implementation, tmp_path):
         "np.save(folder + '/y.npy', y)\n"
         "assert 'statpool' not in sys.modules\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code, tmp_path],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = run(code, tmp_path)
     assert done.returncode == 0, done.stderr
     expected = model(list(inputs()))
     np.testing.assert_allclose(

@@ -1,21 +1,13 @@
 """Other Kerases: another backend of Keras 3, and tf_keras."""
 
 import importlib.util
-import os
-import subprocess
-import sys
 
 import pytest
+from fresh_process import run
 
 
 def run_python(code, **environment):
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, **environment},
-    )
+    done = run(code, **environment)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

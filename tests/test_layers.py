@@ -2,13 +2,12 @@
 
 import inspect
 import re
-import subprocess
-import sys
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from fresh_process import run
 
 import statpool
 from statpool import reference
@@ -113,12 +112,7 @@ class TestLayer:
             "y = model.predict(np.load(folder + '/x.npy'), verbose=0); "
             "np.save(folder + '/y.npy', y)"
         )
-        done = subprocess.run(
-            [sys.executable, "-c", code, tmp_path],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = run(code, tmp_path)
         assert done.returncode == 0, done.stderr
         expected = model.predict(x, verbose=0)
         np.testing.assert_allclose(np.load(tmp_path / "y.npy"), expected, rtol=1e-6)

@@ -9,6 +9,7 @@ import warnings
 import numpy as np
 import pytest
 import tensorflow as tf
+from fresh_process import run
 
 import statpool
 from statpool import _availability, _native, ops
@@ -41,12 +42,6 @@ def other_tensorflow(monkeypatch, nothing_loaded):
 
     monkeypatch.setattr(_native, "core", lambda: Core)
     monkeypatch.setattr(tf, "load_op_library", load)
-
-
-def run_python(code):
-    return subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=False
-    )
 
 
 @pytest.mark.usefixtures("other_tensorflow")
@@ -95,7 +90,7 @@ def test_import_loads_neither_tensorflow_nor_the_library():
         "assert 'tensorflow' not in sys.modules; "
         "maps = open('/proc/self/maps').read(); assert 'libstatpool.so' not in maps"
     )
-    done = run_python(code)
+    done = run(code)
     assert done.returncode == 0, done.stderr
 
 
@@ -106,7 +101,7 @@ def test_import_statpool_registers_the_layer(order):
         "assert keras.saving.get_registered_object(name) is "
         "statpool.GlobalStatsPooling1D"
     )
-    done = run_python(code)
+    done = run(code)
     assert done.returncode == 0, done.stderr
 
 
@@ -152,7 +147,7 @@ USE = (
 
 
 def test_threads_may_be_the_first_to_use_the_op():
-    done = run_python(
+    done = run(
         USE + "from concurrent.futures import ThreadPoolExecutor\n"
         "import threading\n"
         "start = threading.Barrier(8)\n"
@@ -181,7 +176,7 @@ AGAIN = {
 
 @pytest.mark.parametrize("how", AGAIN)
 def test_statpool_may_be_loaded_twice(how):
-    done = run_python(f"import importlib, sys\n{USE}use()\n{AGAIN[how]}use()\nuse()\n")
+    done = run(f"import importlib, sys\n{USE}use()\n{AGAIN[how]}use()\nuse()\n")
     assert done.returncode == 0, done.stderr
 
 
@@ -222,12 +217,12 @@ PUBLIC_WAYS = {
 @pytest.mark.parametrize("way", PUBLIC_WAYS)
 def test_public_ways_to_register_the_op(saved_with_the_op, way):
     load = PUBLIC_WAYS[way].format(path=statpool.library_path())
-    done = run_python(f"{SAVED}{load}check({saved_with_the_op!r})")
+    done = run(f"{SAVED}{load}check({saved_with_the_op!r})")
     assert done.returncode == 0, done.stderr
 
 
 def test_importing_statpool_registers_no_op(saved_with_the_op):
-    done = run_python(f"import statpool\n{SAVED}check({saved_with_the_op!r})")
+    done = run(f"import statpool\n{SAVED}check({saved_with_the_op!r})")
     assert "Statpool>GlobalStats" in done.stderr
 
 

@@ -2,5 +2,5 @@
 
 import os
 
-IS_LEGACY = os.environ.get("TF_USE_LEGACY_KERAS") in ("1", "true", "True")
-NAME = "tf_keras" if IS_LEGACY else "keras"
+_IS_LEGACY = os.environ.get("TF_USE_LEGACY_KERAS") in ("1", "true", "True")
+NAME = "tf_keras" if _IS_LEGACY else "keras"

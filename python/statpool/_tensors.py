@@ -22,7 +22,11 @@ def convert(x, mask, lengths, options):
     x = tf.convert_to_tensor(x, name="x")
     with invalid_argument_errors():
         options.result_dtype(x.dtype)
-    return x, _as_mask(mask), _as_lengths(lengths)
+    return (
+        x,
+        _optional(mask, "mask", _inputs.check_mask_dtype, _as_bool),
+        _optional(lengths, "lengths", _inputs.check_lengths_dtype, _flat),
+    )
 
 
 def check(x, mask, lengths, options):
@@ -70,13 +74,18 @@ def _padded(x, lengths, options):
     return x.to_tensor(), x.row_lengths()
 
 
-def _as_mask(mask):
-    """A mask as bool; numbers must be 0 and 1."""
-    if mask is None:
+def _optional(value, name, check_dtype, adapt):
+    """A mask or lengths as the tensor that `adapt` returns; None stays None."""
+    if value is None:
         return None
-    mask = tf.convert_to_tensor(mask, name="mask")
+    tensor = tf.convert_to_tensor(value, name=name)
     with invalid_argument_errors():
-        _inputs.check_mask_dtype(mask.dtype)
+        check_dtype(tensor.dtype)
+    return adapt(tensor)
+
+
+def _as_bool(mask):
+    """A mask as bool; numbers must be 0 and 1."""
     if mask.dtype == tf.bool:
         return mask
     keep = tf.cast(mask, tf.bool)
@@ -85,13 +94,8 @@ def _as_mask(mask):
     return _after(tf.debugging.Assert(is_binary, [message, mask]), keep)
 
 
-def _as_lengths(lengths):
+def _flat(lengths):
     """Lengths `[B]`, also of `[B, 1]`, as an input of one number gives them."""
-    if lengths is None:
-        return None
-    lengths = tf.convert_to_tensor(lengths, name="lengths")
-    with invalid_argument_errors():
-        _inputs.check_lengths_dtype(lengths.dtype)
     known = _known_shape(lengths)
     if known is not None and (len(known) != 2 or known[1] not in (1, None)):
         return lengths
