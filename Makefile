@@ -19,7 +19,10 @@ TENSORFLOW ?= $(if $(HAS_GPU),tensorflow-gpu,tensorflow-cpu)
 # A machine with a GPU builds for that one alone.
 export STATPOOL_CUDA_ARCHS ?= $(if $(HAS_GPU),native)
 
-ENVIRONMENT := $(VENV)/.installed-$(TENSORFLOW)
+# Another Python has another environment, and its own folder for CMake.
+PYTHON_TAG := $(shell $(PYTHON) -c 'import sys; print(sys.implementation.cache_tag)')
+ENVIRONMENT := $(VENV)/.installed-$(TENSORFLOW)-$(PYTHON_TAG)
+CMAKE_BUILD := build/cmake-$(PYTHON_TAG)
 LIBRARY := build/.built
 SETTINGS := build/.settings
 NATIVE_SOURCES := $(shell find cc cmake cuda -type f) $(wildcard tests/*/CMakeLists.txt) \
@@ -42,16 +45,19 @@ TIDY_FILES := cuda/launch_plan.cc tests/core_program/main.cc \
 build: $(LIBRARY)
 
 $(ENVIRONMENT): constraints.txt pyproject.toml
-	$(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("statpool needs Python 3.11 or newer, \
+	got %d.%d; run make with PYTHON=python3.11, or what yours is called" % sys.version_info[:2])'
+	$(PYTHON) -m venv $(if $(wildcard $(ENVIRONMENT)),,--clear) $(VENV)
 	$(PIP) install --quiet --constraint constraints.txt --upgrade pip
 	$(PIP) install --quiet --constraint constraints.txt --group $(TENSORFLOW) --group dev
 	$(PIP) install --quiet --constraint constraints.txt --no-deps --group legacy-keras
 	@touch $@
 
 # What a build depends on beside files: written anew only if it changed.
-$(SETTINGS): FORCE
+$(SETTINGS): $(ENVIRONMENT) FORCE
 	@mkdir -p $(@D)
-	@echo "$(STATPOOL_CUDA)|$(STATPOOL_CUDA_ARCHS)|$(CMAKE_ARGS)|$(shell command -v nvcc)" > $@.now
+	@{ echo "$(STATPOOL_CUDA)|$(STATPOOL_CUDA_ARCHS)|$(CMAKE_ARGS)|$(PYTHON_TAG)"; command -v nvcc; \
+	  $(CXX) --version; ls -d $(VENV)/lib/python3*/site-packages/tensorflow*.dist-info; } > $@.now 2>&1 || true
 	@cmp -s $@.now $@ || cp $@.now $@
 FORCE:
 
@@ -73,7 +79,7 @@ demo: $(LIBRARY)
 # as tests take them, and the emulator that runs them, of CUDA 13.
 $(TEST_LIBRARIES): $(LIBRARY) $(wildcard tests/*.h tests/core_program/* tests/cuda/* tests/emulated_ops/*) \
   tools/find_nvcc.sh tools/ptxsim/build.sh $(wildcard tools/ptxsim/src/*)
-	@$(BIN)/cmake --build build/cmake --target statpool_for_tests > build/tests.log 2>&1 \
+	@$(BIN)/cmake --build $(CMAKE_BUILD) --target statpool_for_tests > build/tests.log 2>&1 \
 	  || { cat build/tests.log; exit 1; }
 	@tools/ptxsim/build.sh || [ $$? = 77 ]
 	@touch $@
@@ -146,7 +152,7 @@ bench-quick: $(LIBRARY)
 # JAX and PyTorch beside TensorFlow, and the kernels in JAX's programs.
 bench-peers: $(LIBRARY)
 	$(PIP) install --quiet --constraint constraints.txt --group peers
-	@{ $(BIN)/cmake build/cmake && $(BIN)/cmake --build build/cmake --target statpool_jax; } \
+	@{ $(BIN)/cmake $(CMAKE_BUILD) && $(BIN)/cmake --build $(CMAKE_BUILD) --target statpool_jax; } \
 	  > build/peers.log 2>&1 || { cat build/peers.log; exit 1; }
 	$(BIN)/python -m benchmarks.run --peers
 

@@ -4,13 +4,18 @@
 so are `STATPOOL_CUDA` and `STATPOOL_CUDA_ARCHS`, see cmake/StatpoolCuda.cmake.
 """
 
+import atexit
+import importlib.metadata
+import importlib.util
 import os
 import shlex
+import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
-import ninja
+import setuptools
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
@@ -22,11 +27,18 @@ class CMakeBuild(build_ext):
 
     def build_extension(self, ext: Extension) -> None:
         """Configures and builds into the folder that setuptools expects."""
+        for tool in ("cmake", "ninja", "pybind11"):
+            if importlib.util.find_spec(tool) is None:
+                _exit(f"needs {tool}, got an environment without it")
+        import ninja
+
         package = Path(self.get_ext_fullpath(ext.name)).parent.resolve()
-        build = SOURCE / "build" / "cmake"
+        # Kept between builds, apart for each Python.
+        build = SCRATCH / f"cmake-{sys.implementation.cache_tag}"
         cmake = [sys.executable, "-m", "cmake"]
         configure = [
             *cmake,
+            "--fresh",  # the compiler and TensorFlow may be others than last time
             "-S",
             SOURCE,
             "-B",
@@ -41,6 +53,8 @@ class CMakeBuild(build_ext):
             *shlex.split(os.environ.get("CMAKE_ARGS", "")),
         ]
         _run(configure)
+        # This time it may be left out.
+        (package / "libstatpool_xla.so").unlink(missing_ok=True)
         # All in one go, so that the slow file of the XLA part doesn't come last; then
         # again what is indispensable, to learn which of the two failed.
         target = [*cmake, "--build", build, "--target", "all"]
@@ -50,7 +64,6 @@ class CMakeBuild(build_ext):
                 "statpool: the XLA part is left out, it doesn't build against this "
                 "TensorFlow; build/build.log, or the output above, says why"
             )
-            (package / "libstatpool_xla.so").unlink(missing_ok=True)
 
     def copy_extensions_to_source(self) -> None:
         """Copies every library beside the Python sources, for editable installs."""
@@ -67,10 +80,42 @@ def _run(command) -> None:
     try:
         subprocess.run(command, check=True)
     except subprocess.CalledProcessError as error:
-        sys.exit(f"statpool: the native build failed, see above ({error})")
+        failed = shlex.join(map(str, command))
+        sys.exit(f"statpool: the native build failed ({error.returncode}): {failed}")
 
 
+def _exit(what) -> None:
+    tools = "cmake ninja pybind11 setuptools wheel"
+    sys.exit(f"statpool: the build {what}; run 'pip install --upgrade {tools}'")
+
+
+def _scratch() -> Path:
+    """Where the build may write: beside the sources, unless they are read-only."""
+    if os.access(SOURCE, os.W_OK):
+        return SOURCE / "build"
+    folder = tempfile.mkdtemp(prefix="statpool-")
+    atexit.register(shutil.rmtree, folder)
+    return Path(folder)
+
+
+def _options() -> dict:
+    options = {}
+    if SCRATCH.parent != SOURCE:
+        options["build"] = {"build_base": str(SCRATCH)}
+        options["egg_info"] = {"egg_base": str(SCRATCH)}
+    # The wheel's name says what it is for: the library runs in one TensorFlow only.
+    names = importlib.metadata.packages_distributions().get("tensorflow")
+    if names:
+        version = importlib.metadata.version(names[0])
+        options["bdist_wheel"] = {"build_number": f"1tensorflow{version}"}
+    return options
+
+
+if int(setuptools.__version__.partition(".")[0]) < 77:  # which read pyproject.toml
+    _exit(f"needs setuptools 77 or newer, got {setuptools.__version__}")
+SCRATCH = _scratch()
 setup(
     ext_modules=[Extension("statpool._core", sources=[])],
     cmdclass={"build_ext": CMakeBuild},
+    options=_options(),
 )

@@ -1,13 +1,15 @@
 # Finds the TensorFlow that Python imports and offers it as TensorFlow::framework, and as
 # TensorFlow::compiler with what kernels inside XLA need.
 #
-# Sets TensorFlow_VERSION, TensorFlow_ABI (the C++11 ABI flag) and TensorFlow_COMPILE_FLAGS.
+# Sets TensorFlow_VERSION, TensorFlow_ABI (the C++11 ABI flag), TensorFlow_COMPILE_FLAGS and, where
+# there is no TensorFlow::compiler, the reason as TensorFlow_WHY_NO_COMPILER.
 
 execute_process(
   COMMAND
     ${Python_EXECUTABLE} -c
     "import tensorflow as tf; s = tf.sysconfig
-print('statpool', tf.__version__, s.get_include(), s.get_lib(), s.CXX11_ABI_FLAG, ' '.join(s.get_compile_flags()), sep='|')"
+flags = [flag for flag in s.get_compile_flags() if not flag.startswith('-I')]
+print('statpool', tf.__version__, s.get_include(), s.get_lib(), s.CXX11_ABI_FLAG, ' '.join(flags), sep='|')"
   OUTPUT_VARIABLE _output
   ERROR_VARIABLE _error
   RESULT_VARIABLE _result
@@ -58,15 +60,24 @@ if(TensorFlow_FOUND AND NOT TARGET TensorFlow::framework)
     "TensorFlow ${TensorFlow_VERSION}, ABI ${TensorFlow_ABI}, flags ${TensorFlow_COMPILE_FLAGS}"
   )
   separate_arguments(_flags UNIX_COMMAND "${TensorFlow_COMPILE_FLAGS}")
-  list(FILTER _flags EXCLUDE REGEX "^-I") # the include folder is a system one below
   add_library(TensorFlow::framework SHARED IMPORTED)
   set_target_properties(TensorFlow::framework PROPERTIES IMPORTED_LOCATION ${_framework})
   target_include_directories(TensorFlow::framework SYSTEM INTERFACE ${_include})
   target_compile_options(TensorFlow::framework INTERFACE ${_flags})
 endif()
 
+set(TensorFlow_WHY_NO_COMPILER "")
+if(TensorFlow_VERSION VERSION_LESS 2.20)
+  set(
+    TensorFlow_WHY_NO_COMPILER
+    "kernels inside XLA need headers of TensorFlow 2.20 or newer, got TensorFlow ${TensorFlow_VERSION}"
+  )
+elseif(NOT _compiler)
+  set(TensorFlow_WHY_NO_COMPILER "kernels inside XLA need libtensorflow_cc.so.2 beside TensorFlow")
+endif()
+
 # Headers of XLA include those of two hash libraries, which the wheel keeps apart.
-if(TensorFlow_FOUND AND _compiler AND NOT TARGET TensorFlow::compiler)
+if(TensorFlow_FOUND AND NOT TensorFlow_WHY_NO_COMPILER AND NOT TARGET TensorFlow::compiler)
   add_library(TensorFlow::compiler SHARED IMPORTED)
   set_target_properties(TensorFlow::compiler PROPERTIES IMPORTED_LOCATION ${_compiler})
   foreach(_folder external/highwayhash external/farmhash_archive/src)

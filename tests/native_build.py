@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-DEFAULT = ROOT / "build" / "cmake"
+DEFAULT = ROOT / "build" / f"cmake-{sys.implementation.cache_tag}"
 
 _folder = DEFAULT
 

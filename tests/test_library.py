@@ -2,6 +2,7 @@
 
 import functools
 import re
+import shutil
 import subprocess
 import sys
 import warnings
@@ -74,11 +75,55 @@ def test_stamp_compares_version_and_abi():
             _native.check_stamp(info, version, abi)
 
 
-@pytest.mark.usefixtures("nothing_loaded")
-def test_missing_library_names_the_cure(monkeypatch, tmp_path):
-    monkeypatch.setattr(_native, "OP_LIBRARY", tmp_path / "libstatpool.so")
-    with pytest.raises(statpool.NativeLibraryError, match="make clean build"):
-        _native.ops()
+def test_missing_library_names_the_cure():
+    done = run(
+        "import pathlib, statpool\n"
+        "from statpool import _native\n"
+        "_native.OP_LIBRARY = pathlib.Path('nowhere.so')\n"
+        "statpool.load_library()\n"
+    )
+    said = done.stderr.splitlines()[-1]
+    assert "NativeLibraryError: the op library must load into TensorFlow" in said
+    assert "make clean build" in said
+
+
+TWICE = (
+    "import sys, numpy as np, tensorflow as tf\n"
+    "{load}\n"
+    "import statpool\n"
+    "pool = lambda x: statpool.global_stats(x, implementation='native')\n"
+    "x = tf.ones([1, 2, 3])\n"
+    "assert np.array_equal(pool(x), tf.function(pool, jit_compile={xla})(x))\n"
+)
+
+
+@pytest.mark.parametrize("xla", [False, True])
+def test_a_copy_that_is_loaded_already_is_used(xla, tmp_path):
+    for library in _native.OP_LIBRARY.parent.glob("libstatpool*.so"):
+        shutil.copy(library, tmp_path)
+    load = f"tf.load_op_library('{tmp_path}/libstatpool.so')"
+    done = run(TWICE.format(load=load, xla=xla and not _native.why_not_in_xla()))
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_copy_that_python_did_not_load_is_named(tmp_path):
+    for library in _native.OP_LIBRARY.parent.glob("libstatpool*.so"):
+        shutil.copy(library, tmp_path)
+    load = f"tf.load_library('{tmp_path}/libstatpool.so')"
+    done = run(TWICE.format(load=load, xla=False))
+    assert "must be loaded by Python, got its op registered" in done.stderr
+
+
+def test_a_build_without_the_xla_part_says_why(monkeypatch, tmp_path):
+    why = "kernels inside XLA need headers of TensorFlow 2.20"
+
+    class Core:
+        build_info = staticmethod(lambda: {"why_no_xla": why})
+
+    monkeypatch.setattr(_native, "core", lambda: Core)
+    monkeypatch.setattr(_native, "XLA_LIBRARY", tmp_path / "libstatpool_xla.so")
+    monkeypatch.setattr(_native, "_registered_devices", set)
+    assert _native.why_not_in_xla.__wrapped__() == why
 
 
 def test_import_loads_neither_tensorflow_nor_the_library():

@@ -1,28 +1,22 @@
-"""What the package brings, and what it asks for."""
+"""What the package brings, and what it asks for; tests/installation.py installs it."""
 
+import re
 import subprocess
 import sys
 import tarfile
 import tomllib
-from pathlib import Path
 
-ROOT = Path(__file__).parent.parent
+import native_build
+import pytest
+import source_tree
+from fresh_process import run
 
-
-def git(*arguments):
-    listed = subprocess.run(
-        ["git", *arguments], cwd=ROOT, capture_output=True, check=True, text=True
-    )
-    return listed.stdout.split("\0")
+import statpool
+from statpool import _native
 
 
 def test_the_sdist_holds_every_source(tmp_path):
-    """Made from a copy of what git knows, so that nothing here is touched."""
-    names = [n for n in git("ls-files", "-z") if n and (ROOT / n).is_file()]
-    source = tmp_path / "source"
-    for name in names:
-        (source / name).parent.mkdir(parents=True, exist_ok=True)
-        (source / name).write_bytes((ROOT / name).read_bytes())
+    source = source_tree.copy(tmp_path / "source")
     subprocess.run(
         [
             sys.executable,
@@ -36,10 +30,61 @@ def test_the_sdist_holds_every_source(tmp_path):
     (archive,) = tmp_path.glob("*.tar.gz")
     with tarfile.open(archive) as tar:
         held = {name.partition("/")[2] for name in tar.getnames()}
-    assert [name for name in names if name not in held | {".gitignore"}] == []
+    missing = set(source_tree.names()) - held - {".gitignore"}
+    assert not missing
 
 
 def test_no_dependency_moves_what_tensorflow_pins():
     """Not even by a bound that an older TensorFlow's own pin lies below."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    assert set(project["dependencies"]) == {"ml_dtypes", "numpy", "wrapt"}
+    text = (source_tree.ROOT / "pyproject.toml").read_text()
+    dependencies = tomllib.loads(text)["project"]["dependencies"]
+    assert set(dependencies) == {"ml_dtypes", "numpy", "wrapt"}
+
+
+def test_libraries_look_for_others_only_beside_them():
+    libraries = sorted(_native.OP_LIBRARY.parent.glob("*.so"))
+    if not libraries:  # those of another build
+        libraries = sorted(native_build.folder().glob("*.so"))
+    assert len(libraries) == 4
+    for library in libraries:
+        dynamic = subprocess.run(
+            ["readelf", "--dynamic", "--wide", library],
+            capture_output=True,
+            check=True,
+            text=True,
+        ).stdout
+        assert re.findall(r"R(?:UN)?PATH.*\[(.*)\]", dynamic) in ([], ["$ORIGIN"])
+
+
+def test_a_copied_folder_knows_its_version():
+    done = run(
+        "import importlib.metadata as metadata\n"
+        "def version(name): raise metadata.PackageNotFoundError(name)\n"
+        "metadata.version = version\n"
+        "import statpool; print(statpool.__version__)"
+    )
+    assert done.stdout.strip() == statpool.__version__, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("hidden", "sentence"),
+    [
+        ("setuptools.__version__ = '66.1.1'", "needs setuptools 77 or newer, got 66"),
+        ("sys.modules['ninja'] = None", "needs ninja, got an environment without it"),
+    ],
+)
+def test_what_the_build_lacks_is_said_in_a_sentence(hidden, sentence, tmp_path):
+    source = source_tree.copy(tmp_path / "source")
+    done = run(
+        "import os, runpy, setuptools, sys\n"
+        f"{hidden}\n"
+        "os.chdir(sys.argv[1])\n"
+        "sys.argv = ['setup.py', 'build_ext']\n"
+        "runpy.run_path('setup.py')\n",
+        source,
+    )
+    said = done.stderr.strip().splitlines()[-1]
+    assert said.startswith(f"statpool: the build {sentence}")
+    assert said.endswith(
+        "run 'pip install --upgrade cmake ninja pybind11 setuptools wheel'"
+    )

@@ -3,10 +3,10 @@
 import ast
 import graphlib
 import re
-import subprocess
 from pathlib import Path
 
 import pytest
+import source_tree
 
 ROOT = Path(__file__).parent.parent
 INCLUDE = re.compile(r'^\s*#\s*include\s+["<]([^">]+)[">]', re.MULTILINE)
@@ -45,16 +45,9 @@ def all_sources():
 
 
 def tracked_text():
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT,
-        capture_output=True,
-        check=True,
-        text=True,
-    ).stdout.split("\0")
-    for name in filter(None, listed):
+    for name in source_tree.names():
         path = ROOT / name
-        if path.is_file() and path.suffix not in {".png", ".ogg", ".mp3", ".flac"}:
+        if path.suffix not in {".png", ".ogg", ".mp3", ".flac"}:
             yield name, path.read_text()
 
 

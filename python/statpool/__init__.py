@@ -17,6 +17,7 @@ _HOMES = {
     "GlobalStatsPooling2D": "statpool.layers",
     "build_info": "statpool.doctor",
     "export": "statpool._export",
+    "force_implementation": "statpool.ops",
     "global_stats": "statpool.ops",
     "launch_plan": "statpool._launch_plan",
 }
@@ -33,8 +34,11 @@ __all__ = [
 
 
 def __getattr__(name):
-    if name == "__version__":  # a source tree that isn't installed has none
-        return importlib.metadata.version("statpool")
+    if name == "__version__":
+        try:
+            return importlib.metadata.version("statpool")
+        except importlib.metadata.PackageNotFoundError:  # a copied folder
+            return importlib.import_module("statpool.doctor").build_info()["statpool"]
     if name in _HOMES:
         return getattr(importlib.import_module(_HOMES[name]), name)
     if name in _MODULES:

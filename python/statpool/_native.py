@@ -7,6 +7,7 @@ symbols or a crash.
 """
 
 import functools
+import sys
 import threading
 from pathlib import Path
 
@@ -66,8 +67,9 @@ def ops():
     import tensorflow as tf
 
     check_stamp(core().build_info(), tf.__version__, tf.sysconfig.CXX11_ABI_FLAG)
+    library = _of_another_copy()
     try:
-        library = tf.load_op_library(str(OP_LIBRARY))
+        library = library or tf.load_op_library(str(OP_LIBRARY))
     except (OSError, tf.errors.OpError) as error:
         raise NativeLibraryError(
             f"the op library must load into TensorFlow {tf.__version__}, got "
@@ -80,6 +82,24 @@ def ops():
     _vectorization.register()
     why_not_in_xla()
     return library
+
+
+def _of_another_copy():
+    """Returns the raw ops of a copy that is loaded already; None if there is none.
+
+    A second one would leave TensorFlow with two kernels for each op, of which it calls
+    neither.
+    """
+    if "CPU" not in _registered_devices():
+        return None
+    for module in list(sys.modules.values()):
+        if "statpool_global_stats" in getattr(module, "__dict__", ()):
+            return module
+    raise NativeLibraryError(
+        "the op library must be loaded by Python, got its op registered already by "
+        "another copy of it; let tf.load_op_library load that one, before statpool is "
+        "used"
+    )
 
 
 def load_library() -> None:
@@ -115,8 +135,10 @@ def why_not_in_xla() -> str | None:
     """Loads the kernels inside XLA; returns why that can't be done, None if it is."""
     import tensorflow as tf
 
+    if {"XLA_CPU_JIT", "XLA_GPU_JIT"} & _registered_devices():  # by another copy
+        return None
     if not XLA_LIBRARY.exists():
-        return (
+        return core().build_info()["why_no_xla"] or (
             "statpool's kernels inside XLA must be built, got a build without them; "
             "run 'make clean build', and see build/build.log if they are left out"
         )
@@ -143,18 +165,21 @@ def check_stamp(build_info, tensorflow_version, cxx11_abi) -> None:
             "the native library must be built for the TensorFlow that loads it, got "
             f"one for TensorFlow {built[0]} (C++11 ABI {built[1]}) under TensorFlow "
             f"{installed[0]} (C++11 ABI {installed[1]}); rebuild it with 'make build' "
-            "in the checkout, or with 'pip install --no-build-isolation "
-            "--force-reinstall --no-deps .' in the environment that has TensorFlow"
+            "in the checkout, or with 'pip install --no-build-isolation --no-cache-dir "
+            "--force-reinstall --no-deps' and what you installed it from, in the "
+            "environment that has TensorFlow"
         )
 
 
 def devices() -> set[str]:
     """Returns the device types that the op has kernels for, such as {"CPU"}."""
+    ops()
     return {device for device in _registered_devices() if "XLA" not in device}
 
 
 def xla_devices() -> set[str]:
     """Returns the device types that XLA can compile the op for, such as {"CPU"}."""
+    ops()
     compilers = {f"XLA_{device}_JIT": device for device in ("CPU", "GPU")}
     return {compilers[name] for name in _registered_devices() & set(compilers)}
 
@@ -162,6 +187,5 @@ def xla_devices() -> set[str]:
 def _registered_devices() -> set[str]:
     from tensorflow.python.framework import kernels
 
-    ops()
     found = kernels.get_registered_kernels_for_op("Statpool>GlobalStats").kernel
     return {kernel.device_type for kernel in found}

@@ -86,21 +86,29 @@ def pool(x, mask, lengths, options, implementation, name) -> tf.Tensor:
     return tf.expand_dims(y, options.time) if options.keepdims else y
 
 
-_without_native = contextvars.ContextVar("without_native", default=False)
+_forced = contextvars.ContextVar("forced_implementation", default=None)
 
 
 @contextlib.contextmanager
-def stock_operations_only():
-    """Within it every call takes the composite, whatever implementation it asks for."""
-    token = _without_native.set(True)
+def force_implementation(implementation):
+    """Within it every call and layer takes this implementation, whatever it asks for.
+
+    For what traces a model to write it down: with "composite", converters meet stock
+    operations alone.
+
+    Args:
+      implementation: "native", "composite" or "auto", as `statpool.global_stats`.
+    """
+    token = _forced.set(check_implementation(implementation))
     try:
         yield
     finally:
-        _without_native.reset(token)
+        _forced.reset(token)
 
 
 def _use_native(implementation) -> bool:
-    if implementation == "composite" or _without_native.get():
+    implementation = _forced.get() or implementation
+    if implementation == "composite":
         return False
     in_xla = control_flow_util.GraphOrParentsInXlaContext(
         framework_ops.get_default_graph()
