@@ -1,5 +1,6 @@
 # make build | demo | test | bench | bench-quick | bench-peers | mutation | lint | format | clean
 # make test-tools | test-gpu-wheel | gpu
+# make wheel | test-installation
 # make packages | test-aarch64 | test-clang | test-address-sanitizer | test-sanitizers
 #
 # Each target makes .venv/, installs what constraints.txt pins, and builds against the TensorFlow
@@ -29,7 +30,7 @@ NATIVE_SOURCES := $(shell find cc cmake cuda -type f) $(wildcard tests/*/CMakeLi
   benchmarks/jax_ffi/CMakeLists.txt CMakeLists.txt setup.py pyproject.toml VERSION tools/bring_nvcc.py
 # What checks of other compilers and processors need from Debian, beside g++.
 PACKAGES := clang libclang-rt-dev g++-aarch64-linux-gnu qemu-user
-CXX_FILES := $(shell find cc cuda tests benchmarks tools -name '*.h' -o -name '*.cc' -o -name '*.cu' -o -name '*.cuh')
+CXX_FILES := $(shell find cc cuda tests benchmarks examples tools -name '*.h' -o -name '*.cc' -o -name '*.cu' -o -name '*.cuh')
 CMAKE_FILES := $(shell find . -name CMakeLists.txt -not -path './$(VENV)/*' -not -path './build/*') \
   $(wildcard cmake/*.cmake)
 
@@ -41,6 +42,7 @@ TIDY_FILES := cuda/launch_plan.cc tests/core_program/main.cc \
   $(filter-out %_xla_ops.cc %gpu_ops.cc %gpu_registration.cc %handlers_gpu.cc,$(wildcard cc/*/*.cc))
 
 .PHONY: build demo test test-tools test-gpu-wheel bench bench-quick bench-peers gpu mutation lint tidy format clean
+.PHONY: wheel test-installation
 .PHONY: packages build-aarch64 test-aarch64 test-clang test-address-sanitizer test-sanitizers
 build: $(LIBRARY)
 
@@ -72,6 +74,15 @@ $(LIBRARY): $(ENVIRONMENT) $(NATIVE_SOURCES) $(SETTINGS)
 	  || true
 	@touch $@
 
+# A wheel for other machines with this Python and this TensorFlow, whose libraries stay outside.
+wheel: $(LIBRARY)
+	$(PIP) install --quiet --constraint constraints.txt --group release
+	@rm -rf build/wheel dist
+	@$(PIP) wheel --no-build-isolation --no-deps --wheel-dir build/wheel . > build/wheel.log 2>&1 \
+	  || { cat build/wheel.log; exit 1; }
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m auditwheel repair --exclude 'libtensorflow*' \
+	  --wheel-dir dist build/wheel/*.whl
+
 demo: $(LIBRARY)
 	$(BIN)/python examples/train_audio_classifier.py train
 
@@ -92,6 +103,10 @@ test: lint $(LIBRARY) $(TEST_LIBRARIES) test-tools test-gpu-wheel test-address-s
 	  echo "gpu: skipped, there is no nvcc of CUDA 13 here"; \
 	fi
 	$(if $(HAS_GPU),$(BIN)/python -m pytest --gpu tests/contract -k "gpu or cuda")
+
+# Every way to build and install, each in a fresh environment: an hour or two.
+test-installation: $(ENVIRONMENT)
+	$(BIN)/python -m pytest tests/installation.py
 
 packages:
 	apt-get --quiet update
