@@ -1,6 +1,6 @@
 # make build | demo | test | bench | bench-quick | bench-peers | mutation | lint | format | clean
 # make test-tools | test-gpu-wheel | gpu
-# make wheel | test-installation
+# make wheel | test-installation | demo-distributed | bench-scaling
 # make packages | test-aarch64 | test-clang | test-address-sanitizer | test-sanitizers
 #
 # Each target makes .venv/, installs what constraints.txt pins, and builds against the TensorFlow
@@ -42,7 +42,7 @@ TIDY_FILES := cuda/launch_plan.cc tests/core_program/main.cc \
   $(filter-out %_xla_ops.cc %gpu_ops.cc %gpu_registration.cc %handlers_gpu.cc,$(wildcard cc/*/*.cc))
 
 .PHONY: build demo test test-tools test-gpu-wheel bench bench-quick bench-peers gpu mutation lint tidy format clean
-.PHONY: wheel test-installation
+.PHONY: wheel test-installation demo-distributed bench-scaling
 .PHONY: packages build-aarch64 test-aarch64 test-clang test-address-sanitizer test-sanitizers
 build: $(LIBRARY)
 
@@ -157,6 +157,14 @@ test-gpu-wheel: $(LIBRARY) $(TEST_LIBRARIES)
 	  $(GPU_WHEEL)/bin/python -m pytest -q tests/test_gpu_kernels.py tests/test_library.py \
 	    tests/test_emulated_ops.py tests/test_raw_ops.py tests/test_xla.py; \
 	fi
+
+# Two workers on this machine.
+demo-distributed: $(LIBRARY)
+	$(BIN)/python examples/train_audio_classifier.py train --strategy multi-worker
+
+# A step on 1, 2 and 4 replicas.
+bench-scaling: $(LIBRARY)
+	$(BIN)/python -m benchmarks.scaling
 
 bench: $(LIBRARY)
 	$(BIN)/python -m benchmarks.run

@@ -11,8 +11,9 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import click
+from audio_classifier import workers
 from audio_classifier.errors import UserError
-from audio_classifier.settings import POOLINGS, FeatureSettings, Sizes
+from audio_classifier.settings import POOLINGS, STRATEGIES, FeatureSettings, Sizes
 
 FEATURES = FeatureSettings()
 SIZES = Sizes()
@@ -68,6 +69,20 @@ def main() -> None:
 )
 @click.option("--epochs", type=POSITIVE, default=16)
 @click.option("--batch-size", type=POSITIVE, default=8)
+@click.option(
+    "--strategy",
+    type=click.Choice(STRATEGIES),
+    default="none",
+    help="TensorFlow's way to share the batches: among the GPUs of this machine, or "
+    "among the workers that TF_CONFIG lists.",
+)
+@click.option(
+    "--replicas",
+    type=POSITIVE,
+    default=2,
+    help="Without GPUs to mirror on, parts of the CPU; without TF_CONFIG, workers to "
+    "start on this machine.",
+)
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0)
 @click.option(
     "--output",
@@ -108,10 +123,14 @@ def train(frames, mel_bands, sample_rate, hop, window, **options) -> None:
         )
     if options["validation_data"] and not options["data"]:
         raise UserError("--validation-data needs --data as well.")
+    if options["strategy"] == "multi-worker" and "TF_CONFIG" not in os.environ:
+        workers.run(options["replicas"], options["output"])
+        return
     # Only now: TensorFlow takes seconds to import, too long for --help.
-    from audio_classifier import experiment
+    from audio_classifier import cluster, experiment
 
-    experiment.run(experiment.Options(**options))
+    with cluster.naming_lost_workers():
+        experiment.run(experiment.Options(**options))
 
 
 @main.command()

@@ -208,7 +208,7 @@ def test_from_a_read_only_folder_of_another_user(source, tmp_path):
 )
 def test_lacking_tools_are_a_sentence(lacking, sentence, source, tmp_path):
     environment = Environment(tmp_path / "venv")
-    environment.pip("install", "wheel", *lacking)
+    environment.pip("install", "--upgrade", "wheel", *lacking)
     said = environment.pip(*INSTALL.split(), cwd=source, fails=True)
     assert f"statpool: the build {sentence}" in said
     assert "Traceback" not in said

@@ -1,6 +1,9 @@
 """One run of `train`: from clips to a table of poolings."""
 
+import contextlib
 import dataclasses
+import hashlib
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -17,7 +20,8 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
-from . import archive, dataset, report
+from . import archive, cluster, dataset, distributed, report
+from .cluster import Cluster
 from .errors import UserError
 from .model import build_model, check_native
 from .settings import FeatureSettings, Sizes
@@ -36,6 +40,8 @@ class Options:
     poolings: tuple[str, ...]
     epochs: int
     batch_size: int
+    strategy: str
+    replicas: int
     seed: int
     output: Path
     features: FeatureSettings
@@ -67,17 +73,27 @@ class Part:
 def run(options: Options) -> None:
     """Trains all poolings and writes what came out."""
     _check_output(options.output)
+    here = cluster.join(options.strategy, options.replicas)
+    if options.batch_size % here.workers:
+        raise UserError(
+            f"--batch-size must be a multiple of the {here.workers} workers, which "
+            f"share each batch; received {options.batch_size}."
+        )
     if "statpool" in options.poolings:
         check_native()
-    console = Console()
-    training, validation = _load(options, console)
-    _print_counts(training, validation)
+    console = Console(quiet=not here.is_chief)
+    training, validation = _load(options, here, console)
+    _print_counts(training, validation, here)
     share = float(np.mean(validation.labels[validation.rows] == 0))
     histories = []
     for pooling in options.poolings:
-        network, history = _train(pooling, options, training, validation, console)
+        network, history = _train(pooling, options, here, training, validation, console)
         histories.append(history)
-        _write(options, histories, share, network)
+        if here.is_chief:
+            _write(options, histories, share, network)
+    _forget(_remembered(options, here))
+    if not here.is_chief:
+        return
     console.print(report.table(histories))
     click.echo(f"Always saying {training.classes[0]!r} would be {share:.1%} right.")
     click.echo(f"results.json, learning_curves.png and models: {options.output}")
@@ -93,26 +109,30 @@ def _check_output(folder: Path) -> None:
         ) from error
 
 
-def _load(options: Options, console: Console) -> tuple[Part, Part]:
-    """Returns the clips to train and to validate with."""
+def _load(options: Options, here: Cluster, console: Console) -> tuple[Part, Part]:
+    """Returns this worker's clips, to train and to validate with."""
     source = str(options.data)
     if options.data is None:
         clips = dataset.synthetic_clips(options.clips, options.seed)
     else:
         clips = _scan(options.data, options)
-    dataset.class_names(clips, source)  # before the long computation
+    classes = dataset.class_names(clips, source)  # before the long computation
+    clips = here.share(clips)
     if options.validation_data is None:
         store = _features(clips, options, console, "features")
-        whole = _part(store, dataset.class_names(store.clips, source))
+        if here.workers == 1:  # what others can read of a class isn't known here
+            classes = dataset.class_names(store.clips, source)
+        whole = _part(store, classes)
         parts = dataset.split(whole.labels, options.validation_share, options.seed)
         training, validation = (dataclasses.replace(whole, rows=p) for p in parts)
         return training, validation
     others = _scan(options.validation_data, options)
     dataset.check_same_classes(clips, others)
     store = _features(clips, options, console, "features")
-    classes = dataset.class_names(store.clips, source)
-    other_store = _features(others, options, console, "validation features")
-    dataset.check_same_classes(store.clips, other_store.clips)
+    other_store = _features(here.share(others), options, console, "validation features")
+    if here.workers == 1:
+        classes = dataset.class_names(store.clips, source)
+        dataset.check_same_classes(store.clips, other_store.clips)
     return _part(store, classes), _part(other_store, classes)
 
 
@@ -158,7 +178,9 @@ def _features(
     return store
 
 
-def _print_counts(training: Part, validation: Part) -> None:
+def _print_counts(training: Part, validation: Part, here: Cluster) -> None:
+    if here.workers > 1:
+        click.echo(f"Worker {here.index} of {here.workers}:")
     for title, part in (("Training", training), ("Validation", validation)):
         counts = np.bincount(part.labels[part.rows], minlength=len(part.classes))
         listed = ", ".join(map("{} {}".format, counts, part.classes))
@@ -168,19 +190,22 @@ def _print_counts(training: Part, validation: Part) -> None:
 def _train(
     pooling: str,
     options: Options,
+    here: Cluster,
     training: Part,
     validation: Part,
     console: Console,
 ) -> tuple[keras.Model, History]:
     # The same weights, dropout and order of clips for every pooling.
     keras.utils.set_random_seed(options.seed)
-    network = build_model(
-        pooling,
-        training.features.shape[1:],
-        len(training.classes),
-        options.sizes,
-    )
-    clips = training.batches(options.batch_size, options.seed)
+    with here.strategy.scope():
+        network = build_model(
+            pooling,
+            training.features.shape[1:],
+            len(training.classes),
+            options.sizes,
+        )
+    size = options.batch_size // here.workers
+    clips = training.batches(size, options.seed)
     with _progress(console) as progress:
         task = progress.add_task(pooling, total=len(clips) * options.epochs, status="")
 
@@ -188,15 +213,34 @@ def _train(
             status = f"loss {logs['loss']:.3f}, val accuracy {logs['val_accuracy']:.1%}"
             progress.update(task, status=status)
 
-        epochs, seconds = train(
-            network,
-            clips,
-            validation.batches(options.batch_size),
-            options.epochs,
-            on_batch=lambda: progress.advance(task),
-            on_epoch=show,
-        )
+        watched = {"on_batch": lambda: progress.advance(task), "on_epoch": show}
+        if here.workers == 1:
+            epochs, seconds = train(
+                network, clips, validation.batches(size), options.epochs, **watched
+            )
+        else:
+            epochs, seconds = distributed.train(
+                network,
+                here.strategy,
+                lambda epoch: training.batches(size, options.seed + epoch),
+                validation.batches(size),
+                options.epochs,
+                _remembered(options, here) / pooling,
+                **watched,
+            )
     return network, History(pooling, training.classes, epochs, seconds)
+
+
+def _remembered(options: Options, here: Cluster) -> Path:
+    """Where this worker keeps its checkpoints until the run has ended."""
+    asked = hashlib.sha256(repr(options).encode()).hexdigest()[:12]
+    return options.output / "unfinished" / f"{asked}-{here.index}-of-{here.workers}"
+
+
+def _forget(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    with contextlib.suppress(OSError):  # others may still have theirs there
+        folder.parent.rmdir()
 
 
 def _write(

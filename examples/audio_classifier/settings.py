@@ -3,6 +3,7 @@
 import dataclasses
 import math
 
+STRATEGIES = ("none", "mirrored", "multi-worker")
 POOLINGS = ("lambda", "mean-max", "composite", "statpool")
 
 
