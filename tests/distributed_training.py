@@ -226,16 +226,56 @@ def coordinate(resolver, folder):
     (folder / "report-servers.json").write_text(json.dumps(devices))
 
 
+def under_keras():
+    """Keras' own distribution: how many devices hold weights."""
+    devices = _two_devices()
+    keras.distribution.set_distribution(
+        keras.distribution.DataParallel(devices=[f"cpu:{i}" for i in range(2)])
+    )
+    case = CASES["even"]
+    model, optimizer = model_of(case)
+    model.compile(optimizer, keras.losses.SparseCategoricalCrossentropy(True))
+    model.fit(dataset(case).map(lambda x, n, y: ((x, n), y)), verbose=0)
+    assert len(devices) == 2
+    assert len({w.value.device for w in model.weights}) == 1
+
+
+def under_dtensor():
+    """Batches divided by DTensor: stock operations follow, the op can't."""
+    from tensorflow.experimental import dtensor
+
+    mesh = dtensor.create_mesh([("batch", 2)], devices=_two_devices())
+    layout = dtensor.Layout.batch_sharded(mesh, "batch", rank=3)
+    x = dtensor.call_with_layout(tf.ones, layout, [4, STEPS, FEATURES])
+    y = statpool.global_stats(x, implementation="composite")
+    assert dtensor.fetch_layout(y).sharding_specs == ["batch", "unsharded"]
+    np.testing.assert_array_equal(
+        tf.concat(dtensor.unpack(y), 0), statpool.global_stats(np.ones(x.shape, "f4"))
+    )
+    try:
+        statpool.global_stats(x, implementation="native")
+    except tf.errors.UnimplementedError:
+        return
+    raise AssertionError("docs/distributed.md says that the op is an error")
+
+
+def _two_devices():
+    (cpu,) = tf.config.list_physical_devices("CPU")
+    two = [tf.config.LogicalDeviceConfiguration()] * 2
+    tf.config.set_logical_device_configuration(cpu, two)
+    return ["CPU:0", "CPU:1"]
+
+
+OTHERS = {"keras": under_keras, "dtensor": under_dtensor}
+
+
 def main():
     """Runs the part that the arguments name."""
     part, folder = sys.argv[1], Path(sys.argv[2])
     if part == "single":
         in_loops(tf.distribute.get_strategy(), folder, "single")
     elif part == "mirrored":
-        (cpu,) = tf.config.list_physical_devices("CPU")
-        two = [tf.config.LogicalDeviceConfiguration()] * 2
-        tf.config.set_logical_device_configuration(cpu, two)
-        strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+        strategy = tf.distribute.MirroredStrategy(_two_devices())
         in_loops(strategy, folder, "mirrored")
         for case in ("even", "uneven"):
             for implementation in ("native", "composite"):
@@ -243,6 +283,8 @@ def main():
     elif part == "workers":
         strategy = tf.distribute.MultiWorkerMirroredStrategy()
         in_loops(strategy, folder, f"worker-{strategy.cluster_resolver.task_id}")
+    elif part in OTHERS:
+        OTHERS[part]()
     else:
         resolver = tf.distribute.cluster_resolver.TFConfigClusterResolver()
         if resolver.task_type in ("worker", "ps"):

@@ -64,7 +64,9 @@ def test_training_writes_what_it_promises(trained):
     assert result["classes"] == ["high", "low"]
     assert len(result["epochs"]) == 30
     for epoch in result["epochs"]:
-        assert set(epoch) == {"loss", "accuracy", "val_loss", "val_accuracy"}
+        assert set(epoch) == {
+            *("loss", "accuracy", "val_loss", "val_accuracy", "nan_weights")
+        }
     assert result["epochs"][-1]["val_accuracy"] == 1
     assert result["first_nan_epoch"] is None
     assert result["seconds_per_epoch"] > 0
@@ -122,6 +124,7 @@ def test_lambda_goes_nan_on_natural_input_and_statpool_does_not(tmp_path):
     assert list(results) == list(POOLINGS)
     broken = results.pop("lambda")
     assert broken["first_nan_epoch"] == 1
+    assert all(epoch["nan_weights"] == 12 for epoch in broken["epochs"])
     assert [epoch["loss"] for epoch in broken["epochs"]] == [None] * 3
     # Ten bells of forty clips, two of them among the nine for validation.
     assert broken["epochs"][-1]["val_accuracy"] == pytest.approx(2 / 9)

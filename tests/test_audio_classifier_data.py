@@ -149,7 +149,10 @@ def test_synthetic_clips_are_all_different():
         assert not np.array_equal(one, two)
 
 
-EPOCH = {"loss": 1.0, "accuracy": 0.5, "val_loss": 1.0, "val_accuracy": 0.5}
+EPOCH = {
+    **{"loss": 1.0, "accuracy": 0.5, "val_loss": 1.0, "val_accuracy": 0.5},
+    "nan_weights": 0,
+}
 HISTORY = History("statpool", ["a", "b"], [EPOCH] * 4, [9.0, 1.0, 3.0, 2.0])
 
 
@@ -158,10 +161,12 @@ def test_seconds_per_epoch_leave_out_the_tracing():
     assert dataclasses.replace(HISTORY, seconds=[9.0]).seconds_per_epoch == 9
 
 
-@pytest.mark.parametrize("key", ["loss", "val_loss"])
-def test_first_nan_epoch_counts_from_one(key):
+@pytest.mark.parametrize(
+    "seen", [{"loss": np.nan}, {"val_loss": np.nan}, {"nan_weights": 3}]
+)
+def test_first_nan_epoch_counts_from_one(seen):
     assert HISTORY.first_nan_epoch is None
-    broken = [EPOCH, {**EPOCH, key: np.nan}, {**EPOCH, key: np.nan}]
+    broken = [EPOCH, {**EPOCH, **seen}, {**EPOCH, **seen}]
     assert dataclasses.replace(HISTORY, epochs=broken).first_nan_epoch == 2
 
 

@@ -152,3 +152,11 @@ def test_parameter_servers(tmp_path):
         kernel, distributed_training.without_servers(), rtol=1e-6
     )
     assert len(json.loads((tmp_path / "report-servers.json").read_text())) == 1
+
+
+def test_keras_distribution(tmp_path):
+    finish(start("keras", tmp_path))
+
+
+def test_dtensor(tmp_path):
+    finish(start("dtensor", tmp_path))

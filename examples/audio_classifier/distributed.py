@@ -13,6 +13,8 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
+from .training import nan_weights
+
 
 class Loop:
     """The steps of an epoch, each a function that all workers enter together."""
@@ -143,6 +145,7 @@ def train(
         means = [*(learnt[:2] / learnt[2]), *(judged[:2] / judged[2])]
         keys = ("loss", "accuracy", "val_loss", "val_accuracy")
         rows.append(dict(zip(keys, map(float, means), strict=True)))
+        rows[-1]["nan_weights"] = nan_weights(network)
         seconds.append(time.perf_counter() - start)
         checkpoints.save(rows, seconds)
         on_epoch(rows[-1])

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 
@@ -17,7 +18,8 @@ class History:
     Attributes:
         pooling: The pooling over time.
         classes: The classes, in the order of the network's outputs.
-        epochs: Per epoch `loss`, `accuracy`, `val_loss` and `val_accuracy`.
+        epochs: Per epoch `loss`, `accuracy`, `val_loss`, `val_accuracy` and
+            `nan_weights`, how many weight arrays hold a NaN.
         seconds: Duration of each epoch, validation included.
     """
 
@@ -28,9 +30,14 @@ class History:
 
     @property
     def first_nan_epoch(self) -> int | None:
-        """The first epoch, counted from 1, with a NaN loss."""
+        """The first epoch, counted from 1, with a NaN loss or weight.
+
+        Where convolutions turn NaN into 0, as those of oneDNN do with ReLU, the loss
+        alone doesn't show that all weights are lost.
+        """
         for number, epoch in enumerate(self.epochs, start=1):
-            if math.isnan(epoch["loss"]) or math.isnan(epoch["val_loss"]):
+            losses = epoch["loss"], epoch["val_loss"]
+            if epoch["nan_weights"] or any(map(math.isnan, losses)):
                 return number
         return None
 
@@ -51,6 +58,7 @@ class _Watch(keras.callbacks.Callback):
     def __init__(self, on_batch: Callable[[], None], on_epoch: Callable[[dict], None]):
         super().__init__()
         self.seconds = []
+        self.nan_weights = []
         self._on_batch = on_batch
         self._on_epoch = on_epoch
         self._start = 0.0
@@ -63,7 +71,13 @@ class _Watch(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         self.seconds.append(time.perf_counter() - self._start)
+        self.nan_weights.append(nan_weights(self.model))
         self._on_epoch(logs)
+
+
+def nan_weights(network: keras.Model) -> int:
+    """Returns how many weight arrays hold a NaN."""
+    return sum(bool(np.isnan(array).any()) for array in network.get_weights())
 
 
 def train(
@@ -94,4 +108,6 @@ def train(
     keys = ("loss", "accuracy", "val_loss", "val_accuracy")
     columns = zip(*(fitted.history[key] for key in keys), strict=True)
     rows = [dict(zip(keys, map(float, row), strict=True)) for row in columns]
+    for row, count in zip(rows, watch.nan_weights, strict=True):
+        row["nan_weights"] = count
     return rows, watch.seconds
