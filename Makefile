@@ -98,7 +98,7 @@ $(TEST_LIBRARIES): $(LIBRARY) $(wildcard tests/*.h tests/core_program/* tests/cu
 test: lint $(LIBRARY) $(TEST_LIBRARIES) test-tools test-gpu-wheel test-address-sanitizer build-aarch64
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
 	@if tools/find_nvcc.sh > /dev/null 2>&1; then \
-	  $(MAKE) --no-print-directory gpu PYTHON=$(BIN)/python; \
+	  $(MAKE) --no-print-directory gpu PYTHON=$(BIN)/python GPU="--build $(CMAKE_BUILD)"; \
 	else \
 	  echo "gpu: skipped, there is no nvcc of CUDA 13 here"; \
 	fi
@@ -182,7 +182,7 @@ bench-peers: $(LIBRARY)
 # The CUDA kernels alone, proven and timed with nvcc and the Python at hand: no TensorFlow, which
 # compute-sanitizer hangs in, and nothing is installed. FILTER="64x1500x512 float32" times some.
 gpu:
-	$(PYTHON) tools/gpu.py
+	$(PYTHON) tools/gpu.py $(GPU)
 
 # Breaks the rules of the contract one by one: the contract suite must notice each.
 mutation: $(LIBRARY)

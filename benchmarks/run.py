@@ -86,6 +86,11 @@ def main(quick, peers, filters, device, budget, output, only_list):
     with memory.no_more_than_there_is() if on_cpu else contextlib.nullcontext():
         _run(session, cells)
     click.echo(f"Report: {report.write_report(writer.csv)}")
+    if session.beaten:
+        raise click.ClickException(
+            "The machine's limits must be the least times, but were beaten in "
+            f"{'; '.join(session.beaten)}. Measure again on a quiet machine."
+        )
 
 
 def _load_triton() -> None:

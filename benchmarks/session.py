@@ -49,6 +49,7 @@ class Session:
         self._device = device
         self._budget = budget
         self._wanted = wanted
+        self.beaten = []  # limits that somebody was faster than: they are none
         self._checker = Checker()
         self._engines = {}
         self._case, self._arrays, self._placed = None, None, {}
@@ -191,6 +192,8 @@ class Session:
                 row.gb_per_s = row.bytes / row.seconds / 1e9
             if row.limit_seconds:
                 row.share_of_limit = row.limit_seconds / row.seconds
+                if row.share_of_limit > limits.BEATEN:
+                    self.beaten.append(f"{cell.label} {row.provider}")
             self.writer.add(row)
 
 

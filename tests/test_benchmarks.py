@@ -29,6 +29,7 @@ from benchmarks import (  # noqa: E402
 )
 from benchmarks.engines import create_engine, tensorflow_engine, tensorflow_loops  # noqa: E402
 from benchmarks.providers import Provider, select_providers  # noqa: E402
+from statpool import numpy as core  # noqa: E402
 
 PROVIDERS = {provider.name: provider for provider in select_providers(True)}
 CELL = cases.Cell(cases.FORWARD_BACKWARD, "graph", cases.Case(2, 8, 3))
@@ -237,6 +238,54 @@ def test_limits_add_up():
     assert limits.limit_seconds(cases.BACKWARD, medians) == 3.0
     assert limits.limit_seconds(cases.FORWARD_BACKWARD, medians) == 4.0
     assert limits.limit_seconds(cases.FORWARD, {}) is None
+
+
+def test_streaming_loops_read_and_copy_everything():
+    rng = np.random.default_rng(0)
+    source = rng.integers(0, 256, (3 << 20) + 77, np.uint8)
+    for form in core.streaming_forms():
+        changed = source.copy()
+        before = core.streaming_read(changed, form)
+        for place in (0, 1 << 20, source.size - 64, source.size - 1):
+            changed[place - place % 64] += 1
+            after = core.streaming_read(changed, form)
+            assert after != before, (form, place)
+            before = after
+    for form in core.streaming_forms(copies=True):
+        target = limits._aligned(source.size)
+        core.streaming_copy(target, source, form)
+        np.testing.assert_array_equal(target, source)
+
+
+@pytest.mark.parametrize("call", ["read", "copy"])
+def test_an_unknown_streaming_loop(call):
+    array = limits._aligned(256)
+    arguments = (array,) if call == "read" else (array, array)
+    with pytest.raises(ValueError, match="form must be one of"):
+        getattr(core, f"streaming_{call}")(*arguments, form="fast")
+
+
+def test_the_fastest_loop_is_the_limit():
+    calls = []
+
+    def call(form):
+        calls.append(form)
+        time.sleep({"slow": 2e-3, "fast": 1e-4}[form])
+
+    runner = limits._fastest(call, ["slow", "fast"])
+    calls.clear()
+    runner.run(3)
+    assert calls == ["fast"] * 3
+
+
+def test_a_limit_that_is_beaten_is_reported(tmp_path, monkeypatch):
+    slow = measure.Runner(lambda calls: time.sleep(0.05 * calls))
+    runners = {limits.READ: slow, limits.COPY: slow}
+    monkeypatch.setattr(limits, "limit_runners", lambda *_: runners)
+    writer = results.Writer(tmp_path, environment.describe_environment("cpu"))
+    measuring = session.Session([PROVIDERS["statpool"]], writer, "cpu", budget=0.01)
+    measuring.run_cell(CELL)
+    assert measuring.beaten == [f"{CELL.label} statpool"]
 
 
 def fill_64_mib():

@@ -8,7 +8,7 @@
 #define STATPOOL_CPU_SIMD_H_
 
 #if !defined(STATPOOL_ISA)
-#error "STATPOOL_ISA must name the instruction set, see add_instruction_set in CMakeLists.txt"
+#error "STATPOOL_ISA must name the instruction set, see cmake/StatpoolInstructionSets.cmake"
 #endif
 
 #if defined(__x86_64__)

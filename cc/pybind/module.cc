@@ -121,27 +121,45 @@ int SavedPlaneCount(const std::vector<std::string>& names) {
   return core::SavedFieldsOf(statistics).size;
 }
 
-uint64_t StreamingReadArray(const py::array& array, int64_t num_threads) {
+std::vector<std::string> StreamingFormNames(bool copies) {
+  std::vector<std::string> names;
+  for (const StreamingForm& form : StreamingForms()) {
+    if (!copies || form.loop.copy != nullptr) names.push_back(form.name);
+  }
+  return names;
+}
+
+const StreamingForm& StreamingFormOf(const std::string& name, bool copies) {
+  for (const StreamingForm& form : StreamingForms()) {
+    if (form.name == name && (!copies || form.loop.copy != nullptr)) return form;
+  }
+  throw py::value_error("form must be one of streaming_forms(), got '" + name + "'");
+}
+
+uint64_t StreamingReadArray(const py::array& array, const std::string& form, int64_t num_threads) {
   const void* const from = array.data();
   const int64_t bytes = array.nbytes();
   CheckArray("array", array, {array.shape(), array.shape() + array.ndim()});
+  const StreamingForm& chosen = StreamingFormOf(form, false);
   const py::gil_scoped_release release;
   OwnThreads threads(num_threads);
-  return StreamingRead(from, bytes, &threads);
+  return StreamingRead(from, bytes, chosen, &threads);
 }
 
-void StreamingCopyArray(py::array to, const py::array& from, int64_t num_threads) {
+void StreamingCopyArray(py::array to, const py::array& from, const std::string& form,
+                        int64_t num_threads) {
   CheckArray("from", from, {from.shape(), from.shape() + from.ndim()});
   CheckArray("to", to, {from.shape(), from.shape() + from.ndim()});
   const int64_t bytes = from.nbytes();
   void* const target = to.mutable_data();
-  if (to.nbytes() != bytes || reinterpret_cast<uintptr_t>(target) % 16 != 0) {
-    throw py::value_error("to must be as large as from, and 16-byte aligned");
+  if (to.nbytes() != bytes || reinterpret_cast<uintptr_t>(target) % 64 != 0) {
+    throw py::value_error("to must be as large as from, and 64-byte aligned");
   }
   const void* const source = from.data();
+  const StreamingForm& chosen = StreamingFormOf(form, true);
   const py::gil_scoped_release release;
   OwnThreads threads(num_threads);
-  StreamingCopy(target, source, bytes, &threads);
+  StreamingCopy(target, source, bytes, chosen, &threads);
 }
 
 PYBIND11_MODULE(_core, m) {
@@ -166,8 +184,10 @@ PYBIND11_MODULE(_core, m) {
   m.def("instruction_sets", &InstructionSets);
   m.def("statistics", &Statistics);
   m.def("saved_plane_count", &SavedPlaneCount, py::arg("statistics"));
-  m.def("streaming_read", &StreamingReadArray, py::arg("array"), py::arg("num_threads"));
-  m.def("streaming_copy", &StreamingCopyArray, py::arg("to"), py::arg("array"),
+  m.def("streaming_forms", &StreamingFormNames, py::arg("copies"));
+  m.def("streaming_read", &StreamingReadArray, py::arg("array"), py::arg("form"),
+        py::arg("num_threads"));
+  m.def("streaming_copy", &StreamingCopyArray, py::arg("to"), py::arg("array"), py::arg("form"),
         py::arg("num_threads"));
 }
 

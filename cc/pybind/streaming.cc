@@ -2,17 +2,52 @@
 
 #include <algorithm>
 #include <atomic>
-#include <cstring>
+#include <utility>
 
-#include "cc/cpu/streaming_store.h"
+#include "cc/cpu/instruction_set.h"
 
 namespace statpool {
 namespace pybind {
+
+// Of streaming_isa.cc.
+namespace baseline {
+StreamingLoops Loops();
+}
+#if defined(__x86_64__)
+namespace avx2 {
+StreamingLoops Loops();
+}
+namespace avx512 {
+StreamingLoops Loops();
+}
+#endif
+
 namespace {
 
-namespace simd = cpu::STATPOOL_ISA;
+constexpr int64_t kBlockBytes = 1 << 20;
 
-constexpr int64_t kBlockBytes = 1 << 18;
+std::vector<StreamingForm> MakeForms() {
+  const std::pair<const char*, StreamingLoops (*)()> compiled[] = {
+#if defined(__x86_64__)
+      {"avx512", &avx512::Loops},
+      {"avx2", &avx2::Loops},
+      {"x86-64", &baseline::Loops},
+#else
+      {"generic", &baseline::Loops},
+#endif
+  };
+  std::vector<StreamingForm> forms;
+  for (const auto& [name, loops] : compiled) {
+    if (cpu::FindInstructionSet(name) == nullptr) continue;
+    for (const StreamingLoop& loop : loops()) {
+      forms.push_back({std::string(name) + ", " + std::to_string(loop.streams) +
+                           (loop.streams == 1 ? " stream" : " streams") +
+                           (loop.every_byte ? "" : ", a vector of each line"),
+                       loop});
+    }
+  }
+  return forms;
+}
 
 // Calls work(first, bytes) for each block.
 template <typename BlockWork>
@@ -28,36 +63,24 @@ void ForBlocks(int64_t bytes, cpu::Threads* threads, const BlockWork& work) {
 
 }  // namespace
 
-uint64_t StreamingRead(const void* from, int64_t bytes, cpu::Threads* threads) {
+const std::vector<StreamingForm>& StreamingForms() {
+  static const std::vector<StreamingForm> forms = MakeForms();
+  return forms;
+}
+
+uint64_t StreamingRead(const void* from, int64_t bytes, const StreamingForm& form,
+                       cpu::Threads* threads) {
   std::atomic<uint64_t> total{0};
   ForBlocks(bytes, threads, [&](int64_t first, int64_t count) {
-    const char* block = static_cast<const char*>(from) + first;
-    constexpr int kWords = 8;  // independent sums: the loads are the only limit
-    simd::Vec<uint64_t, kWords> sums[2] = {};
-    int64_t i = 0;
-    for (; i + 128 <= count; i += 128) {
-      sums[0] += simd::LoadRaw<simd::Vec<uint64_t, kWords>>(block + i);
-      sums[1] += simd::LoadRaw<simd::Vec<uint64_t, kWords>>(block + i + 64);
-    }
-    uint64_t sum = 0;
-    for (int word = 0; word < kWords; ++word) sum += sums[0][word] + sums[1][word];
-    for (; i < count; ++i) sum += static_cast<unsigned char>(block[i]);
-    total += sum;
+    total += form.loop.read(static_cast<const char*>(from) + first, count);
   });
   return total;
 }
 
-void StreamingCopy(void* to, const void* from, int64_t bytes, cpu::Threads* threads) {
+void StreamingCopy(void* to, const void* from, int64_t bytes, const StreamingForm& form,
+                   cpu::Threads* threads) {
   ForBlocks(bytes, threads, [&](int64_t first, int64_t count) {
-    const char* source = static_cast<const char*>(from) + first;
-    char* target = static_cast<char*>(to) + first;
-    int64_t i = 0;
-    for (; i + 64 <= count; i += 64) {
-      const auto line = simd::LoadRaw<simd::Vec<uint64_t, 8>>(source + i);
-      simd::StoreStreaming<simd::kLeastStreamingBytes>(line, target + i);
-    }
-    std::memcpy(target + i, source + i, count - i);
-    simd::StreamingFence();
+    form.loop.copy(static_cast<char*>(to) + first, static_cast<const char*>(from) + first, count);
   });
 }
 

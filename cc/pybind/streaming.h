@@ -3,17 +3,30 @@
 #define STATPOOL_PYBIND_STREAMING_H_
 
 #include <cstdint>
+#include <string>
+#include <vector>
 
 #include "cc/cpu/threads.h"
+#include "cc/pybind/streaming_loops.h"
 
 namespace statpool {
 namespace pybind {
 
-// Reads every byte once and returns their 64-bit words' sum, so that no read can be left out.
-uint64_t StreamingRead(const void* from, int64_t bytes, cpu::Threads* threads);
+struct StreamingForm {
+  std::string name;
+  StreamingLoop loop;
+};
 
-// Copies with stores that bypass the caches. `to` is 16-byte aligned.
-void StreamingCopy(void* to, const void* from, int64_t bytes, cpu::Threads* threads);
+// Those that this processor can run.
+const std::vector<StreamingForm>& StreamingForms();
+
+// Reads every line of the cache once and returns a sum, so that no read can be left out.
+uint64_t StreamingRead(const void* from, int64_t bytes, const StreamingForm& form,
+                       cpu::Threads* threads);
+
+// Copies with stores that bypass the caches. `to` is 64-byte aligned.
+void StreamingCopy(void* to, const void* from, int64_t bytes, const StreamingForm& form,
+                   cpu::Threads* threads);
 
 }  // namespace pybind
 }  // namespace statpool
