@@ -37,6 +37,7 @@ CMAKE_FILES := $(shell find . -name CMakeLists.txt -not -path './$(VENV)/*' -not
 CORES := "core- and not aarch64"
 TEST_LIBRARIES := build/.built-for-tests
 GPU_WHEEL := build/gpu-wheel
+GPU_ENVIRONMENT := $(GPU_WHEEL)/.installed-$(PYTHON_TAG)
 
 TIDY_FILES := cuda/launch_plan.cc tests/core_program/main.cc \
   $(filter-out %_xla_ops.cc %gpu_ops.cc %gpu_registration.cc %handlers_gpu.cc,$(wildcard cc/*/*.cc))
@@ -49,7 +50,7 @@ build: $(LIBRARY)
 $(ENVIRONMENT): constraints.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("statpool needs Python 3.11 or newer, \
 	got %d.%d; run make with PYTHON=python3.11, or what yours is called" % sys.version_info[:2])'
-	$(PYTHON) -m venv $(if $(wildcard $(ENVIRONMENT)),,--clear) $(VENV)
+	$(PYTHON) -m venv $(if $(wildcard $@),,--clear) $(VENV)
 	$(PIP) install --quiet --constraint constraints.txt --upgrade pip
 	$(PIP) install --quiet --constraint constraints.txt --group $(TENSORFLOW) --group dev
 	$(PIP) install --quiet --constraint constraints.txt --no-deps --group legacy-keras
@@ -140,8 +141,8 @@ test-tools: $(ENVIRONMENT)
 	  echo "test-tools: skipped, $$reason"; \
 	fi
 
-$(GPU_WHEEL)/.installed: constraints.txt pyproject.toml
-	$(PYTHON) -m venv $(GPU_WHEEL)
+$(GPU_ENVIRONMENT): constraints.txt pyproject.toml
+	$(PYTHON) -m venv $(if $(wildcard $@),,--clear) $(GPU_WHEEL)
 	$(GPU_WHEEL)/bin/python -m pip install --quiet --constraint constraints.txt --upgrade pip
 	$(GPU_WHEEL)/bin/python -m pip install --quiet --constraint constraints.txt \
 	  tensorflow --group runtime --group test
@@ -152,7 +153,7 @@ test-gpu-wheel: $(LIBRARY) $(TEST_LIBRARIES)
 	@if $(BIN)/python -c "import statpool; exit(statpool.build_info()['cuda'] is not None)"; then \
 	  echo "test-gpu-wheel: skipped, this build has no CUDA kernels"; \
 	else \
-	  $(MAKE) --no-print-directory $(GPU_WHEEL)/.installed && \
+	  $(MAKE) --no-print-directory $(GPU_ENVIRONMENT) && \
 	  cp -r $(VENV)/lib/python3*/site-packages/*statpool* $(GPU_WHEEL)/lib/python3*/site-packages/ && \
 	  $(GPU_WHEEL)/bin/python -m pytest -q tests/test_gpu_kernels.py tests/test_library.py \
 	    tests/test_emulated_ops.py tests/test_raw_ops.py tests/test_xla.py; \
@@ -208,4 +209,4 @@ format: $(ENVIRONMENT)
 	$(BIN)/gersemi --in-place $(CMAKE_FILES)
 
 clean:
-	rm -rf build output python/statpool/*.so python/*.egg-info
+	rm -rf build dist output python/statpool/*.so python/*.egg-info

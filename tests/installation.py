@@ -152,7 +152,7 @@ def test_a_cached_wheel_for_another_tensorflow(source, tmp_path):
     git(["git", "add", "--all"])
     git(["git", *author, "commit", "--message", "all"])
     commit = git(["git", "rev-parse", "HEAD"], text=True).stdout.strip()
-    address = f"statpool @ git+file://{source}@{commit}"
+    address = f"git+file://{source}@{commit}#egg=statpool"  # by name, pip looks it up
     cache = {"PIP_CACHE_DIR": str(tmp_path / "cache")}
     one, other = (Environment(tmp_path / name) for name in ("one", "other"))
     for environment, version in ((one, NEWEST), (other, "2.20.0")):
