@@ -238,6 +238,10 @@ class TestWithoutTheKernels:
             uncached = getattr(module, name).__wrapped__
             monkeypatch.setattr(module, name, functools.cache(uncached))
 
+    @pytest.fixture
+    def nothing_registered(self, monkeypatch):
+        monkeypatch.setattr(_native, "_registered_devices", lambda: {"CPU"})
+
     def expect_composite(self, x, warning):
         function = compiled(lambda x: statpool.global_stats(x) + 0)
         with pytest.warns(UserWarning, match=warning):
@@ -249,10 +253,12 @@ class TestWithoutTheKernels:
         with pytest.raises(statpool.NativeLibraryError, match=warning):
             native(x)
 
+    @pytest.mark.usefixtures("nothing_registered")
     def test_a_build_without_the_xla_part(self, x, monkeypatch, tmp_path):
         monkeypatch.setattr(_native, "XLA_LIBRARY", tmp_path / "none.so")
         self.expect_composite(x, "must be built.*make clean build")
 
+    @pytest.mark.usefixtures("nothing_registered")
     def test_a_library_that_does_not_load(self, x, monkeypatch, tmp_path):
         broken = tmp_path / "broken.so"
         broken.write_text("not a library")
