@@ -282,7 +282,7 @@ MUTATIONS = {"reference": REFERENCE, "composite": SERIES + COMPOSITE, "core": CO
 QUICK_BUILD = [
     Mutation(
         "",
-        "cc/cpu/CMakeLists.txt",
+        "cmake/StatpoolInstructionSets.cmake",
         'if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")',
         "if(FALSE)",
     ),
@@ -297,5 +297,11 @@ QUICK_BUILD = [
         "cc/cpu/instruction_set.cc",
         "#if defined(__x86_64__)\nnamespace avx2",
         "#if 0\nnamespace avx2",
+    ),
+    Mutation(
+        "",
+        "cc/pybind/streaming.cc",
+        "\n#if defined(__x86_64__)\n      {",
+        "\n#if 0\n      {",
     ),
 ]

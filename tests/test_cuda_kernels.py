@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from cases import DTYPES, FORMATS, Case
 from cuda_launchers import Pooling
-from native_build import ROOT, UnavailableError
+from native_build import DEFAULT, ROOT, UnavailableError
 
 from statpool import numpy as core
 
@@ -213,7 +213,7 @@ FAULTS = {
 
 def nvcc():
     """The compiler that the launchers were built with."""
-    cache = (ROOT / "build" / "cmake" / "CMakeCache.txt").read_text()
+    cache = (DEFAULT / "CMakeCache.txt").read_text()
     return re.search(r"^CMAKE_CUDA_COMPILER:\w+=(.+)$", cache, re.MULTILINE)[1]
 
 

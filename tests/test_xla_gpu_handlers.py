@@ -6,9 +6,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from native_build import DEFAULT, ROOT
 
-ROOT = Path(__file__).parent.parent
-COMMANDS = ROOT / "build" / "cmake" / "compile_commands.json"
+COMMANDS = DEFAULT / "compile_commands.json"
 
 
 def test_gpu_handlers_pass_on_what_they_get(tmp_path):
@@ -28,8 +28,7 @@ def test_gpu_handlers_pass_on_what_they_get(tmp_path):
 
 def _flags_of(file):
     """The compiler and what it is told when it builds a file; None if it doesn't."""
-    commands = json.loads(COMMANDS.read_text()) if COMMANDS.exists() else []
-    for command in commands:
+    for command in json.loads(COMMANDS.read_text()):
         if Path(command["file"]).name == file:
             words = shlex.split(command["command"])
             return words[: words.index("-o")]

@@ -27,20 +27,18 @@ namespace {
 constexpr int64_t kBlockBytes = 1 << 20;
 
 std::vector<StreamingForm> MakeForms() {
-  const std::pair<const char*, StreamingLoops (*)()> compiled[] = {
+  const std::pair<std::string, StreamingLoops (*)()> compiled[] = {
 #if defined(__x86_64__)
       {"avx512", &avx512::Loops},
       {"avx2", &avx2::Loops},
-      {"x86-64", &baseline::Loops},
-#else
-      {"generic", &baseline::Loops},
 #endif
+      {cpu::CompiledInstructionSets().back().name, &baseline::Loops},
   };
   std::vector<StreamingForm> forms;
   for (const auto& [name, loops] : compiled) {
     if (cpu::FindInstructionSet(name) == nullptr) continue;
     for (const StreamingLoop& loop : loops()) {
-      forms.push_back({std::string(name) + ", " + std::to_string(loop.streams) +
+      forms.push_back({name + ", " + std::to_string(loop.streams) +
                            (loop.streams == 1 ? " stream" : " streams") +
                            (loop.every_byte ? "" : ", a vector of each line"),
                        loop});
