@@ -19,7 +19,7 @@ import ninja
 from mutation_table import MUTATIONS, QUICK_BUILD
 
 ROOT = Path(__file__).parent.parent
-COPIED = ("python", "cc", "cuda", "cmake", "tests")
+COPIED = ("python", "cc", "cuda", "cmake", "tests", "benchmarks")
 FILES = ("CMakeLists.txt", "VERSION", "pyproject.toml")
 BUILT = ("*.so", "__pycache__", "*.egg-info")
 
