@@ -60,6 +60,21 @@ def environment_of_builds(**more) -> dict[str, str]:
     return {**inherited, "STATPOOL_CUDA": "OFF", "CMAKE_ARGS": ccache, **more}
 
 
+def run(command, cwd, fails, **more):
+    """Runs a command to its end, which must be as expected; returns what it said."""
+    done = subprocess.run(
+        command,
+        cwd=cwd,
+        env=environment_of_builds(**more),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode != 0) == fails, done.stdout
+    return done.stdout
+
+
 class Environment:
     """A virtual environment of a version of Python."""
 
@@ -73,17 +88,7 @@ class Environment:
 
     def run(self, *arguments, cwd="/", fails=False, **more):
         """Runs Python to its end, which must be as expected; returns what it said."""
-        done = subprocess.run(
-            [self.python, *arguments],
-            cwd=cwd,
-            env=environment_of_builds(**more),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
-        assert (done.returncode != 0) == fails, done.stdout
-        return done.stdout
+        return run([self.python, *arguments], cwd, fails, **more)
 
     def freeze(self):
         """The versions of all that is installed, statpool aside."""
@@ -213,17 +218,7 @@ def test_lacking_tools_are_a_sentence(lacking, sentence, source, tmp_path):
 
 
 def make(source, *arguments, fails=False, **more):
-    done = subprocess.run(
-        ["make", *arguments],
-        cwd=source,
-        env=environment_of_builds(**more),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-    assert (done.returncode != 0) == fails, done.stdout
-    return done.stdout
+    return run(["make", *arguments], source, fails, **more)
 
 
 def test_make_builds_anew_what_changed(tmp_path):
