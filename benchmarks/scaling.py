@@ -84,10 +84,9 @@ def _devices(count) -> list[str]:
     """GPUs, or parts of the CPU."""
     if gpus := tf.config.list_physical_devices("GPU"):
         return [f"GPU:{i}" for i in range(min(count, len(gpus)))]
-    (cpu,) = tf.config.list_physical_devices("CPU")
-    logical = [tf.config.LogicalDeviceConfiguration()] * count
-    tf.config.set_logical_device_configuration(cpu, logical)
-    return [f"CPU:{i}" for i in range(count)]
+    from audio_classifier import cluster
+
+    return cluster.parts_of_the_cpu(count)
 
 
 def _pooling(strategy, implementation) -> Runner:

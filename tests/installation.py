@@ -95,11 +95,11 @@ class Environment:
         lines = self.pip("freeze").splitlines()
         return {line for line in lines if not line.startswith("statpool")}
 
-    def install(self, source, *options):
+    def install(self, source):
         """The README's pip route, in the folder of the sources."""
         self.pip(*TOOLS.split())
         before = self.freeze()
-        self.pip(*INSTALL.split(), *options, cwd=source)
+        self.pip(*INSTALL.split(), cwd=source)
         return before
 
 

@@ -2,15 +2,14 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
-from contextlib import ExitStack
 from pathlib import Path
 
 import distributed_training
 import numpy as np
 import pytest
+from audio_classifier.workers import free_addresses
 
 PROGRAM = distributed_training.__file__
 # Sums over examples in another order; in bfloat16 each replica rounds its own share of
@@ -19,18 +18,9 @@ BOUND = {"even": 1e-6, "uneven": 1e-6, "jit": 1e-6, "mixed": 2e-2}
 
 
 def cluster_of(**counts):
-    """Addresses on this machine, of ports that are free now."""
-    with ExitStack() as stack:
-        sockets = {
-            job: [stack.enter_context(socket.socket()) for _ in range(count)]
-            for job, count in counts.items()
-        }
-        for opened in (s for row in sockets.values() for s in row):
-            opened.bind(("127.0.0.1", 0))
-        return {
-            job: [f"127.0.0.1:{s.getsockname()[1]}" for s in row]
-            for job, row in sockets.items()
-        }
+    """Addresses on this machine for the tasks of each job."""
+    addresses = iter(free_addresses(sum(counts.values())))
+    return {job: [next(addresses) for _ in range(n)] for job, n in counts.items()}
 
 
 def start(part, folder, cluster=None, job="worker", index=0):

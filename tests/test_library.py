@@ -97,19 +97,22 @@ TWICE = (
 )
 
 
-@pytest.mark.parametrize("xla", [False, True])
-def test_a_copy_that_is_loaded_already_is_used(xla, tmp_path):
+@pytest.fixture
+def copied_library(tmp_path):
     for library in _native.OP_LIBRARY.parent.glob("libstatpool*.so"):
         shutil.copy(library, tmp_path)
-    load = f"tf.load_op_library('{tmp_path}/libstatpool.so')"
+    return str(tmp_path / _native.OP_LIBRARY.name)
+
+
+@pytest.mark.parametrize("xla", [False, True])
+def test_a_copy_that_is_loaded_already_is_used(xla, copied_library):
+    load = f"tf.load_op_library({copied_library!r})"
     done = run(TWICE.format(load=load, xla=xla and not _native.why_not_in_xla()))
     assert done.returncode == 0, done.stderr
 
 
-def test_a_copy_that_python_did_not_load_is_named(tmp_path):
-    for library in _native.OP_LIBRARY.parent.glob("libstatpool*.so"):
-        shutil.copy(library, tmp_path)
-    load = f"tf.load_library('{tmp_path}/libstatpool.so')"
+def test_a_copy_that_python_did_not_load_is_named(copied_library):
+    load = f"tf.load_library({copied_library!r})"
     done = run(TWICE.format(load=load, xla=False))
     assert "must be loaded by Python, got its op registered" in done.stderr
 

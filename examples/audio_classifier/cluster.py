@@ -53,9 +53,14 @@ def join(strategy: str, replicas: int) -> Cluster:
 
 
 def _devices(replicas: int) -> list[str] | None:
-    """None for all GPUs; else the logical devices that the CPU is divided into."""
+    """None for all GPUs; where there are none, parts of the CPU."""
     if tf.config.list_physical_devices("GPU"):
         return None
+    return parts_of_the_cpu(replicas)
+
+
+def parts_of_the_cpu(replicas: int) -> list[str]:
+    """Divides the CPU into logical devices, before TensorFlow uses it."""
     (cpu,) = tf.config.list_physical_devices("CPU")
     logical = [tf.config.LogicalDeviceConfiguration()] * replicas
     tf.config.set_logical_device_configuration(cpu, logical)

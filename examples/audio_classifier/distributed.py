@@ -13,7 +13,7 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
-from .training import nan_weights
+from .training import KEYS, nan_weights
 
 
 class Loop:
@@ -143,8 +143,7 @@ def train(
         for sums in loop.judge(validation):
             judged += sums
         means = [*(learnt[:2] / learnt[2]), *(judged[:2] / judged[2])]
-        keys = ("loss", "accuracy", "val_loss", "val_accuracy")
-        rows.append(dict(zip(keys, map(float, means), strict=True)))
+        rows.append(dict(zip(KEYS, map(float, means), strict=True)))
         rows[-1]["nan_weights"] = nan_weights(network)
         seconds.append(time.perf_counter() - start)
         checkpoints.save(rows, seconds)

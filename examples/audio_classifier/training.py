@@ -10,6 +10,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+# What is measured in each epoch.
+KEYS = ("loss", "accuracy", "val_loss", "val_accuracy")
+
 
 @dataclasses.dataclass(frozen=True)
 class History:
@@ -105,9 +108,8 @@ def train(
         shuffle=False,  # the data set shuffles by itself
         callbacks=[watch],
     )
-    keys = ("loss", "accuracy", "val_loss", "val_accuracy")
-    columns = zip(*(fitted.history[key] for key in keys), strict=True)
-    rows = [dict(zip(keys, map(float, row), strict=True)) for row in columns]
+    columns = zip(*(fitted.history[key] for key in KEYS), strict=True)
+    rows = [dict(zip(KEYS, map(float, row), strict=True)) for row in columns]
     for row, count in zip(rows, watch.nan_weights, strict=True):
         row["nan_weights"] = count
     return rows, watch.seconds

@@ -30,7 +30,7 @@ def run(count: int, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"Cannot make {str(folder)!r}: {error.strerror}.") from error
-    addresses = _free_addresses(count)
+    addresses = free_addresses(count)
     with contextlib.ExitStack() as stack:
         workers = [
             stack.enter_context(_worker(index, addresses, folder))
@@ -86,7 +86,7 @@ def _failed(workers: list[subprocess.Popen]) -> int | None:
     return next((index for index, code in enumerate(codes) if code), None)
 
 
-def _free_addresses(count: int) -> list[str]:
+def free_addresses(count: int) -> list[str]:
     """Of ports that nothing listens at, until someone takes one."""
     with contextlib.ExitStack() as stack:
         sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
