@@ -5,6 +5,7 @@
 
 #include "cc/cpu/accumulate_lanes.h"
 #include "cc/cpu/accumulator_rows.h"
+#include "cc/cpu/rows.h"
 #include "cc/cpu/storage.h"
 
 namespace statpool {
@@ -12,35 +13,13 @@ namespace cpu {
 namespace STATPOOL_ISA {
 namespace {
 
-constexpr int kChunkRows = 8;
-
-// Elements from a chunk of evenly spaced rows to the next one; a guess where a mask skips rows.
-template <int kRows, typename T>
-STATPOOL_INLINE int64_t ChunkDistance(const T* const* rows) {
-  return kRows > 1 ? rows[kRows - 1] - rows[0] + (rows[kRows > 1] - rows[0]) : 0;
-}
-
-// Asks for the same lanes of the rows `distance` elements on. A chunk is read by columns, an order
-// that the hardware's own prefetchers don't foresee.
-template <int N, int kRows, typename T>
-STATPOOL_INLINE void PrefetchRows(const T* const* rows, int64_t i, int64_t distance) {
-  constexpr int64_t kLine = 64 / sizeof(T);
-  if (i % kLine >= N) return;  // an earlier vector of this line has asked
-  for (int r = 0; r < kRows; ++r) {
-    // After the last chunk that is no address of the array, so it isn't computed as one.
-    const uintptr_t ahead = reinterpret_cast<uintptr_t>(rows[r] + i) + distance * sizeof(T);
-    __builtin_prefetch(reinterpret_cast<const void*>(ahead));
-  }
-}
-
 // Adds N lanes of kRows rows, from element `from` on, to lanes [to, to + N).
-template <int N, int kRows, typename Sums, typename T, typename Accumulators>
-STATPOOL_INLINE void AccumulateLanes(const T* const* rows, int64_t from, int64_t to,
-                                     const Sums& needed, int64_t rows_before, int64_t next_chunk,
-                                     Accumulators* accumulators) {
+template <typename T, int N, int kRows, typename Rows, typename Sums, typename Accumulators>
+STATPOOL_INLINE void AccumulateLanes(const Rows& rows, int64_t from, int64_t to, const Sums& needed,
+                                     int64_t rows_before, Accumulators* accumulators) {
   using Compute = typename Accumulators::Compute;
   using V = Vec<Compute, N>;
-  if constexpr (kRows > 1) PrefetchRows<N, kRows>(rows, from, next_chunk);
+  rows.template Prefetch<N, kRows>(from);
   V v[kRows];
   for (int r = 0; r < kRows; ++r) v[r] = Load<N>(rows[r] + from);
   const V squares = core::PairwiseSum<kRows, V>([&](int r) { return V(v[r] * v[r]); });
@@ -69,51 +48,47 @@ struct RowWidth {
   bool overlaps;
 };
 
-template <int kRows, typename Sums, typename T, typename Accumulators>
-STATPOOL_INLINE void AccumulateChunk(const T* const* rows, const RowWidth& width,
-                                     int64_t rows_before, const Sums& needed,
-                                     Accumulators* accumulators) {
+template <typename T, int kRows, typename Rows, typename Sums, typename Accumulators>
+STATPOOL_INLINE void AccumulateChunk(const Rows& rows, const RowWidth& width, int64_t rows_before,
+                                     const Sums& needed, Accumulators* accumulators) {
   constexpr int N = kLanes<typename Accumulators::Compute>;
-  const int64_t next_chunk = ChunkDistance<kRows>(rows);
-  const auto add = [&](auto lanes, int64_t from, int64_t to) __attribute__((always_inline)) {
-    AccumulateLanes<decltype(lanes)::value, kRows>(rows, from, to, needed, rows_before, next_chunk,
-                                                   accumulators);
+  const auto add = [&](auto lanes, int64_t from, int64_t to) STATPOOL_ALWAYS_INLINE {
+    AccumulateLanes<T, decltype(lanes)::value, kRows>(rows, from, to, needed, rows_before,
+                                                      accumulators);
   };
   const int64_t whole = width.elements / N * N;
   for (int64_t i = 0; i < whole; i += N) add(std::integral_constant<int, N>(), i, i);
   if (whole == width.elements) return;
   if (width.overlaps) return add(std::integral_constant<int, N>(), width.elements - N, whole);
   ForLanes<N / 2>(
-      width.elements,
-      [&](auto lanes, int64_t i) __attribute__((always_inline)) { add(lanes, i, i); }, whole);
+      width.elements, [&](auto lanes, int64_t i) STATPOOL_ALWAYS_INLINE { add(lanes, i, i); },
+      whole);
 }
 
-// The binary digits of `count` < 2 * kRows, from the largest.
-template <int kRows, typename Sums, typename T, typename Accumulators>
-STATPOOL_INLINE void AccumulateRowsOf(const T* const* rows, int64_t count, const RowWidth& width,
+// Adds rows by kRows, and those left by half as many.
+template <typename T, int kRows, typename Rows, typename Sums, typename Accumulators>
+STATPOOL_INLINE void AccumulateRowsBy(const Rows& rows, int64_t count, const RowWidth& width,
                                       int64_t rows_before, const Sums& needed,
                                       Accumulators* accumulators) {
-  if (count & kRows) {
-    AccumulateChunk<kRows>(rows, width, rows_before, needed, accumulators);
-    rows += kRows;
-    rows_before += kRows;
+  int64_t done = 0;
+  for (; done + kRows <= count; done += kRows) {
+    AccumulateChunk<T, kRows>(rows + done, width, rows_before + done, needed, accumulators);
   }
   if constexpr (kRows > 1) {
-    if (count % kRows != 0) {
-      AccumulateRowsOf<kRows / 2>(rows, count % kRows, width, rows_before, needed, accumulators);
-    }
+    if (done == count) return;
+    AccumulateRowsBy<T, kRows / 2>(rows + done, count - done, width, rows_before + done, needed,
+                                   accumulators);
   }
 }
 
-// Adds `count` <= kChunkRows rows.
-template <typename T, typename Accumulators>
-void AccumulateRows(const T* const* rows, int64_t count, const RowWidth& width, int64_t rows_before,
+template <typename T, typename Rows, typename Accumulators>
+void AccumulateRows(const Rows& rows, int64_t count, const RowWidth& width, int64_t rows_before,
                     const core::NeededSums& needed, Accumulators* accumulators) {
   if (core::AreDefault(needed)) {
-    AccumulateRowsOf<kChunkRows>(rows, count, width, rows_before, core::DefaultSums(),
-                                 accumulators);
+    AccumulateRowsBy<T, kChunkRows>(rows, count, width, rows_before, core::DefaultSums(),
+                                    accumulators);
   } else {
-    AccumulateRowsOf<kChunkRows>(rows, count, width, rows_before, needed, accumulators);
+    AccumulateRowsBy<T, kChunkRows>(rows, count, width, rows_before, needed, accumulators);
   }
 }
 

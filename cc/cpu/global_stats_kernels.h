@@ -79,14 +79,13 @@ void AddPacked(const T* x, const bool* mask, int64_t steps, Accumulator* accumul
   T packed[kBuffer];
   int64_t count = 0;
   for (int64_t t = 0; t < steps; ++t) {
-    if (!mask[t]) continue;
-    packed[count++] = x[t];
-    if (count == kBuffer) {
-      accumulator->AddSteps(packed, count, 1);
-      count = 0;
-    }
+    packed[count] = x[t];
+    count += mask[t];  // a branch would be foreseen badly
+    if (count < kBuffer) continue;
+    accumulator->AddSteps(packed, count, 1, /*are_cached=*/true);
+    count = 0;
   }
-  accumulator->AddSteps(packed, count, 1);
+  accumulator->AddSteps(packed, count, 1, /*are_cached=*/true);
 }
 
 // One channel after the other; lane 0 of each goes to its lane among the channels of the unit.
@@ -131,9 +130,9 @@ STATPOOL_OWN_FRAME void ForwardTransposed(const ForwardArguments& a, const core:
     const int64_t count = std::min<int64_t>(rows.kSteps, steps - t);
     TransposeSteps(x + t, shape.time, count, unit.channels, &rows);
     if (mask == nullptr) {
-      accumulator.AddSteps(rows.elements, count, stride);
+      accumulator.AddSteps(rows.elements, count, stride, /*are_cached=*/true);
     } else {
-      accumulator.AddMasked(rows.elements, mask + t, count, stride);
+      accumulator.AddMasked(rows.elements, mask + t, count, stride, /*are_cached=*/true);
     }
   }
   Store<T>(a, needed, unit, accumulator.Finish(), accumulators);

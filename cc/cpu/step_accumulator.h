@@ -30,39 +30,37 @@ struct StepAccumulator {
   }
 
   // `steps` steps, each `stride` elements after the last. Folding needs stride == width.
-  void AddSteps(const T* x, int64_t steps, int64_t stride) {
-    const T* rows[kChunkRows];
-    const int64_t row_stride = stride * fold;
+  void AddSteps(const T* x, int64_t steps, int64_t stride, bool are_cached = false) {
+    const EvenRows<T> rows(x, stride * fold, row.elements, are_cached);
     const int64_t whole_rows = steps / fold;
-    for (int64_t first = 0; first < whole_rows; first += kChunkRows) {
-      const int64_t count = std::min<int64_t>(whole_rows - first, kChunkRows);
-      for (int64_t r = 0; r < count; ++r) rows[r] = x + (first + r) * row_stride;
-      AddRows(rows, count);
-    }
+    AddRows(rows, whole_rows);
     last_lanes = steps % fold * width;
     if (last_lanes == 0) return;
-    rows[0] = x + whole_rows * row_stride;
-    AccumulateRows(rows, 1, {last_lanes, false}, full_rows, needed, accumulators);
+    AccumulateRows<T>(rows + whole_rows, 1, {last_lanes, false}, full_rows, needed, accumulators);
   }
 
-  // The steps that the mask keeps, gathered by address: the others are never loaded.
-  void AddMasked(const T* x, const bool* mask, int64_t steps, int64_t stride) {
-    const T* rows[kChunkRows];
+  // Those of them that the mask keeps, gathered by address: the others are never loaded.
+  void AddMasked(const T* x, const bool* mask, int64_t steps, int64_t stride,
+                 bool are_cached = false) {
+    constexpr int64_t kMost = 512;
+    static_assert(kMost % kChunkRows == 0, "only the last rows of all fill no chunk");
+    const T* rows[kMost];
+    const int64_t row_bytes = row.elements * sizeof(T);
+    const int64_t ahead = are_cached ? 0 : std::min(kAheadBytes / row_bytes, kMost / 2);
     int64_t count = 0;
     for (int64_t t = 0; t < steps; ++t) {
-      if (!mask[t]) continue;
-      rows[count++] = x + t * stride;
-      if (count == kChunkRows) {
-        AddRows(rows, count);
-        count = 0;
-      }
+      rows[count] = x + t * stride;
+      count += mask[t];  // a branch would be foreseen badly
+      if (count < kMost) continue;
+      AddRows(ListedRows<T>{rows, rows + count, ahead}, count);
+      count = 0;
     }
-    AddRows(rows, count);
+    AddRows(ListedRows<T>{rows, rows + count, ahead}, count);
   }
 
-  // Up to kChunkRows whole rows.
-  void AddRows(const T* const* rows, int64_t count) {
-    AccumulateRows(rows, count, row, full_rows, needed, accumulators);
+  template <typename Rows>
+  void AddRows(const Rows& rows, int64_t count) {
+    AccumulateRows<T>(rows, count, row, full_rows, needed, accumulators);
     full_rows += count;
   }
 
