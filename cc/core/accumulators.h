@@ -24,9 +24,11 @@ STATPOOL_HOST_DEVICE STATPOOL_INLINE V PairwiseSum(const Term& term, int first =
 // Whether a sum of up to eight squares that was taken in float lies within the contract's bounds:
 // below, terms may have vanished, and above, a sum of the values themselves may overflow. Nor is a
 // sum of zeros in range.
+constexpr float kFloatRangeLow = 0x1p-110f;
+constexpr float kFloatRangeHigh = 0x1p127f;
 template <typename V>
 STATPOOL_HOST_DEVICE STATPOOL_INLINE auto IsInFloatRange(const V& power) {
-  return (power >= 0x1p-110f) & (power < 0x1p127f);
+  return (power >= kFloatRangeLow) & (power < kFloatRangeHigh);
 }
 
 // *sum + *error += term, where *error collects what rounding takes from *sum: Knuth's TwoSum, exact

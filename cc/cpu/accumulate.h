@@ -23,20 +23,27 @@ STATPOOL_INLINE void AccumulateLanes(const Rows& rows, int64_t from, int64_t to,
   V v[kRows];
   for (int r = 0; r < kRows; ++r) v[r] = Load<N>(rows[r] + from);
   const V squares = core::PairwiseSum<kRows, V>([&](int r) { return V(v[r] * v[r]); });
+  bool has_nan;
   if constexpr (kRows > 1 && std::is_same_v<Compute, float>) {
-    AddNarrow<T, N>(v, squares, to, needed, accumulators);
+    // float16 never leaves the range, NaN apart, and who stays in it is no NaN.
+    constexpr bool kIsFloat16 = std::is_same_v<T, core::Float16>;
+    const bool in_range = kIsFloat16 ||
+                          AllWithin<N>(squares, core::kFloatRangeLow, core::kFloatRangeHigh) ||
+                          AllZero<N>(v);
+    has_nan = kIsFloat16 ? AnyNan<N>(squares) : !in_range;
+    AddNarrow<N>(v, squares, in_range, to, needed, accumulators);
   } else {
+    has_nan = AnyNan<N>(squares);
     AddWide<N, kRows>(v, to, needed, accumulators);
   }
   if (needed.central) AddCentral<N, kRows>(v, to, rows_before, accumulators);
-  const auto is_nan = squares != squares;  // and only then: squares never cancel
   if (needed.max) {
-    UpdateExtreme<N, kRows>(v, is_nan, accumulators->max + to, accumulators->max_count + to,
-                            [](const V& a, const V& b) { return Larger<N>(a, b); });
+    UpdateExtreme<N>(v, has_nan, squares, accumulators->max + to, accumulators->max_count + to,
+                     [](const V& a, const V& b) { return Larger<N>(a, b); });
   }
   if (needed.min) {
-    UpdateExtreme<N, kRows>(v, is_nan, accumulators->min + to, accumulators->min_count + to,
-                            [](const V& a, const V& b) { return Smaller<N>(a, b); });
+    UpdateExtreme<N>(v, has_nan, squares, accumulators->min + to, accumulators->min_count + to,
+                     [](const V& a, const V& b) { return Smaller<N>(a, b); });
   }
 }
 

@@ -37,15 +37,14 @@ STATPOOL_INLINE void AddWide(const Vec<typename Accumulators::Compute, N> (&v)[k
 }
 
 // Sums kRows values a lane in float, and only what they come to in double: half the work of
-// AddWide. Lanes that leave the range are summed again in double; float16 never does.
-template <typename T, int N, int kRows, typename Sums, typename Accumulators>
+// AddWide. Lanes that leave the range are summed again in double.
+template <int N, int kRows, typename Sums, typename Accumulators>
 STATPOOL_INLINE void AddNarrow(const Vec<float, N> (&v)[kRows], const Vec<float, N>& squares,
-                               int64_t i, const Sums& needed, Accumulators* accumulators) {
+                               bool in_range, int64_t i, const Sums& needed,
+                               Accumulators* accumulators) {
   constexpr int kPart = kDoubleLanes<N>;
   using D = Vec<double, kPart>;
   const auto sum = core::PairwiseSum<kRows, Vec<float, N>>([&](int r) { return v[r]; });
-  const bool in_range = std::is_same_v<T, core::Float16> ||
-                        AllTrue<N>(core::IsInFloatRange(squares)) || AllZero<N>(v);
   ForDoubleParts<N>(i, [&](auto part, int64_t at) STATPOOL_ALWAYS_INLINE {
     constexpr int kIndex = decltype(part)::value;
     D sums = WidenPart<N, kIndex>(sum);
@@ -91,22 +90,23 @@ STATPOOL_INLINE void AddCentral(const Vec<typename Accumulators::Compute, N> (&v
 // ------------------------------------------------------------------------------------------------
 // Extremes
 
-// Joins kRows values a lane to the running extreme and its count. NaN wins and stays.
-template <int N, int kRows, typename Compute, typename Mask, typename Best>
-STATPOOL_INLINE void UpdateExtreme(const Vec<Compute, N> (&v)[kRows], const Mask& is_nan,
-                                   Compute* extreme, LaneCount<Compute>* counts,
-                                   const Best& better) {
+// Joins kRows values a lane to the running extreme and its count. NaN wins and stays: the sum of
+// squares tells which lanes have one, since squares never cancel.
+template <int N, int kRows, typename Compute, typename Best>
+STATPOOL_INLINE void UpdateExtreme(const Vec<Compute, N> (&v)[kRows], bool has_nan,
+                                   const Vec<Compute, N>& squares, Compute* extreme,
+                                   LaneCount<Compute>* counts, const Best& better) {
   using V = Vec<Compute, N>;
   using K = Vec<LaneCount<Compute>, N>;
   const V old = LoadRaw<V>(extreme);
   V best = old;
   for (int r = 0; r < kRows; ++r) best = better(v[r], best);
-  best = is_nan ? V{} + std::numeric_limits<Compute>::quiet_NaN() : best;
-  K count = (old == best) ? LoadRaw<K>(counts) : K{};
-  // A true lane is -1.
-  count -= core::PairwiseSum<kRows, K>([&](int r) { return K(v[r] == best); });
+  if (__builtin_expect(has_nan, 0)) {
+    best = (squares != squares) ? V{} + std::numeric_limits<Compute>::quiet_NaN() : best;
+  }
+  const K count = (old == best) ? LoadRaw<K>(counts) : K{};
   StoreRaw(best, extreme);
-  StoreRaw(count, counts);
+  StoreRaw(CountEqual<N, LaneCount<Compute>>(v, best, count), counts);
 }
 
 }  // namespace
