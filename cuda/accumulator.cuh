@@ -50,7 +50,8 @@ struct Accumulator {
   Sum<Compute> sum;
   Sum<Compute> squares;
   Sum<Compute> deviations;
-  Compute rest;  // what rounding took from sum: the mean of deviations must not be rounded
+  Compute rest;   // what rounding took from sum: the mean of deviations must not be rounded
+  Compute pivot;  // what deviations are from in a thread's loop; double has no use for it
   Compute max;
   Compute min;
   Count max_count;  // steps that equal max
@@ -62,12 +63,22 @@ struct Accumulator {
     return Sum<Compute>::kCompensated ? sum.value : sum.value + rest;
   }
 
+  // Makes deviations from `pivot`, one of the values, those from the mean of all. What this cancels
+  // is at most as many times the result as there are values, and double has bits to spare.
+  __device__ void Centre() {
+    if (Sum<Compute>::kCompensated || steps == 0) return;
+    const double n = static_cast<double>(steps);
+    const double distance = Total() - n * pivot;
+    const double around_mean = deviations.value - distance * distance / n;
+    deviations.value = around_mean < 0 ? 0 : around_mean;
+  }
+
   __device__ void Clear() {
     constexpr Compute kInfinity = std::numeric_limits<Compute>::infinity();
     sum.Clear();
     squares.Clear();
     deviations.Clear();
-    rest = 0;
+    rest = pivot = 0;
     max = -kInfinity;
     min = kInfinity;
     max_count = min_count = steps = 0;

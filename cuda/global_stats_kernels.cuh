@@ -89,6 +89,10 @@ __device__ __forceinline__ void AddRows(const ForwardArguments& a, const Sums& n
       AddItems<false>(chunk, needed, accumulators);
     }
   }
+  if (needed.central) {
+#pragma unroll
+    for (int v = 0; v < kVector; ++v) accumulators[v].Centre();
+  }
 }
 
 template <typename Sums>

@@ -174,7 +174,20 @@ def _denormal(random, shape, info):
     return least * random.integers(-9, 10, size=shape)
 
 
-LIMITS = {"largest": _largest, "denormal": _denormal}  # depend on the dtype
+def _steep(random, shape, info):
+    """A large mean, and deviations of which the dtype can only just tell."""
+    return 1000 * (1 + 3 * float(info.eps) * random.normal(size=shape))
+
+
+def _jump(random, shape, info):
+    """The same after a first step far away."""
+    x = _steep(random, shape, info)
+    x[:, :1] = -7
+    return x
+
+
+# What depends on the dtype.
+LIMITS = {"largest": _largest, "denormal": _denormal, "steep": _steep, "jump": _jump}
 
 
 @functools.lru_cache(maxsize=512)

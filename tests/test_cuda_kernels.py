@@ -13,7 +13,7 @@ import cuda_launchers
 import cuda_program
 import numpy as np
 import pytest
-from cases import DTYPES, FORMATS, Case
+from cases import DTYPES, FORMATS, Case, numpy_dtype
 from cuda_launchers import Pooling
 from native_build import DEFAULT, ROOT, UnavailableError
 
@@ -100,6 +100,21 @@ def test_any_number_of_splits_stays_within_the_bounds(cuda):
         with Pooling(cuda, case.x(), case.mask(), case.lengths(), **options) as pooling:
             values = pooling.forward()
         np.testing.assert_allclose(values, reference, rtol=16 * 2.0**-24, atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", DTYPES[:3])  # float64 has no wider type
+def test_equal_steps_have_no_deviation(cuda, dtype):
+    """Not even one of rounding, for any number of them, and no gradient."""
+    for value in (0.1, 1000 / 3, -60000, 1e-6):
+        x = np.full((40, 40, 3), value, numpy_dtype(dtype))
+        upstream = np.tile([0, 0, 0, 1, 1, 1], (40, 1)).astype(x.dtype)
+        options = {"statistics": ("mean", "std"), "epsilon": 0.0}
+        with Pooling(cuda, x, None, np.arange(1, 41), **options) as pooling:
+            mean, std = np.split(pooling.forward(), 2, axis=1)
+            gradient = pooling.gradient(upstream)
+        assert np.array_equal(mean, x[:, 0])
+        assert not std.any()
+        assert not gradient.any()
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

@@ -87,6 +87,15 @@ def test_std_of_small_deviations_on_a_large_mean(implementation, dtype):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("values", ["steep", "jump"])
+def test_std_next_to_what_the_dtype_can_tell(any_shape, values, dtype):
+    for padding in ("none", "both"):
+        case = Case(2, 515, 5, dtype, values, padding, 0.0)
+        check_values(any_shape, case)
+        check_gradient(any_shape, case)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
 def test_std_of_a_constant_channel(any_shape, dtype):
     """May be an error of the mean, but neither NaN nor the root of a negative."""
     for epsilon in (0.0, 1e-12):

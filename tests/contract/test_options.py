@@ -20,9 +20,11 @@ SELECTIONS += [
 
 @pytest.mark.parametrize("selection", SELECTIONS, ids="-".join)
 def test_a_selection_is_a_slice_of_all(any_shape, selection):
-    for dtype in ("float32", "float64"):
+    kinds = [(dtype, "normal") for dtype in DTYPES]
+    kinds += [("float32", "1e30"), ("bfloat16", "1e-30")]
+    for dtype, values in kinds:
         for padding in ("none", "both"):
-            case = Case(2, 17, 9, dtype, padding=padding)
+            case = Case(2, 17, 9, dtype, values, padding)
             everything = _forward(any_shape, case, STATISTICS).reshape(2, -1, 9)
             chosen = _forward(any_shape, case, selection).reshape(2, -1, 9)
             same = everything[:, [STATISTICS.index(name) for name in selection]]
