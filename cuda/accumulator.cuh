@@ -91,9 +91,9 @@ constexpr bool kHasRest = !Sum<typename AccumulatorOf::Compute>::kCompensated;
 
 // All that a kernel with such sums may need.
 template <typename Sums>
-constexpr Sums kMostSums = {true, true, true, true, true};
+constexpr Sums kMostSums = {};
 template <>
-constexpr core::DefaultSums kMostSums<core::DefaultSums> = {};
+constexpr core::NeededSums kMostSums<core::NeededSums> = {true, true, true, true, true};
 
 // Calls visit(whether it is needed, &number) for every number of an accumulator that such a kernel
 // may need. Wide and narrow ones come in runs, so that arrays of them stay aligned.

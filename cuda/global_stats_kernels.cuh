@@ -96,13 +96,13 @@ __device__ __forceinline__ void AddRows(const ForwardArguments& a, const Sums& n
 }
 
 template <typename Sums>
-constexpr bool kIsDefaultSums = std::is_same_v<Sums, core::DefaultSums>;
+constexpr bool kAreKnown = !std::is_same_v<Sums, core::NeededSums>;
 
 // A block owns plan.groups units, a group of threads one unit, a thread kVector neighbouring
 // columns of every threads_y-th row in it.
 template <typename T, int kVector, typename Sums>
 __global__ void __launch_bounds__(BlockThreads(sizeof(T)),
-                                  BlocksPerMultiprocessor(sizeof(T), kIsDefaultSums<Sums>))
+                                  BlocksPerMultiprocessor(sizeof(T), kAreKnown<Sums>))
     GlobalStatsForwardKernel(const __grid_constant__ ForwardArguments a, const Sums needed) {
   using AccumulatorOf = Accumulator<core::ComputeType<T>, int32_t>;
   __shared__ JoinBuffer<AccumulatorOf, Sums, BlockThreads(sizeof(T)), kVector> buffer;
@@ -117,7 +117,7 @@ __global__ void __launch_bounds__(BlockThreads(sizeof(T)),
 #pragma unroll
     for (int v = 0; v < kVector; ++v) accumulators[v].Clear();
     if (unit.is_active) AddRows<T, kVector>(a, needed, unit, accumulators);
-    if constexpr (!kIsDefaultSums<Sums>) {
+    if constexpr (kMostSums<Sums>.central) {
       // Worked out anew, it takes no registers of the loop, which has none to spare.
       asm volatile("" : "+l"(block));
       unit = UnitOf(plan, a.shape.channels, block);
@@ -180,12 +180,9 @@ __global__ void __launch_bounds__(BlockThreads(sizeof(T)))
 template <typename T, int kVector>
 cudaError_t LaunchForwardOf(const ForwardArguments& a, cudaStream_t stream) {
   const auto grid = static_cast<unsigned>(a.plan.grid);
-  if (core::AreDefault(a.needed)) {
-    const core::DefaultSums known;
-    GlobalStatsForwardKernel<T, kVector><<<grid, a.plan.block, 0, stream>>>(a, known);
-  } else {
-    GlobalStatsForwardKernel<T, kVector><<<grid, a.plan.block, 0, stream>>>(a, a.needed);
-  }
+  core::WithKnownSums(a.needed, [&](const auto& needed) {
+    GlobalStatsForwardKernel<T, kVector><<<grid, a.plan.block, 0, stream>>>(a, needed);
+  });
   return cudaGetLastError();
 }
 

@@ -34,10 +34,9 @@ def resources_table(usages: dict) -> str:
     )
     for kernel in kernels:
         of_kernel = {name: kernels[kernel] for name, kernels in usages.items()}
-        known = "default" if kernel.is_default else "any"
         rows.append(
             f"| {kernel.pass_name.lower()} | {kernel.dtype} | {kernel.vector_width} "
-            f"| {known} | {kernel.block_threads} "
+            f"| {kernel.statistics} | {kernel.block_threads} "
             f"| {_range(usage.registers for usage in of_kernel.values())} "
             f"| {_range(usage.shared for usage in of_kernel.values())} "
             f"| {_blocks(kernel, of_kernel)} |"
@@ -52,7 +51,7 @@ def registers_table(usages: dict) -> str:
             kernel
             for kernels in usages.values()
             for kernel in kernels
-            if kernel.is_wide and kernel.is_default
+            if kernel.is_wide and kernel.statistics == "default"
         }
     )
     titles = [f"{kernel.pass_name.lower()} {kernel.dtype}" for kernel in kernels]

@@ -21,6 +21,7 @@ _KERNEL = re.compile(
     r"GlobalStats(?P<pass_name>Forward|Gradient|Join)Kernel"
     r"I(?P<dtype>N(?:\dS?_?)?\w*?(?:BFloat16|Float16)E|f|d)(?:Li(?P<width>\d+)E)?(?P<rest>\w*)"
 )
+_SELECTION = re.compile(r"\d(?P<name>(?:[A-Z][a-z]+)*?)(?:Sums|GradientTerms)E")
 _DTYPES = {"f": "float32", "d": "float64"}
 _USAGE = re.compile(
     r"Function (?P<symbol>\w+):\s+REG:(?P<registers>\d+) STACK:(?P<stack>\d+) "
@@ -64,7 +65,7 @@ class Kernel:
     pass_name: str  # Forward, Join, Gradient
     dtype: str
     vector_width: int  # elements a thread loads at once
-    is_default: bool  # mean, max and l2, known when compiled
+    statistics: str  # known when compiled, such as "default" and "mean+std", or "any"
 
     @property
     def element_bytes(self) -> int:
@@ -86,7 +87,7 @@ class Kernel:
         """Blocks that a multiprocessor holds, as cuda/launch_plan.h has it."""
         if self.pass_name == "Join":
             return 1
-        return 1 + self.is_default + (self.element_bytes == 2)
+        return 1 + (self.statistics != "any") + (self.element_bytes == 2)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -134,8 +135,16 @@ def kernel_of(symbol: str) -> Kernel | None:
         pass_name=found["pass_name"],
         dtype=_DTYPES.get(dtype, dtype),
         vector_width=int(found["width"] or 1),
-        is_default="Default" in found["rest"],
+        statistics=_statistics_of(found["rest"]),
     )
+
+
+def _statistics_of(mangled: str) -> str:
+    """Returns the name that core/statistics.h has for a selection, 'MeanStdSums'."""
+    found = _SELECTION.search(mangled)
+    if not found or not found["name"] or found["name"] == "Needed":
+        return "any"
+    return re.sub(r"\B(?=[A-Z])", "+", found["name"]).lower()
 
 
 def parse_usage(text: str) -> dict[Kernel, Usage]:

@@ -148,41 +148,69 @@ constexpr int PlaceOf(SavedField field, const SavedFieldList& fields) {
 }
 
 // ------------------------------------------------------------------------------------------------
-// The default statistics, known to the compiler: types to be used as NeededSums and GradientTerms.
+// Selections that are known to the compiler: types to be used as NeededSums and GradientTerms.
 
-constexpr StatisticList kDefaultStatistics = {{Statistic::kMean, Statistic::kMax, Statistic::kL2},
-                                              3};
+template <Statistic... kStatistics>
+constexpr StatisticList kListOf = {{kStatistics...}, sizeof...(kStatistics)};
 
-struct DefaultSums {
-  static constexpr NeededSums kSums = NeededSumsOf(kDefaultStatistics);
-  static constexpr bool sum = kSums.sum;
-  static constexpr bool squares = kSums.squares;
-  static constexpr bool central = kSums.central;
-  static constexpr bool max = kSums.max;
-  static constexpr bool min = kSums.min;
+template <Statistic... kStatistics>
+struct KnownSums {
+  static constexpr NeededSums kFlags = NeededSumsOf(kListOf<kStatistics...>);
+  static constexpr bool sum = kFlags.sum;
+  static constexpr bool squares = kFlags.squares;
+  static constexpr bool central = kFlags.central;
+  static constexpr bool max = kFlags.max;
+  static constexpr bool min = kFlags.min;
 };
 
-struct DefaultGradientTerms {
-  static constexpr GradientTerms kTerms = GradientTermsOf(kDefaultStatistics);
-  static constexpr bool constant = kTerms.constant;
-  static constexpr bool slope = kTerms.slope;
-  static constexpr bool central = kTerms.central;
-  static constexpr bool max = kTerms.max;
-  static constexpr bool min = kTerms.min;
+template <Statistic... kStatistics>
+struct KnownGradientTerms {
+  static constexpr GradientTerms kFlags = GradientTermsOf(kListOf<kStatistics...>);
+  static constexpr bool constant = kFlags.constant;
+  static constexpr bool slope = kFlags.slope;
+  static constexpr bool central = kFlags.central;
+  static constexpr bool max = kFlags.max;
+  static constexpr bool min = kFlags.min;
 };
 
-constexpr bool AreDefault(const NeededSums& sums) {
-  for (bool NeededSums::* member : kNeededSums) {
-    if (sums.*member != DefaultSums::kSums.*member) return false;
+struct DefaultSums : KnownSums<Statistic::kMean, Statistic::kMax, Statistic::kL2> {};
+struct MeanSums : KnownSums<Statistic::kMean> {};
+struct MaxSums : KnownSums<Statistic::kMax> {};
+struct MeanStdSums : KnownSums<Statistic::kMean, Statistic::kStd> {};
+struct DefaultGradientTerms
+    : KnownGradientTerms<Statistic::kMean, Statistic::kMax, Statistic::kL2> {};
+
+template <typename Flags, int kCount>
+constexpr bool AreEqual(const Flags& a, const Flags& b, bool Flags::* const (&members)[kCount]) {
+  for (bool Flags::* member : members) {
+    if (a.*member != b.*member) return false;
   }
   return true;
 }
 
+constexpr bool AreDefault(const NeededSums& sums) {
+  return AreEqual(sums, DefaultSums::kFlags, kNeededSums);
+}
+
 constexpr bool AreDefault(const GradientTerms& terms) {
-  for (bool GradientTerms::* member : kGradientTerms) {
-    if (terms.*member != DefaultGradientTerms::kTerms.*member) return false;
+  return AreEqual(terms, DefaultGradientTerms::kFlags, kGradientTerms);
+}
+
+// Calls use(selection) with the one of Known that these sums are, or else with the sums.
+template <typename Known, typename... Others, typename Use>
+auto WithKnown(const NeededSums& sums, const Use& use) {
+  if (AreEqual(sums, Known::kFlags, kNeededSums)) return use(Known());
+  if constexpr (sizeof...(Others) == 0) {
+    return use(sums);
+  } else {
+    return WithKnown<Others...>(sums, use);
   }
-  return true;
+}
+
+// The same, with all of those that kernels for GPUs are compiled for.
+template <typename Use>
+auto WithKnownSums(const NeededSums& sums, const Use& use) {
+  return WithKnown<DefaultSums, MeanSums, MaxSums, MeanStdSums>(sums, use);
 }
 
 }  // namespace core
