@@ -180,6 +180,8 @@ struct MeanStdSums : KnownSums<Statistic::kMean, Statistic::kStd> {};
 struct DefaultGradientTerms
     : KnownGradientTerms<Statistic::kMean, Statistic::kMax, Statistic::kL2> {};
 
+struct MeanStdGradientTerms : KnownGradientTerms<Statistic::kMean, Statistic::kStd> {};
+
 template <typename Flags, int kCount>
 constexpr bool AreEqual(const Flags& a, const Flags& b, bool Flags::* const (&members)[kCount]) {
   for (bool Flags::* member : members) {
@@ -188,22 +190,26 @@ constexpr bool AreEqual(const Flags& a, const Flags& b, bool Flags::* const (&me
   return true;
 }
 
-constexpr bool AreDefault(const NeededSums& sums) {
-  return AreEqual(sums, DefaultSums::kFlags, kNeededSums);
+constexpr bool AreEqual(const NeededSums& a, const NeededSums& b) {
+  return AreEqual(a, b, kNeededSums);
+}
+
+constexpr bool AreEqual(const GradientTerms& a, const GradientTerms& b) {
+  return AreEqual(a, b, kGradientTerms);
 }
 
 constexpr bool AreDefault(const GradientTerms& terms) {
-  return AreEqual(terms, DefaultGradientTerms::kFlags, kGradientTerms);
+  return AreEqual(terms, DefaultGradientTerms::kFlags);
 }
 
-// Calls use(selection) with the one of Known that these sums are, or else with the sums.
-template <typename Known, typename... Others, typename Use>
-auto WithKnown(const NeededSums& sums, const Use& use) {
-  if (AreEqual(sums, Known::kFlags, kNeededSums)) return use(Known());
+// Calls use(selection) with the one of Known that these sums or terms are, or else with them.
+template <typename Known, typename... Others, typename Flags, typename Use>
+auto WithKnown(const Flags& flags, const Use& use) {
+  if (AreEqual(flags, Known::kFlags)) return use(Known());
   if constexpr (sizeof...(Others) == 0) {
-    return use(sums);
+    return use(flags);
   } else {
-    return WithKnown<Others...>(sums, use);
+    return WithKnown<Others...>(flags, use);
   }
 }
 

@@ -91,12 +91,9 @@ STATPOOL_INLINE void AccumulateRowsBy(const Rows& rows, int64_t count, const Row
 template <typename T, typename Rows, typename Accumulators>
 void AccumulateRows(const Rows& rows, int64_t count, const RowWidth& width, int64_t rows_before,
                     const core::NeededSums& needed, Accumulators* accumulators) {
-  if (core::AreDefault(needed)) {
-    AccumulateRowsBy<T, kChunkRows>(rows, count, width, rows_before, core::DefaultSums(),
-                                    accumulators);
-  } else {
-    AccumulateRowsBy<T, kChunkRows>(rows, count, width, rows_before, needed, accumulators);
-  }
+  core::WithKnown<core::DefaultSums>(needed, [&](const auto& known) {
+    AccumulateRowsBy<T, kChunkRows>(rows, count, width, rows_before, known, accumulators);
+  });
 }
 
 // Moves the lanes of an overlapping last vector to where they belong.

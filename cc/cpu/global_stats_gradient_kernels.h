@@ -24,21 +24,27 @@ namespace {
 template <int N, typename Terms, typename Compute>
 STATPOOL_INLINE Vec<Compute, N> SmoothLanes(const Vec<Compute, N>& v, const Terms& terms,
                                             const CoefficientRows<Compute>& coefficients,
-                                            int64_t i) {
-  using D = Vec<double, N>;
-  D smooth = terms.constant ? LoadRaw<D>(coefficients.constant + i) : D{};
-  const auto add_slope = [&](const SlopeRows<Compute>& slope, const D& centre) {
-    const D factor = LoadRaw<D>(slope.value + i);
-    if constexpr (SlopeRows<Compute>::kScaled) {
-      const D scale = LoadRaw<D>(slope.scale + i);
-      smooth += factor * (v * scale - centre * scale);
-    } else {
-      smooth += factor * (Widen<N>(v) - centre);
-    }
-  };
-  if (terms.slope) add_slope(coefficients.slope, D{});
-  if (terms.central) add_slope(coefficients.central, LoadRaw<D>(coefficients.mean + i));
-  return Narrow<Compute, N>(smooth);
+                                            int64_t lane) {
+  using D = Vec<double, kDoubleLanes<N>>;
+  return NarrowParts<Compute, N>([&](auto part) STATPOOL_ALWAYS_INLINE {
+    constexpr int kIndex = decltype(part)::value;
+    const int64_t i = lane + kIndex * kDoubleLanes<N>;
+    const D value = WidenPart<N, kIndex>(v);
+    D smooth = terms.constant ? LoadRaw<D>(coefficients.constant + i) : D{};
+    const auto add_slope = [&](const SlopeRows<Compute>& slope, const D& centre)
+                               STATPOOL_ALWAYS_INLINE {
+                                 const D factor = LoadRaw<D>(slope.value + i);
+                                 if constexpr (SlopeRows<Compute>::kScaled) {
+                                   const D scale = LoadRaw<D>(slope.scale + i);
+                                   smooth += factor * (value * scale - centre * scale);
+                                 } else {
+                                   smooth += factor * (value - centre);
+                                 }
+                               };
+    if (terms.slope) add_slope(coefficients.slope, D{});
+    if (terms.central) add_slope(coefficients.central, LoadRaw<D>(coefficients.mean + i));
+    return smooth;
+  });
 }
 
 // constant + slope * x, in float.
@@ -58,8 +64,6 @@ template <bool kIsNarrow, int kBytes>
 struct RowMode {
   static constexpr bool kNarrow = kIsNarrow;
   static constexpr int kStreamingBytes = kBytes;
-  template <typename Compute>
-  static constexpr int kRowLanes = kNarrow ? kLanes<Compute> : kLanes<double>;
 };
 
 // Rows are done one after the other: two side by side would share the loads of their coefficients,
@@ -82,7 +86,7 @@ STATPOOL_INLINE void GradientLanes(T* dx, const T* x, const Terms& terms,
   };
   if (terms.max) add_share(coefficients.max, coefficients.max_share);
   if (terms.min) add_share(coefficients.min, coefficients.min_share);
-  if constexpr (Mode::kStreamingBytes > 0 && N == Mode::template kRowLanes<Compute>) {
+  if constexpr (Mode::kStreamingBytes > 0 && N == kLanes<Compute>) {
     StoreStreaming<Mode::kStreamingBytes>(Round<T, N>(result), dx + i);
   } else {
     StoreRaw(Round<T, N>(result), dx + i);
@@ -94,11 +98,10 @@ template <typename Mode, typename Terms, typename T, typename Compute>
 STATPOOL_INLINE void GradientRowsOf(T* dx, const T* x, int64_t rows, int64_t width, int64_t stride,
                                     const Terms& terms,
                                     const CoefficientRows<Compute>& coefficients) {
-  constexpr int kRowLanes = Mode::template kRowLanes<Compute>;
   for (int64_t row = 0; row < rows; ++row) {
     T* const to = dx + row * stride;
     const T* const from = x + row * stride;
-    ForLanes<kRowLanes>(width, [&](auto lanes, int64_t i) __attribute__((always_inline)) {
+    ForLanes<kLanes<Compute>>(width, [&](auto lanes, int64_t i) STATPOOL_ALWAYS_INLINE {
       GradientLanes<decltype(lanes)::value, Mode>(to, from, terms, coefficients, i);
     });
   }
@@ -107,7 +110,7 @@ STATPOOL_INLINE void GradientRowsOf(T* dx, const T* x, int64_t rows, int64_t wid
 template <bool kNarrow, typename Terms, typename T, typename Compute>
 void GradientRowsBy(T* dx, const T* x, int64_t rows, int64_t width, int64_t stride, bool streaming,
                     const Terms& terms, const CoefficientRows<Compute>& coefficients) {
-  constexpr int kStoreBytes = RowMode<kNarrow, 0>::template kRowLanes<Compute> * sizeof(T);
+  constexpr int kStoreBytes = kLanes<Compute> * sizeof(T);
   const auto is_aligned = [&](int bytes) {
     return reinterpret_cast<uintptr_t>(dx) % bytes == 0 && stride * sizeof(T) % bytes == 0;
   };
@@ -127,13 +130,14 @@ template <typename T, typename Compute>
 void GradientRows(T* dx, const T* x, int64_t rows, int64_t width, int64_t stride, bool streaming,
                   const core::GradientTerms& terms, const CoefficientRows<Compute>& coefficients) {
   constexpr bool can_be_narrow = std::is_same_v<Compute, float>;
-  if (can_be_narrow != coefficients.is_narrow) {
-    GradientRowsBy<false>(dx, x, rows, width, stride, streaming, terms, coefficients);
-  } else if (core::AreDefault(terms)) {
-    const core::DefaultGradientTerms known;
-    GradientRowsBy<can_be_narrow>(dx, x, rows, width, stride, streaming, known, coefficients);
+  if (can_be_narrow == coefficients.is_narrow) {
+    core::WithKnown<core::DefaultGradientTerms>(terms, [&](const auto& known) {
+      GradientRowsBy<can_be_narrow>(dx, x, rows, width, stride, streaming, known, coefficients);
+    });
   } else {
-    GradientRowsBy<can_be_narrow>(dx, x, rows, width, stride, streaming, terms, coefficients);
+    core::WithKnown<core::MeanStdGradientTerms>(terms, [&](const auto& known) {
+      GradientRowsBy<false>(dx, x, rows, width, stride, streaming, known, coefficients);
+    });
   }
 }
 

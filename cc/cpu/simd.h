@@ -303,6 +303,33 @@ STATPOOL_INLINE void ForDoubleParts(int64_t i, const Body& body) {
   });
 }
 
+// N floats or doubles, part(std::integral_constant<int, 0>()) the first of them in double, as
+// WidenPart takes them, and so on.
+template <typename Compute, int N, typename Part>
+STATPOOL_INLINE Vec<Compute, N> NarrowParts(const Part& part) {
+  constexpr int P = kDoubleLanes<N>;
+  const Vec<Compute, P> low = Narrow<Compute, P>(part(std::integral_constant<int, 0>()));
+  if constexpr (N == P) {
+    return low;
+  } else {
+    static_assert(N == 2 * P, "a register of floats has the room of two of doubles");
+    const Vec<Compute, P> high = Narrow<Compute, P>(part(std::integral_constant<int, 1>()));
+#if defined(__AVX512F__)
+    if constexpr (N == 16) {
+      const __m512d halves = _mm512_castpd256_pd512((__m256d)low);
+      return (Vec<Compute, N>)_mm512_insertf64x4(halves, (__m256d)high, 1);
+    }
+#endif
+#if defined(__AVX__)
+    if constexpr (N == 8) return (Vec<Compute, N>)_mm256_set_m128((__m128)high, (__m128)low);
+#endif
+    Vec<Compute, N> both;
+    std::memcpy(&both, &low, sizeof low);
+    std::memcpy(reinterpret_cast<char*>(&both) + sizeof low, &high, sizeof high);
+    return both;
+  }
+}
+
 // Calls body(lanes, i) over [0, width): whole vectors first, then halves of halves.
 template <int N, typename Body>
 STATPOOL_INLINE void ForLanes(int64_t width, const Body& body, int64_t begin = 0) {
