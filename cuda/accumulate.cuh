@@ -162,35 +162,61 @@ __device__ __forceinline__ void AddSums(const double (&v)[kRows], double squares
 __device__ __forceinline__ float Larger(float a, float b) { return fmaxf(a, b); }
 __device__ __forceinline__ double Larger(double a, double b) { return fmax(a, b); }
 
-// Joins a chunk to the running maximum of kSign * v and its count. A NaN in v is no value; is_nan
-// says that there was one among those that count: NaN wins and stays.
-template <int kSign, typename Compute, typename Count>
-__device__ __forceinline__ void UpdateExtreme(const Compute (&v)[kRows], bool is_nan,
-                                              Compute* extreme, Count* count) {
-  const Compute old = *extreme;
-  Compute best = kSign * old;
-  for (int r = 0; r < kRows; ++r) best = Larger(best, kSign * v[r]);
-  best = is_nan || old != old ? std::numeric_limits<Compute>::quiet_NaN() : kSign * best;
-  Count ties = old == best ? *count : 0;
-  for (int r = 0; r < kRows; ++r) ties += v[r] == best;
-  *extreme = best;
-  *count = ties;
+// The largest value of a chunk and of what was before, or the least, and how many of the chunk
+// equal it. NaN wins and equals nothing.
+template <typename Compute>
+struct Extreme {
+  Compute value;
+  int32_t count;
+};
+
+// Of kSign * v. is_nan says that there is a NaN among the values that count.
+template <int kSign, typename Compute, typename IsValid>
+__device__ __forceinline__ Extreme<Compute> ExtremeOf(const Compute (&v)[kRows],
+                                                      const IsValid& is_valid, bool is_nan,
+                                                      Compute before) {
+  constexpr Compute kNan = std::numeric_limits<Compute>::quiet_NaN();
+  const auto candidate = [&](int r) { return is_valid(r) ? v[r] : kNan; };
+  Compute best = kSign * before;
+  for (int r = 0; r < kRows; ++r) best = Larger(best, kSign * candidate(r));
+  Extreme<Compute> extreme = {is_nan || before != before ? kNan : kSign * best, 0};
+  for (int r = 0; r < kRows; ++r) extreme.count += candidate(r) == extreme.value;
+  return extreme;
 }
 
-// Adds the `steps` rows of which is_valid(r) holds. In the others, v must be 0.
-template <typename T, typename Sums, typename Count, typename IsValid>
+template <typename Compute, typename Count>
+__device__ __forceinline__ void UpdateExtreme(const Extreme<Compute>& of, Compute* extreme,
+                                              Count* count) {
+  *count = (*extreme == of.value ? *count : 0) + of.count;
+  *extreme = of.value;
+}
+
+// The sum of squares. Those of 16-bit values are exact in float, unless too small to matter or too
+// large for any sum, so that a fused operation rounds as two would.
+template <typename T, typename Compute>
+__device__ __forceinline__ Compute SumOfSquares(const Compute (&v)[kRows]) {
+  if constexpr (sizeof(T) == 2) {
+    return core::PairwiseSum<kRows / 2, float>(
+        [&](int i) { return __fmaf_rn(v[2 * i], v[2 * i], v[2 * i + 1] * v[2 * i + 1]); });
+  } else {
+    return core::PairwiseSum<kRows, Compute>([&](int r) { return v[r] * v[r]; });
+  }
+}
+
+// Adds the `steps` rows of which is_valid(r) holds. In the others, v must be 0. maximum(is_nan) is
+// their maximum.
+template <typename T, typename Sums, typename Count, typename IsValid, typename Maximum>
 __device__ __forceinline__ void AddChunk(const core::ComputeType<T> (&v)[kRows],
                                          const IsValid& is_valid, int32_t steps, const Sums& needed,
+                                         const Maximum& maximum,
                                          Accumulator<core::ComputeType<T>, Count>* accumulator) {
-  using Compute = core::ComputeType<T>;
-  const Compute squares = core::PairwiseSum<kRows, Compute>([&](int r) { return v[r] * v[r]; });
+  const auto squares = SumOfSquares<T>(v);
   const bool is_nan = squares != squares;  // and only then: squares never cancel
-  Compute candidates[kRows];
-  for (int r = 0; r < kRows; ++r) {
-    candidates[r] = is_valid(r) ? v[r] : std::numeric_limits<Compute>::quiet_NaN();
+  if (needed.max) UpdateExtreme(maximum(is_nan), &accumulator->max, &accumulator->max_count);
+  if (needed.min) {
+    const auto minimum = ExtremeOf<-1>(v, is_valid, is_nan, accumulator->min);
+    UpdateExtreme(minimum, &accumulator->min, &accumulator->min_count);
   }
-  if (needed.max) UpdateExtreme<1>(candidates, is_nan, &accumulator->max, &accumulator->max_count);
-  if (needed.min) UpdateExtreme<-1>(candidates, is_nan, &accumulator->min, &accumulator->min_count);
   AddSums<T>(v, squares, is_valid, steps, needed, accumulator);
   accumulator->steps += steps;
 }

@@ -44,10 +44,36 @@ __device__ __forceinline__ void LoadValid(const T* x, int64_t stride, Chunk<T, k
   }
 }
 
+// The maxima of items 2 * word and the next one, as ExtremeOf, where all rows count.
+template <typename T, int kVector, typename AccumulatorOf>
+__device__ __forceinline__ void MaximaOfPair(const Chunk<T, kVector>& chunk, int word,
+                                             const AccumulatorOf (&accumulators)[kVector],
+                                             Extreme<float> (&maxima)[2]) {
+  Vector<T, 2> best = {};
+#pragma unroll
+  for (int i = 0; i < 2; ++i) {
+    T before;
+    Round(accumulators[2 * word + i].max, &before);
+    best.Set(i, before);
+  }
+#pragma unroll
+  for (int r = 0; r < kRows; ++r) {
+    best.words[0] = LargerPair<T>(best.words[0], chunk.rows[r].words[word]);
+  }
+  uint32_t ties = 0;  // less the first count, less 65536 times the second one
+#pragma unroll
+  for (int r = 0; r < kRows; ++r) ties += EqualPair<T>(chunk.rows[r].words[word], best.words[0]);
+  ties = -ties;
+  maxima[0] = {ToCompute(best.Item(0)), static_cast<int32_t>(ties & 0xffff)};
+  maxima[1] = {ToCompute(best.Item(1)), static_cast<int32_t>((ties + (ties << 16)) >> 16)};
+}
+
 // kAll: every item counts.
 template <bool kAll, typename T, int kVector, typename Sums, typename AccumulatorOf>
 __device__ __forceinline__ void AddItems(const Chunk<T, kVector>& chunk, const Sums& needed,
                                          AccumulatorOf (&accumulators)[kVector]) {
+  constexpr bool kByPairs = kAll && kVector > 1 && HasPairs<T>();
+  Extreme<core::ComputeType<T>> maxima[2] = {};  // of the item, and of the one beside it
 #pragma unroll
   for (int v = 0; v < kVector; ++v) {
     const auto is_valid = [&](int r) { return kAll || chunk.valid.At(r, v); };
@@ -56,8 +82,14 @@ __device__ __forceinline__ void AddItems(const Chunk<T, kVector>& chunk, const S
     for (int r = 0; r < kRows; ++r) {
       values[r] = is_valid(r) ? ToCompute(chunk.rows[r].Item(v)) : 0;
     }
+    if constexpr (kByPairs) {
+      if (needed.max && v % 2 == 0) MaximaOfPair(chunk, v / 2, accumulators, maxima);
+    }
+    const auto maximum = [&](bool is_nan) {
+      return kByPairs ? maxima[v % 2] : ExtremeOf<1>(values, is_valid, is_nan, accumulators[v].max);
+    };
     const int32_t steps = kAll ? kRows : chunk.valid.Count(v);
-    AddChunk<T>(values, is_valid, steps, needed, &accumulators[v]);
+    AddChunk<T>(values, is_valid, steps, needed, maximum, &accumulators[v]);
   }
 }
 

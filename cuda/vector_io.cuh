@@ -91,6 +91,74 @@ __device__ __forceinline__ void Round(float value, core::BFloat16* to) {
   to->bits = __bfloat16_as_ushort(__float2bfloat16_rn(value));
 }
 
+// ------------------------------------------------------------------------------------------------
+// Two 16-bit values at a time, where the architecture has instructions for them.
+
+template <typename T>
+struct Pair;
+
+template <>
+struct Pair<core::Float16> {
+  using Type = __half2;
+  static constexpr int kArchitecture = 800;
+
+  static __device__ __forceinline__ Type Round(float a, float b) { return __floats2half2_rn(a, b); }
+};
+
+template <>
+struct Pair<core::BFloat16> {
+  using Type = __nv_bfloat162;
+  static constexpr int kArchitecture = 900;
+
+  static __device__ __forceinline__ Type Round(float a, float b) {
+    return __floats2bfloat162_rn(a, b);
+  }
+};
+
+// As Round, of all.
+template <typename T, typename Compute, int kVector>
+__device__ __forceinline__ Vector<T, kVector> RoundAll(const Compute (&values)[kVector]) {
+  Vector<T, kVector> vector = {};
+  if constexpr (sizeof(T) == 2 && kVector > 1) {
+    for (int w = 0; w < kVector / 2; ++w) {
+      const auto pair = Pair<T>::Round(values[2 * w], values[2 * w + 1]);
+      vector.words[w] = reinterpret_cast<const uint32_t&>(pair);
+    }
+  } else {
+    for (int v = 0; v < kVector; ++v) {
+      T rounded;
+      Round(values[v], &rounded);
+      vector.Set(v, rounded);
+    }
+  }
+  return vector;
+}
+
+// Whether pairs can be compared.
+template <typename T>
+constexpr bool HasPairs() {
+#ifdef __CUDA_ARCH__
+  if constexpr (sizeof(T) == 2) return __CUDA_ARCH__ >= Pair<T>::kArchitecture;
+#endif
+  return false;
+}
+
+// The larger ones of the pairs a and b, NaN where either is.
+template <typename T>
+__device__ __forceinline__ uint32_t LargerPair(uint32_t a, uint32_t b) {
+  using PairOf = typename Pair<T>::Type;
+  const PairOf larger =
+      __hmax2_nan(reinterpret_cast<const PairOf&>(a), reinterpret_cast<const PairOf&>(b));
+  return reinterpret_cast<const uint32_t&>(larger);
+}
+
+// 0xffff in the halves that are equal.
+template <typename T>
+__device__ __forceinline__ uint32_t EqualPair(uint32_t a, uint32_t b) {
+  using PairOf = typename Pair<T>::Type;
+  return __heq2_mask(reinterpret_cast<const PairOf&>(a), reinterpret_cast<const PairOf&>(b));
+}
+
 }  // namespace cuda
 }  // namespace statpool
 
