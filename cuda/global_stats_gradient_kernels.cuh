@@ -5,6 +5,7 @@
 #include <cuda_runtime.h>
 
 #include <cstdint>
+#include <type_traits>
 
 #include "cuda/coefficients.cuh"
 #include "cuda/kernels.h"
@@ -58,39 +59,40 @@ __device__ __forceinline__ void GradientRows(const GradientArguments& a, const T
   const int32_t last_row = (kInFlight - 1) * plan.threads_y;  // of a chunk, from its first one
 #pragma unroll 1
   for (int32_t row = unit.y; row < unit.rows; row += kInFlight * plan.threads_y) {
-    Vector<T, kVector> chunk[kInFlight];
     ValidItems<kVector, kInFlight> valid;
-    bool all = row + last_row < dense_rows;
-    if (!all) all = valid.Fill(plan, is_valid, unit, row, plan.threads_y);
+    const auto write = [&](auto counts_as_a_whole) {
+      constexpr bool kAll = decltype(counts_as_a_whole)::value;
+      Vector<T, kVector> chunk[kInFlight] = {};
+      const T* from = x;
 #pragma unroll
-    for (int r = 0; r < kInFlight; ++r) chunk[r] = {};
-    if (needs_x && all) {
-#pragma unroll
-      for (int r = 0; r < kInFlight; ++r) chunk[r] = Load<kVector>(x + r * stride);
-    } else if (needs_x) {
-#pragma unroll
-      for (int r = 0; r < kInFlight; ++r) {
-        if (valid.Row(r) != 0) chunk[r] = Load<kVector>(x + r * stride);
+      for (int r = 0; r < kInFlight; ++r, from += stride) {
+        if (needs_x && (kAll || valid.Row(r) != 0)) chunk[r] = Load<kVector>(from);
       }
+      T* to = dx;
+#pragma unroll
+      for (int r = 0; r < kInFlight; ++r, to += stride) {
+        Compute gradient[kVector];
+#pragma unroll
+        for (int v = 0; v < kVector; ++v) {
+          const Compute value = ToCompute(chunk[r].Item(v));
+          Compute sum = Smooth(value, terms, smooth[v]);
+          if (terms.max) sum += value == coefficients[v].max ? coefficients[v].max_share : 0;
+          if (terms.min) sum += value == coefficients[v].min ? coefficients[v].min_share : 0;
+          gradient[v] = kAll || valid.At(r, v) ? sum : 0;
+        }
+        // A last folded row is cut where the slab ends.
+        if (kAll || (row + r * plan.threads_y < unit.rows && to < dx_end)) {
+          Store<kVector>(RoundAll<T>(gradient), to);
+        }
+      }
+    };
+    if (row + last_row < dense_rows || valid.Fill(plan, is_valid, unit, row, plan.threads_y)) {
+      write(std::true_type());
+    } else {
+      write(std::false_type());
     }
     x += kInFlight * stride;
-#pragma unroll
-    for (int r = 0; r < kInFlight; ++r, dx += stride) {
-      Vector<T, kVector> result = {};
-#pragma unroll
-      for (int v = 0; v < kVector; ++v) {
-        const Compute value = ToCompute(chunk[r].Item(v));
-        Compute sum = Smooth(value, terms, smooth[v]);
-        if (terms.max) sum += value == coefficients[v].max ? coefficients[v].max_share : 0;
-        if (terms.min) sum += value == coefficients[v].min ? coefficients[v].min_share : 0;
-        T rounded;
-        Round(all || valid.At(r, v) ? sum : Compute{0}, &rounded);
-        result.Set(v, rounded);
-      }
-      // A last folded row is cut where the slab ends.
-      const bool exists = all || (row + r * plan.threads_y < unit.rows && dx < dx_end);
-      if (exists) Store<kVector>(result, dx);
-    }
+    dx += kInFlight * stride;
   }
 }
 
@@ -133,6 +135,8 @@ __global__ void __launch_bounds__(BlockThreads(sizeof(T)),
       is_narrow &= IsModerate(coefficients[v].constant) && IsModerate(coefficients[v].slope.value);
       narrow[v].constant = static_cast<float>(coefficients[v].constant);
       narrow[v].slope = static_cast<float>(coefficients[v].slope.value);
+      // Kept, for the compiler would rather convert them anew for every row.
+      asm volatile("" : "+f"(narrow[v].constant), "+f"(narrow[v].slope));
       channel = channel + 1 == room ? 0 : channel + 1;
     }
     __syncthreads();
