@@ -1,0 +1,275 @@
+"""Prints the bars of docs/cuda.md: what the kernels' work is held to.
+
+    python tests/cuda_bars.py [CUBIN ...]
+
+Machine code is read from the native library as it is built, or from cubins, one
+architecture each; PTX instructions are counted by the emulator. Needs nvcc, but no
+GPU, and takes a minute.
+"""
+
+import json
+import math
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import cuda_launchers
+import machine_code
+import numpy as np
+from cases import Case
+from native_build import ROOT
+
+from statpool import launch_plan
+
+SASSMODEL = ROOT / "tools" / "sassmodel"
+sys.path.append(str(SASSMODEL / "src"))
+
+from cubin import arch_of, cubins_of, resources_of  # noqa: E402
+from loops import Graph  # noqa: E402
+from sass import disassemble  # noqa: E402
+
+MULTIPROCESSORS = 132  # of an H100
+# The cards that are asked about, by the architecture whose code they run.
+CARDS = {"90": "H100,H200", "100": "B200"}
+MEAN_STD_CARDS = {"80": "RTX4090", "90": "H100"}
+MEAN_STD_WARPS = 8  # that a multiprocessor holds of the kernel that ships
+# Kernels that are modelled, and how: the gradient's loads are under a predicate.
+MODELLED = (
+    (r"ForwardKernel<\w+, (8|4|2), Default", ()),
+    (r"GradientKernel<\w+, (8|4|2), Default", ("--guarded", "--loads", "4")),
+)
+FORWARD_BYTES = [
+    (shape, dtype)
+    for shape in ((64, 1500, 512), (16, 2580, 128))
+    for dtype in ("float32", "bfloat16")
+]
+# [B, T, C], dtype, layout, share that is masked
+INSTRUCTIONS = [
+    ((64, 1500, 512), "float32", "channels_first", 0),
+    ((64, 1504, 512), "float32", "channels_first", 0),
+    ((64, 1500, 512), "bfloat16", "channels_first", 0),
+    ((64, 1504, 512), "bfloat16", "channels_first", 0),
+    ((256, 16, 2048), "float32", "channels_first", 0),
+    ((64, 1500, 512), "float32", "channels_last", 0),
+    ((64, 1500, 512), "bfloat16", "channels_last", 0),
+    ((64, 1500, 512), "float32", "channels_last", 0.25),
+    ((64, 1500, 512), "bfloat16", "channels_last", 0.25),
+]
+UNSPLIT, SPLIT = (2, 40, 128), (1, 12_800, 8)
+
+
+def shares(cubins):
+    """Yields what share of DRAM's bandwidth the model says at least, by kernel."""
+    for kernel, options in MODELLED:
+        found = {}
+        for cubin in cubins:
+            if cards := CARDS.get(arch_of(cubin)):
+                for name, of_cards in _shares_of(cubin, kernel, cards, *options):
+                    found.setdefault(name, {}).update(of_cards)
+        for name, of_cards in found.items():
+            yield _words_of(name), of_cards
+
+
+def mean_and_std_shares(folder):
+    """Returns those of mean + std in float32.
+
+    Compiled for them alone: of a choice at run time the model takes the way with all
+    statistics off.
+    """
+    nvcc = ROOT / "tools" / "find_nvcc.sh"
+    nvcc = subprocess.run([nvcc], capture_output=True, text=True, check=True)
+    options = "-std=c++17 -fmad=false --expt-relaxed-constexpr -Xptxas=-O1 -cubin"
+    found = {}
+    for architecture, cards in MEAN_STD_CARDS.items():
+        cubin = Path(folder, f"mean_std.{architecture}.cubin")
+        command = [nvcc.stdout.strip(), *options.split(), f"-I{ROOT}", "-o", cubin]
+        command += [f"-arch=sm_{architecture}", ROOT / "tests/cuda/mean_std.cu"]
+        subprocess.run(command, check=True)
+        warps = "--warps", str(MEAN_STD_WARPS)
+        [(_, of_cards)] = _shares_of(cubin, "Forward", cards, *warps)
+        found |= of_cards
+    return found
+
+
+def _shares_of(cubin, kernel, cards, *options):
+    command = [
+        sys.executable,
+        SASSMODEL / "sassmodel",
+        cubin,
+        "--json",
+        "--kernel",
+        kernel,
+    ]
+    command += ["--card", cards, *options]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    for record in json.loads(done.stdout):
+        answers = record["cards"].items()
+        yield record["kernel"], {card: answer["share"] for card, answer in answers}
+
+
+def _words_of(kernel):
+    """As "forward bfloat16" of a kernel's name."""
+    name, dtype = re.match(r"GlobalStats(\w+)Kernel<(\w+)", kernel).groups()
+    names = {"float": "float32", "double": "float64"}
+    return f"{name.lower()} {names.get(dtype, dtype.lower())}"
+
+
+def instructions_before_x(cubin):
+    """Yields how many instructions come before the first 16-byte load of a kernel.
+
+    Of a gradient apart: before the first load for a channel's coefficients, and after.
+    """
+    targets = {name: of["targets"] for name, of in resources_of(cubin).items()}
+    for name, code in disassemble(cubin, None).items():
+        kernel = machine_code.kernel_of(name)
+        if kernel is None or not (kernel.is_wide and kernel.is_default):
+            continue
+        if kernel.dtype not in ("float32", "bfloat16"):
+            continue
+        ways = Ways(Graph(code, targets[name]), code.code)
+        what = f"{kernel.pass_name.lower()} {kernel.dtype}"
+        if kernel.pass_name == "Forward":
+            yield what, ways.to_load(0, (16,))[0]
+            continue
+        addresses, block = ways.to_load(0, (2, 4, 8))
+        yield f"{what}, addresses", addresses
+        yield f"{what}, coefficients", ways.to_load(block, (16,))[0] - addresses
+
+
+class Ways:
+    """The shortest ways through a kernel."""
+
+    def __init__(self, graph, code):
+        self._graph, self._code = graph, code
+        self._begins = {0: 0}
+
+    def to_load(self, start, widths):
+        """Returns the instructions before the first load so wide, and its block.
+
+        Counted are those since the begin of the kernel, on a way through block `start`.
+        """
+        graph = self._graph
+        loads = {}
+        for number, block in enumerate(graph.blocks):
+            for i, k in enumerate(block):
+                x = self._code[k]
+                if x.name == "LDG" and x.width in widths:
+                    loads.setdefault(number, i)
+        self._begins = begins = {start: self._begins[start]}
+        for block in graph.order:
+            if block not in begins:
+                continue
+            # The fast way of a division is longer than the call of the slow one.
+            calls = sum(self._code[k].name == "CALL" for k in graph.blocks[block])
+            end = begins[block] + len(graph.blocks[block]) + 1000 * calls
+            for following in graph.successors[block]:
+                if graph.rank[following] > graph.rank[block]:
+                    begins[following] = min(end, begins.get(following, end))
+        return min((begins[b] + i, b) for b, i in loads.items() if b in begins)
+
+
+def bytes_over_floor(shape, dtype):
+    """By how much a forward pass on an H100 moves more than x."""
+    plan = launch_plan(shape, dtype, multiprocessors=MULTIPROCESSORS)["forward"]
+    size = {"float32": 4, "bfloat16": 2}[dtype]
+    moved = plan["bytes_read"] + plan["bytes_written"]
+    return moved / (math.prod(shape) * size) - 1
+
+
+def smaller_call(shape, dtype, layout):
+    """A call [B, T, C] for fewer multiprocessors, each of which does the same."""
+    batch, time, channels = shape
+    wanted = _way_of(shape, dtype, layout, MULTIPROCESSORS)
+    for count in range(1, MULTIPROCESSORS):
+        if layout == "channels_first":
+            slabs = batch * channels * count // MULTIPROCESSORS
+            smaller = (1, time, slabs)
+        else:
+            smaller = (max(batch * count // MULTIPROCESSORS, 1), time, channels)
+        if _way_of(smaller, dtype, layout, count) == wanted:
+            return smaller, count
+    raise AssertionError(f"no smaller call goes like {shape} {dtype} {layout}")
+
+
+def _way_of(shape, dtype, layout, multiprocessors):
+    """What of a plan decides how many instructions a byte takes."""
+    batch, time, channels = shape
+    if layout == "channels_first":
+        shape = batch, channels, time
+    options = {"data_format": layout, "multiprocessors": multiprocessors}
+    plan = launch_plan(shape, dtype, **options)["forward"]
+    names = "vector_width", "threads_x", "threads_y", "splits"
+    return [plan[name] for name in names]
+
+
+def warp_instructions(cuda, shape, dtype, layout, masked):
+    """PTX instructions of a warp for 512 bytes of x, of a whole forward pass."""
+    smaller, multiprocessors = smaller_call(shape, dtype, layout)
+    case = Case(*smaller, dtype, data_format=layout)
+    mask = np.random.default_rng(0).random(smaller[:2]) >= masked if masked else None
+    options = {"data_format": layout, "multiprocessors": multiprocessors}
+    launches, moved = _launches(cuda, case.x(), mask, **options)
+    thread_instructions = sum(launch["thread_instructions"] for launch in launches)
+    return thread_instructions / 32 / (moved / 512)
+
+
+def launches(cuda, shape, gradient=False):
+    """How many kernels a pass takes."""
+    case = Case(*shape)
+    return len(_launches(cuda, case.x(), gradient=gradient)[0])
+
+
+def _launches(cuda, x, mask=None, gradient=False, **options):
+    options["statistics"] = "mean", "max", "l2"
+    with cuda_launchers.Pooling(cuda, x, mask, **options) as pooling:
+        cuda.reset_counts()
+        y = pooling.forward()
+        if gradient:
+            cuda.reset_counts()
+            pooling.gradient(np.ones_like(y))
+        return cuda.counts(), x.nbytes
+
+
+def main() -> None:
+    """Prints the table."""
+    print("| what | now |\n|---|--:|")
+
+    def tell(what, *values):
+        print(f"| {what} | {' / '.join(map(str, values))} |", flush=True)
+
+    with tempfile.TemporaryDirectory() as folder:
+        files = sys.argv[1:] or [str(machine_code.LIBRARY)]
+        cubins = [c for f in files for c in cubins_of(f, None, folder)]
+        modelled = [
+            *shares(cubins),
+            ("mean + std float32", mean_and_std_shares(folder)),
+        ]
+        for what, of_cards in modelled:
+            values = [f"{share:.0%}" for share in of_cards.values()]
+            tell(f"{what}: share on {' / '.join(of_cards)}", *values)
+        for cubin in cubins:
+            if arch_of(cubin) == "90":
+                for what, count in instructions_before_x(cubin):
+                    tell(f"{what}: instructions before x", count)
+    for shape, dtype in FORWARD_BYTES:
+        tell(
+            f"{shape} {dtype}: over the floor", f"{bytes_over_floor(shape, dtype):.1%}"
+        )
+    cuda = cuda_launchers.load()
+    for shape, dtype, layout, masked in INSTRUCTIONS:
+        count = warp_instructions(cuda, shape, dtype, layout, masked)
+        padding = f", {masked:.0%} masked" if masked else ""
+        what = f"{shape} {dtype} {layout}{padding}: instructions for 512 bytes"
+        tell(what, f"{count:.0f}")
+    tell(
+        "launches: forward / with splits / gradient",
+        launches(cuda, UNSPLIT),
+        launches(cuda, SPLIT),
+        launches(cuda, SPLIT, gradient=True),
+    )
+
+
+if __name__ == "__main__":
+    main()
