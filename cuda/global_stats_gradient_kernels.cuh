@@ -55,7 +55,8 @@ __device__ __forceinline__ void GradientRows(const GradientArguments& a, const T
   const T* __restrict__ x = static_cast<const T*>(a.x) + first;
   T* __restrict__ dx = static_cast<T*>(a.dx) + first;
   const T* const dx_end = static_cast<const T*>(a.dx) + slab + a.shape.time * plan.width;
-  const int32_t dense_rows = a.mask == nullptr ? is_valid.end / static_cast<int32_t>(plan.fold) : 0;
+  const int32_t fold_bits = __ffs(static_cast<int32_t>(plan.fold)) - 1;  // a power of two
+  const int32_t dense_rows = a.mask == nullptr ? is_valid.end >> fold_bits : 0;
   const int32_t last_row = (kInFlight - 1) * plan.threads_y;  // of a chunk, from its first one
 #pragma unroll 1
   for (int32_t row = unit.y; row < unit.rows; row += kInFlight * plan.threads_y) {
@@ -111,22 +112,23 @@ __global__ void __launch_bounds__(BlockThreads(sizeof(T)),
   constexpr int kWideRows = kIsDefault<Terms> && std::is_same_v<Compute, float> ? 1 : kGradientRows;
   const LaunchPlan& plan = a.plan;
   for (int64_t block = blockIdx.x; block < plan.blocks; block += gridDim.x) {
-    const Unit unit = UnitOf(plan, a.shape.channels, block);
+    const Unit unit = UnitOf(plan, block);
     // The channels of the group, one a thread at a time.
     const int32_t room = static_cast<int32_t>(min(plan.width, plan.threads_x * int64_t{kVector}));
     const int32_t base = unit.group * room;
-    const int64_t first_channel = unit.slab * plan.width - unit.b * a.shape.channels;
 #pragma unroll 1
     for (int32_t i = unit.thread; unit.exists && i < room; i += plan.group_threads) {
       const int64_t column = unit.first_column + i;
       if (column >= plan.width) break;
-      buffer.Store(terms, base + i, CoefficientsOf<T, Terms>(a, unit.b, first_channel + column));
+      buffer.Store(terms, base + i,
+                   CoefficientsOf<T, Terms>(a, unit.b, unit.first_channel + column));
     }
     __syncthreads();
     Coefficients<Compute> coefficients[kVector];
     bool is_narrow = std::is_same_v<Compute, float> && !terms.central;
     NarrowCoefficients narrow[kVector];
-    auto channel = static_cast<int32_t>(unit.column - unit.first_column) % room;
+    auto channel = static_cast<int32_t>(unit.column - unit.first_column);
+    if (channel >= room) channel %= room;
 #pragma unroll
     for (int v = 0; v < kVector; ++v) {
       if (unit.is_active) {

@@ -104,10 +104,11 @@ __device__ __forceinline__ void AddRows(const ForwardArguments& a, const Sums& n
   const int64_t stride = row_elements * plan.threads_y;
   const T* x = static_cast<const T*>(a.x) + unit.slab * a.shape.time * plan.width +
                (unit.first_row + unit.y) * row_elements + unit.column;
-  const int32_t dense_rows = a.mask == nullptr ? is_valid.end / fold : 0;
+  const int32_t fold_bits = __ffs(fold) - 1;  // fold is a power of two
+  const int32_t dense_rows = a.mask == nullptr ? is_valid.end >> fold_bits : 0;
   const int32_t last_row = (kRows - 1) * plan.threads_y;  // of a chunk, from its first one
   // Rows beyond have no step that counts.
-  const int32_t rows = (is_valid.end + fold - 1) / fold;
+  const int32_t rows = (is_valid.end + fold - 1) >> fold_bits;
 #pragma unroll 1
   for (int32_t row = unit.y; row < rows; row += kRows * plan.threads_y, x += kRows * stride) {
     Chunk<T, kVector> chunk;
@@ -144,7 +145,7 @@ __global__ void __launch_bounds__(BlockThreads(sizeof(T)),
   const int32_t stride = is_tiled ? plan.threads_x * kVector : static_cast<int32_t>(plan.width);
   const int32_t copies = plan.threads_y * static_cast<int32_t>(plan.fold);
   for (int64_t block = blockIdx.x; block < plan.blocks; block += gridDim.x) {
-    Unit unit = UnitOf(plan, a.shape.channels, block);
+    Unit unit = UnitOf(plan, block);
     AccumulatorOf accumulators[kVector];
 #pragma unroll
     for (int v = 0; v < kVector; ++v) accumulators[v].Clear();
@@ -152,7 +153,7 @@ __global__ void __launch_bounds__(BlockThreads(sizeof(T)),
     if constexpr (kMostSums<Sums>.central) {
       // Worked out anew, it takes no registers of the loop, which has none to spare.
       asm volatile("" : "+l"(block));
-      unit = UnitOf(plan, a.shape.channels, block);
+      unit = UnitOf(plan, block);
     }
     const JoinGroup group = {unit.exists, unit.group, plan.group_threads,
                              unit.thread, copies,     stride};
@@ -163,8 +164,7 @@ __global__ void __launch_bounds__(BlockThreads(sizeof(T)),
           if (plan.splits > 1) {
             StorePartial(a, needed, joined, unit.slab, unit.split, column);
           } else {
-            const int64_t c = a.is_channels_last ? column : unit.slab - unit.b * a.shape.channels;
-            StoreResults<T>(a, needed, joined, unit.b, c);
+            StoreResults<T>(a, needed, joined, unit.b, unit.first_channel + column);
           }
         });
   }

@@ -164,6 +164,12 @@ LaunchPlan MakePlan(const core::Problem& problem, int64_t alignment, const Pass&
     if (plan.fold > 1 || plan.vector_width == 1) break;
   }
   best.grid = std::min(best.blocks, kMaxGrid);
+  best.by_group_threads = DivisorOf(best.group_threads);
+  best.by_threads_x = DivisorOf(best.threads_x);
+  best.by_tiles = DivisorOf(best.tiles);
+  best.by_splits = DivisorOf(best.splits);
+  best.by_slabs_of_example = DivisorOf(best.slabs / shape.batch);
+  best.by_width = DivisorOf(best.width);
   return best;
 }
 

@@ -16,6 +16,7 @@
 #include "cc/core/api.h"
 #include "cc/core/problem.h"
 #include "cuda/device_properties.h"
+#include "cuda/divisor.h"
 
 namespace statpool {
 namespace cuda {
@@ -63,6 +64,14 @@ struct LaunchPlan {
   int64_t splits;  // along the rows; more than one leaves partial results to be joined
   int64_t rows_per_split;
   int64_t units;  // slabs * splits * tiles
+
+  // What threads divide by to find their unit and place in it.
+  Divisor by_group_threads;
+  Divisor by_threads_x;
+  Divisor by_tiles;
+  Divisor by_splits;
+  Divisor by_slabs_of_example;
+  Divisor by_width;
 
   int64_t bytes_read;     // of x, and of partial results
   int64_t bytes_written;  // of results, and of partial results

@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "cc/core/accumulators.h"
+#include "cuda/divisor.h"
 #include "cuda/launch_plan.h"
 
 namespace statpool {
@@ -19,6 +20,7 @@ struct Unit {
   int32_t y;       // the thread's first row, counted from first_row
   int32_t rows;    // of the split, less than 2^31 (cuda/launch_plan.cc)
   int64_t b;
+  int64_t first_channel;  // of the slab: 0 but for channels_first
   int64_t slab;
   int64_t split;
   int64_t first_row;     // of the split
@@ -26,26 +28,41 @@ struct Unit {
   int64_t column;        // of the thread
 };
 
+// Finds the place of unit `index`, whose number has 32 bits or 64.
+template <typename Number>
+__device__ __forceinline__ void Locate(const LaunchPlan& plan, Number index, Unit* unit) {
+  const Number part = Quotient(index, plan.by_tiles);
+  const Number slab = Quotient(part, plan.by_splits);
+  const Number tile = index - part * static_cast<Number>(plan.tiles);
+  const Number b = Quotient(slab, plan.by_slabs_of_example);
+  unit->b = b;
+  unit->first_channel = slab - b * static_cast<Number>(plan.by_slabs_of_example.by);
+  unit->slab = slab;
+  unit->split = part - slab * static_cast<Number>(plan.splits);
+  unit->first_column = int64_t{tile} * (plan.threads_x * plan.vector_width);
+}
+
 // For block `block` of plan.blocks.
-__device__ __forceinline__ Unit UnitOf(const LaunchPlan& plan, int64_t channels, int64_t block) {
+__device__ __forceinline__ Unit UnitOf(const LaunchPlan& plan, int64_t block) {
   Unit unit;
   const uint32_t tid = threadIdx.x;
-  unit.group = tid / static_cast<uint32_t>(plan.group_threads);
-  unit.thread = tid % static_cast<uint32_t>(plan.group_threads);
-  const uint32_t x = static_cast<uint32_t>(unit.thread) % static_cast<uint32_t>(plan.threads_x);
-  unit.y = static_cast<uint32_t>(unit.thread) / static_cast<uint32_t>(plan.threads_x);
-  const int64_t index = block * plan.groups + unit.group;
-  const int64_t tile = index % plan.tiles;
-  const int64_t part = index / plan.tiles;
-  unit.split = part % plan.splits;
-  unit.slab = part / plan.splits;
-  unit.b = unit.slab * plan.width / channels;
+  const uint32_t group = Quotient(tid, plan.by_group_threads);
+  const uint32_t thread = tid - group * plan.group_threads;
+  const uint32_t y = Quotient(thread, plan.by_threads_x);
+  const int64_t index = block * plan.groups + group;
+  if (index >> 31 == 0) {
+    Locate(plan, static_cast<uint32_t>(index), &unit);
+  } else {
+    Locate(plan, index, &unit);
+  }
+  unit.group = group;
+  unit.thread = thread;
+  unit.y = y;
   unit.first_row = unit.split * plan.rows_per_split;
   unit.rows = static_cast<int32_t>(min(plan.rows_per_split, plan.rows - unit.first_row));
-  unit.first_column = tile * plan.threads_x * plan.vector_width;
-  unit.column = unit.first_column + static_cast<int64_t>(x) * plan.vector_width;
-  unit.exists = unit.group < plan.groups && index < plan.units;
-  unit.is_active = unit.exists && unit.y < plan.threads_y && unit.column < plan.fold * plan.width;
+  unit.column = unit.first_column + (thread - y * plan.threads_x) * plan.vector_width;
+  unit.exists = group < plan.groups && index < plan.units;
+  unit.is_active = unit.exists && y < plan.threads_y && unit.column < plan.fold * plan.width;
   return unit;
 }
 
@@ -121,7 +138,7 @@ struct ValidItems {
     const int32_t first_step = row * static_cast<int32_t>(plan.fold);
     uint32_t items = 0;
     for (int v = 0; v < kVector; ++v) {
-      const uint32_t step = static_cast<uint32_t>(column + v) / static_cast<uint32_t>(plan.width);
+      const uint32_t step = Quotient(static_cast<uint32_t>(column + v), plan.by_width);
       items |= static_cast<uint32_t>(is_valid(first_step + static_cast<int32_t>(step))) << v;
     }
     return items;
