@@ -11,6 +11,7 @@ namespace cuda {
 namespace {
 
 constexpr int64_t kMaxThreadsX = 32;        // vectors of a tile
+constexpr int64_t kLeastColumns = 16;       // of a tile of 16-bit elements
 constexpr int64_t kMaxFoldedThreadsX = 64;  // a folded row can't be cut into tiles
 constexpr int64_t kSectorBytes = 32;        // what the memory delivers at least
 constexpr int64_t kLineBytes = 128;         // and what stores should fill
@@ -124,8 +125,8 @@ int64_t CostOf(const LaunchPlan& plan, const Pass& pass) {
   return time + (pass.is_forward && plan.splits > 1 ? 8 * kSecondLaunchRows : 0);
 }
 
-// The cheapest of the plans with tiles down to a few sectors, and groups down to a thread for each
-// of their vectors.
+// The cheapest of the plans with tiles down to a few sectors or kLeastColumns, and groups down to a
+// thread for each of their vectors.
 LaunchPlan MakePlan(const core::Problem& problem, int64_t alignment, const Pass& pass) {
   const core::Shape& shape = problem.shape;
   const bool last = problem.layout == core::Layout::kChannelsLast;
@@ -147,7 +148,8 @@ LaunchPlan MakePlan(const core::Problem& problem, int64_t alignment, const Pass&
   // A forward pass joins two copies of an accumulator or more (cuda/join.cuh).
   const int64_t least_y = pass.is_forward && plan.fold == 1 ? 2 : 1;
   const int64_t least_splits = std::max<int64_t>(CeilDiv(plan.rows, kMaxSteps / plan.fold), 1);
-  for (int64_t x = kMaxThreadsX; x >= kMaxThreadsX / 8; x /= 2) {
+  const int64_t least_x = std::min(kMaxThreadsX / 8, kLeastColumns / plan.vector_width);
+  for (int64_t x = kMaxThreadsX; x >= least_x; x /= 2) {
     SetTiles(x, pass.element_bytes, &plan);
     const int64_t sector_rows = SectorRows(plan, pass.element_bytes);
     const auto whole_sectors = [sector_rows](int64_t rows) {
@@ -160,7 +162,10 @@ LaunchPlan MakePlan(const core::Problem& problem, int64_t alignment, const Pass&
       const int64_t splits = std::min(waves * pass.slots / (plan.slabs * plan.tiles), chunks);
       if (splits > least_splits) consider(whole_sectors(most_y), splits);
     }
-    for (int64_t y = most_y; y >= least_y; y /= 2) consider(whole_sectors(y), least_splits);
+    for (int64_t y = most_y; y >= least_y; y /= 2) {
+      consider(whole_sectors(y), least_splits);
+      if (y * 3 / 4 >= least_y) consider(whole_sectors(y * 3 / 4), least_splits);
+    }
     if (plan.fold > 1 || plan.vector_width == 1) break;
   }
   best.grid = std::min(best.blocks, kMaxGrid);
