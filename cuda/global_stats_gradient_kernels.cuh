@@ -8,6 +8,7 @@
 #include <type_traits>
 
 #include "cuda/coefficients.cuh"
+#include "cuda/items.cuh"
 #include "cuda/kernels.h"
 #include "cuda/unit.cuh"
 #include "cuda/vector_io.cuh"
@@ -48,49 +49,59 @@ __device__ __forceinline__ void GradientRows(const GradientArguments& a, const T
   const LaunchPlan& plan = a.plan;
   const ValidSteps is_valid = ValidStepsOf(plan, a.mask, a.lengths, unit, a.shape.time);
   const bool needs_x = terms.slope || terms.central || terms.max || terms.min;
-  const int64_t row_elements = plan.fold * plan.width;
-  const int64_t stride = row_elements * plan.threads_y;
-  const int64_t slab = unit.slab * a.shape.time * plan.width;
-  const int64_t first = slab + (unit.first_row + unit.y) * row_elements + unit.column;
+  const int64_t stride = plan.stride;
+  const int64_t first = (unit.slab * a.shape.time + is_valid.first) * plan.width +
+                        unit.y * plan.row_elements + unit.column;
   const T* __restrict__ x = static_cast<const T*>(a.x) + first;
   T* __restrict__ dx = static_cast<T*>(a.dx) + first;
-  const T* const dx_end = static_cast<const T*>(a.dx) + slab + a.shape.time * plan.width;
-  const int32_t fold_bits = __ffs(static_cast<int32_t>(plan.fold)) - 1;  // a power of two
+  const int32_t fold = static_cast<int32_t>(plan.fold);
+  const int32_t fold_bits = __ffs(fold) - 1;  // fold is a power of two
   const int32_t dense_rows = a.mask == nullptr ? is_valid.end >> fold_bits : 0;
   const int32_t last_row = (kInFlight - 1) * plan.threads_y;  // of a chunk, from its first one
+  // Of what was loaded; 0 where an item does not count.
+  const auto gradient_of = [&](const Vector<T, kVector>& of, const auto& is_valid_item) {
+    Compute gradient[kVector];
+#pragma unroll
+    for (int v = 0; v < kVector; ++v) {
+      const Compute value = ToCompute(of.Item(v));
+      Compute sum = Smooth(value, terms, smooth[v]);
+      if (terms.max) sum += value == coefficients[v].max ? coefficients[v].max_share : 0;
+      if (terms.min) sum += value == coefficients[v].min ? coefficients[v].min_share : 0;
+      gradient[v] = is_valid_item(v) ? sum : 0;
+    }
+    return RoundAll<T>(gradient);
+  };
 #pragma unroll 1
   for (int32_t row = unit.y; row < unit.rows; row += kInFlight * plan.threads_y) {
-    ValidItems<kVector, kInFlight> valid;
-    const auto write = [&](auto counts_as_a_whole) {
-      constexpr bool kAll = decltype(counts_as_a_whole)::value;
-      Vector<T, kVector> chunk[kInFlight] = {};
-      const T* from = x;
+    Vector<T, kVector> chunk[kInFlight] = {};
+    if (row * fold >= is_valid.begin && row + last_row < dense_rows) {
+      if (needs_x) {
 #pragma unroll
-      for (int r = 0; r < kInFlight; ++r, from += stride) {
-        if (needs_x && (kAll || valid.Row(r) != 0)) chunk[r] = Load<kVector>(from);
+        for (int r = 0; r < kInFlight; ++r) chunk[r] = Load<kVector>(x + r * stride);
       }
-      T* to = dx;
 #pragma unroll
-      for (int r = 0; r < kInFlight; ++r, to += stride) {
-        Compute gradient[kVector];
-#pragma unroll
-        for (int v = 0; v < kVector; ++v) {
-          const Compute value = ToCompute(chunk[r].Item(v));
-          Compute sum = Smooth(value, terms, smooth[v]);
-          if (terms.max) sum += value == coefficients[v].max ? coefficients[v].max_share : 0;
-          if (terms.min) sum += value == coefficients[v].min ? coefficients[v].min_share : 0;
-          gradient[v] = kAll || valid.At(r, v) ? sum : 0;
-        }
-        // A last folded row is cut where the slab ends.
-        if (kAll || (row + r * plan.threads_y < unit.rows && to < dx_end)) {
-          Store<kVector>(RoundAll<T>(gradient), to);
-        }
+      for (int r = 0; r < kInFlight; ++r) {
+        Store<kVector>(gradient_of(chunk[r], [](int) { return true; }), dx + r * stride);
       }
-    };
-    if (row + last_row < dense_rows || valid.Fill(plan, is_valid, unit, row, plan.threads_y)) {
-      write(std::true_type());
     } else {
-      write(std::false_type());
+      ValidItems<kVector, kInFlight> valid;
+      valid.Fill(plan, is_valid, unit, row, plan.threads_y);
+      if (needs_x) {
+#pragma unroll
+        for (int r = 0; r < kInFlight; ++r) {
+          chunk[r] = LoadItems<kVector>(x + r * stride, valid.Row(r), valid.IsWhole(r));
+        }
+      }
+#pragma unroll
+      for (int r = 0; r < kInFlight; ++r) {
+        const auto result = gradient_of(chunk[r], [&](int v) { return valid.At(r, v); });
+        if (valid.IsWhole(r)) {
+          Store<kVector>(result, dx + r * stride);
+        } else if constexpr (kVector > 1) {
+          StoreItems(result, is_valid.ItemsOfSlab<kVector>(row + r * plan.threads_y),
+                     dx + r * stride);
+        }
+      }
     }
     x += kInFlight * stride;
     dx += kInFlight * stride;

@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "cuda/accumulate.cuh"
+#include "cuda/items.cuh"
 #include "cuda/join.cuh"
 #include "cuda/kernels.h"
 #include "cuda/partials.cuh"
@@ -39,8 +40,7 @@ template <typename T, int kVector>
 __device__ __forceinline__ void LoadValid(const T* x, int64_t stride, Chunk<T, kVector>* chunk) {
 #pragma unroll
   for (int r = 0; r < kRows; ++r, x += stride) {
-    chunk->rows[r] = {};
-    if (chunk->valid.Row(r) != 0) chunk->rows[r] = Load<kVector>(x);
+    chunk->rows[r] = LoadItems<kVector>(x, chunk->valid.Row(r), chunk->valid.IsWhole(r));
   }
 }
 
@@ -100,25 +100,24 @@ __device__ __forceinline__ void AddRows(const ForwardArguments& a, const Sums& n
   const LaunchPlan& plan = a.plan;
   const ValidSteps is_valid = ValidStepsOf(plan, a.mask, a.lengths, unit, a.shape.time);
   const int32_t fold = static_cast<int32_t>(plan.fold);
-  const int64_t row_elements = plan.fold * plan.width;
-  const int64_t stride = row_elements * plan.threads_y;
-  const T* x = static_cast<const T*>(a.x) + unit.slab * a.shape.time * plan.width +
-               (unit.first_row + unit.y) * row_elements + unit.column;
+  const T* x = static_cast<const T*>(a.x) +
+               (unit.slab * a.shape.time + is_valid.first) * plan.width +
+               unit.y * plan.row_elements + unit.column;
   const int32_t fold_bits = __ffs(fold) - 1;  // fold is a power of two
   const int32_t dense_rows = a.mask == nullptr ? is_valid.end >> fold_bits : 0;
   const int32_t last_row = (kRows - 1) * plan.threads_y;  // of a chunk, from its first one
   // Rows beyond have no step that counts.
   const int32_t rows = (is_valid.end + fold - 1) >> fold_bits;
 #pragma unroll 1
-  for (int32_t row = unit.y; row < rows; row += kRows * plan.threads_y, x += kRows * stride) {
+  for (int32_t row = unit.y; row < rows; row += kRows * plan.threads_y, x += kRows * plan.stride) {
     Chunk<T, kVector> chunk;
-    const bool all =
-        row + last_row < dense_rows || chunk.valid.Fill(plan, is_valid, unit, row, plan.threads_y);
+    const bool all = (row * fold >= is_valid.begin && row + last_row < dense_rows) ||
+                     chunk.valid.Fill(plan, is_valid, unit, row, plan.threads_y);
     if (all) {
-      LoadDense(x, stride, &chunk);
+      LoadDense(x, plan.stride, &chunk);
       AddItems<true>(chunk, needed, accumulators);
     } else {
-      LoadValid(x, stride, &chunk);
+      LoadValid(x, plan.stride, &chunk);
       AddItems<false>(chunk, needed, accumulators);
     }
   }

@@ -13,6 +13,7 @@ namespace {
 constexpr int64_t kMaxThreadsX = 32;        // vectors of a tile
 constexpr int64_t kLeastColumns = 16;       // of a tile of 16-bit elements
 constexpr int64_t kMaxFoldedThreadsX = 64;  // a folded row can't be cut into tiles
+constexpr int64_t kShiftedVectors = 4;      // of a slab, from which on its ends may be cut
 constexpr int64_t kSectorBytes = 32;        // what the memory delivers at least
 constexpr int64_t kLineBytes = 128;         // and what stores should fill
 constexpr int64_t kMaxSteps = 1 << 30;      // counters of a split are 32 bits wide
@@ -46,17 +47,21 @@ Pass PassOf(const core::Problem& problem, const Device& device, bool is_forward)
   return {is_forward, is_forward ? kForwardRows : kGradientRows, BlockThreads(bytes), slots, bytes};
 }
 
-// Vectors and rows: 16 bytes a thread where the start of every slab and the rows allow it.
+// Vectors and rows: 16 bytes a thread where the start of every slab and the rows allow it, or where
+// slabs are one wide and hold several vectors.
 void SetVectors(int64_t time, int64_t element_bytes, int64_t alignment, LaunchPlan* plan) {
   const int64_t widest = kVectorBytes / element_bytes;
   const int64_t common = std::gcd(plan->width, widest);
   const bool slabs_are_aligned =
       alignment % kVectorBytes == 0 && (common == widest || time * common % widest == 0);
   const bool is_foldable = common == widest || plan->width / common <= kMaxFoldedThreadsX;
-  const bool is_wide = slabs_are_aligned && is_foldable && time * plan->width > 0;
+  const bool is_shifted = !slabs_are_aligned && alignment % kVectorBytes == 0 && plan->width == 1 &&
+                          time >= kShiftedVectors * widest;
+  const bool is_wide = (slabs_are_aligned || is_shifted) && is_foldable && time * plan->width > 0;
   plan->vector_width = is_wide ? widest : 1;
   plan->fold = is_wide ? widest / common : 1;
-  plan->rows = CeilDiv(time, plan->fold);
+  const int64_t most_shift = is_shifted ? widest - std::gcd(time, widest) : 0;
+  plan->rows = CeilDiv(time + most_shift, plan->fold);
 }
 
 // Cuts rows into tiles of one width, at most so many vectors, that begin at whole sectors.
@@ -169,6 +174,8 @@ LaunchPlan MakePlan(const core::Problem& problem, int64_t alignment, const Pass&
     if (plan.fold > 1 || plan.vector_width == 1) break;
   }
   best.grid = std::min(best.blocks, kMaxGrid);
+  best.row_elements = best.fold * best.width;
+  best.stride = best.row_elements * best.threads_y;
   best.by_group_threads = DivisorOf(best.group_threads);
   best.by_threads_x = DivisorOf(best.threads_x);
   best.by_tiles = DivisorOf(best.tiles);

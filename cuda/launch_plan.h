@@ -3,9 +3,11 @@
 //
 // Both layouts are one: x is a number of slabs, dense [T, width] arrays. channels_last has B of
 // them, C wide; channels_first has B * C, one wide. The rows of a slab are `fold` steps each, the
-// fewest that fill whole vectors. A unit of work is a tile of the columns of a slab over a split of
-// its rows. It is owned by a group of threads, `threads_x` along the row, a vector each, and
-// `threads_y` in turn along the rows. A block holds `groups` of them.
+// fewest that fill whole vectors. Where a slab one wide doesn't begin at a whole vector, its rows
+// begin with the vector around its first step: those of its neighbours there don't count. A unit of
+// work is a tile of the columns of a slab over a split of its rows. It is owned by a group of
+// threads, `threads_x` along the row, a vector each, and `threads_y` in turn along the rows. A
+// block holds `groups` of them.
 #ifndef STATPOOL_CUDA_LAUNCH_PLAN_H_
 #define STATPOOL_CUDA_LAUNCH_PLAN_H_
 
@@ -64,6 +66,9 @@ struct LaunchPlan {
   int64_t splits;  // along the rows; more than one leaves partial results to be joined
   int64_t rows_per_split;
   int64_t units;  // slabs * splits * tiles
+
+  int64_t row_elements;  // fold * width
+  int64_t stride;        // from a row of a thread to its next one, in elements
 
   // What threads divide by to find their unit and place in it.
   Divisor by_group_threads;

@@ -62,28 +62,57 @@ __device__ __forceinline__ Unit UnitOf(const LaunchPlan& plan, int64_t block) {
   unit.rows = static_cast<int32_t>(min(plan.rows_per_split, plan.rows - unit.first_row));
   unit.column = unit.first_column + (thread - y * plan.threads_x) * plan.vector_width;
   unit.exists = group < plan.groups && index < plan.units;
-  unit.is_active = unit.exists && y < plan.threads_y && unit.column < plan.fold * plan.width;
+  unit.is_active = unit.exists && y < plan.threads_y && unit.column < plan.row_elements;
   return unit;
 }
 
-// The steps of a split that count, the first one being number 0.
+// The items of a row at [begin, end), as bits.
+template <int kVector>
+__device__ __forceinline__ uint32_t ItemsBetween(int32_t begin, int32_t end) {
+  constexpr uint32_t kAll = (1u << kVector) - 1;
+  const uint32_t below_end = end >= kVector ? kAll : end <= 0 ? 0 : (1u << end) - 1;
+  return begin <= 0 ? below_end : begin >= kVector ? 0 : below_end & kAll << begin;
+}
+
+// The steps of a split that count, the first one of its first row being number 0.
 struct ValidSteps {
   const bool* mask;  // or null
+  int64_t first;     // what number 0 is in the slab; its vectors begin there
+  int32_t begin;     // steps below are of another slab
   int32_t end;       // the mask excludes further steps below it
+  int32_t slab_end;  // steps from here on are of another slab
 
   __device__ bool operator()(int32_t step) const {
-    return step < end && (mask == nullptr || mask[step]);
+    return step >= begin && step < end && (mask == nullptr || mask[step]);
+  }
+
+  // Whether all of a row is of the slab.
+  __device__ bool IsWhole(int32_t row, int32_t fold) const {
+    return row * fold >= begin && (row + 1) * fold <= slab_end;
+  }
+
+  // The items of a row of a slab that is one wide that are of it.
+  template <int kVector>
+  __device__ uint32_t ItemsOfSlab(int32_t row) const {
+    return ItemsBetween<kVector>(begin - row * kVector, slab_end - row * kVector);
   }
 };
 
 __device__ __forceinline__ ValidSteps ValidStepsOf(const LaunchPlan& plan, const bool* mask,
                                                    const int64_t* lengths, const Unit& unit,
                                                    int64_t time) {
-  const int64_t first = unit.first_row * plan.fold;
-  const int64_t left = core::EndOfExample(lengths, unit.b, time) - first;
-  const int64_t steps = unit.rows * plan.fold;
-  return {mask == nullptr ? nullptr : mask + unit.b * time + first,
-          static_cast<int32_t>(min(max(left, int64_t{0}), steps))};
+  // Items of the vector around the first step of the slab that come before it.
+  const uint32_t slab_begin = static_cast<uint32_t>(unit.slab) * static_cast<uint32_t>(time) *
+                              static_cast<uint32_t>(plan.width);
+  const auto shift = static_cast<int32_t>(slab_begin & (plan.vector_width - 1));
+  const int64_t first = unit.first_row * plan.fold - shift;
+  const int32_t steps = unit.rows * static_cast<int32_t>(plan.fold);
+  const auto within = [&](int64_t step) {
+    return static_cast<int32_t>(min(max(step - first, int64_t{0}), int64_t{steps}));
+  };
+  return {mask == nullptr ? nullptr : mask + unit.b * time + first, first,
+          unit.first_row == 0 ? shift : 0, within(core::EndOfExample(lengths, unit.b, time)),
+          within(time)};
 }
 
 // Which items of a thread's vectors count, in rows of a chunk.
@@ -94,6 +123,7 @@ struct ValidItems {
   static_assert(kRows <= 32, "the rows of an item fit into one");
   static constexpr uint32_t kAll = (1u << kVector) - 1;
   uint32_t words[(kBits + 31) / 32];
+  uint32_t whole;  // bit r for a row that is of the slab alone
 
   // Of all items of row r: bit v for item v.
   __device__ uint32_t Row(int r) const {
@@ -101,6 +131,8 @@ struct ValidItems {
   }
 
   __device__ bool At(int r, int v) const { return Row(r) >> v & 1; }
+
+  __device__ bool IsWhole(int r) const { return whole >> r & 1; }
 
   // How many rows of item v count.
   __device__ int32_t Count(int v) const {
@@ -118,14 +150,16 @@ struct ValidItems {
     const int32_t column = static_cast<int32_t>(unit.column);
     bool all = true;
     for (uint32_t& word : words) word = 0;
+    whole = 0;
 #pragma unroll
     for (int r = 0; r < kRows; ++r, row += stride) {
       const int32_t steps = min(is_valid.end - row * fold, fold);  // of the row, below the end
       // Items are in the order of time.
       const int32_t items = fold == 1 ? (steps > 0 ? kVector : 0) : steps * width - column;
-      uint32_t valid = items >= kVector ? kAll : items <= 0 ? 0 : (1u << items) - 1;
+      uint32_t valid = ItemsBetween<kVector>(is_valid.begin - row * fold, items);
       if (is_valid.mask != nullptr && valid != 0) valid &= Unmasked(plan, is_valid, column, row);
       words[r * kVector / 32] |= valid << (r * kVector % 32);
+      whole |= static_cast<uint32_t>(is_valid.IsWhole(row, fold)) << r;
       all &= valid == kAll;
     }
     return all;

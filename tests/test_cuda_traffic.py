@@ -18,7 +18,8 @@ DEFAULT = ("mean", "max", "l2")
 
 # [B, T, C]: rows of whole vectors, folded rows, tiles with an edge, a thread's single
 # row, several units in a block, and time that is split.
-SHAPES = [(2, 64, 128), (3, 40, 20), (2, 24, 264), (1, 3, 64), (40, 16, 8)]
+# At T = 67, vectors of channels_first lie across two series.
+SHAPES = [(2, 64, 128), (3, 40, 20), (2, 24, 264), (1, 3, 64), (40, 16, 8), (2, 67, 3)]
 SPLIT = {"channels_last": (1, 12_800, 8), "channels_first": (1, 120_000, 1)}
 
 
@@ -109,7 +110,7 @@ def test_gradient_loads_and_stores_every_byte_once(cuda, dtype, data_format):
 @pytest.mark.parametrize("padding", ["mask", "lengths", "both"])
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_masked_steps_are_not_loaded(cuda, dtype, padding, data_format):
-    for shape in [(3, 40, 20), (2, 24, 264), (1, 1600, 64)]:
+    for shape in [(3, 40, 20), (2, 24, 264), (1, 1600, 64), (3, 67, 2)]:
         case = Case(*shape, dtype, padding=padding, data_format=data_format)
         for gradient in (False, True):
             valid = bytes_of_valid_vectors(case, gradient)
@@ -120,14 +121,24 @@ def test_masked_steps_are_not_loaded(cuda, dtype, padding, data_format):
 
 
 def bytes_of_valid_vectors(case, gradient):
-    """Of the vectors that hold a step that counts: steps may share one."""
+    """Of the vectors that hold a step that counts: steps may share one.
+
+    Of those that lie across two series of channels_first, only the steps that count.
+    """
     plans = statpool.launch_plan(
         case.x().shape, case.dtype, data_format=case.data_format
     )
     vector = plans["gradient" if gradient else "forward"]["vector_width"]
     valid = np.expand_dims(case.valid(), 2 if case.data_format == FORMATS[0] else 1)
-    of_elements = np.broadcast_to(valid, case.x().shape).reshape(-1, vector)
-    return int(of_elements.any(1).sum()) * vector * case.x().itemsize
+    valid = np.broadcast_to(valid, case.x().shape).reshape(-1)
+    valid = np.pad(valid, (0, -valid.size % vector)).reshape(-1, vector)
+    loaded = np.where(valid.any(1), vector, 0)
+    if case.data_format == "channels_first":
+        series = np.arange(valid.size).reshape(valid.shape) // case.time
+        across = series[:, 0] != series[:, -1]
+        across[-1] |= case.x().size % vector != 0
+        loaded = np.where(across, valid.sum(1), loaded)
+    return int(loaded.sum()) * case.x().itemsize
 
 
 @pytest.mark.parametrize("data_format", FORMATS)
