@@ -68,6 +68,24 @@ __device__ __forceinline__ void MaximaOfPair(const Chunk<T, kVector>& chunk, int
   maxima[1] = {ToCompute(best.Item(1)), static_cast<int32_t>((ties + (ties << 16)) >> 16)};
 }
 
+// Loads the next rows that count of those from *row on, where a row is one step: what a mask
+// excludes takes no place in a chunk. Returns whether they fill it.
+template <typename T, int kVector>
+__device__ __forceinline__ bool LoadCounting(const T* x, const LaunchPlan& plan,
+                                             const ValidSteps& is_valid, int32_t* row,
+                                             Chunk<T, kVector>* chunk) {
+  chunk->valid.Clear();
+#pragma unroll
+  for (int r = 0; r < kRows; ++r, *row += plan.threads_y) {
+    while (*row < is_valid.end && !is_valid.mask[*row]) *row += plan.threads_y;
+    chunk->rows[r] = {};
+    if (*row >= is_valid.end) continue;
+    chunk->rows[r] = Load<kVector>(x + *row * plan.row_elements);
+    chunk->valid.SetRow(r);
+  }
+  return chunk->valid.Row(kRows - 1) != 0;
+}
+
 // kAll: every item counts.
 template <bool kAll, typename T, int kVector, typename Sums, typename AccumulatorOf>
 __device__ __forceinline__ void AddItems(const Chunk<T, kVector>& chunk, const Sums& needed,
@@ -101,25 +119,43 @@ __device__ __forceinline__ void AddRows(const ForwardArguments& a, const Sums& n
   const ValidSteps is_valid = ValidStepsOf(plan, a.mask, a.lengths, unit, a.shape.time);
   const int32_t fold = static_cast<int32_t>(plan.fold);
   const T* x = static_cast<const T*>(a.x) +
-               (unit.slab * a.shape.time + is_valid.first) * plan.width +
-               unit.y * plan.row_elements + unit.column;
+               (unit.slab * a.shape.time + is_valid.first) * plan.width + unit.column;
   const int32_t fold_bits = __ffs(fold) - 1;  // fold is a power of two
   const int32_t dense_rows = a.mask == nullptr ? is_valid.end >> fold_bits : 0;
   const int32_t last_row = (kRows - 1) * plan.threads_y;  // of a chunk, from its first one
   // Rows beyond have no step that counts.
   const int32_t rows = (is_valid.end + fold - 1) >> fold_bits;
+  const int32_t chunk_rows = kRows * plan.threads_y;
+  // A first row that is cut comes last, so that the rows of all threads are dense at a time.
+  bool has_head = unit.y * fold < is_valid.begin;
+  int32_t row = unit.y + (has_head ? chunk_rows : 0);
+  const T* dense = x + row * plan.row_elements;
 #pragma unroll 1
-  for (int32_t row = unit.y; row < rows; row += kRows * plan.threads_y, x += kRows * plan.stride) {
+  for (; row + last_row < dense_rows; row += chunk_rows, dense += kRows * plan.stride) {
     Chunk<T, kVector> chunk;
-    const bool all = (row * fold >= is_valid.begin && row + last_row < dense_rows) ||
-                     chunk.valid.Fill(plan, is_valid, unit, row, plan.threads_y);
+    LoadDense(dense, plan.stride, &chunk);
+    AddItems<true>(chunk, needed, accumulators);
+  }
+  const bool skips_rows = a.mask != nullptr && fold == 1;
+#pragma unroll 1
+  while (row < rows || has_head) {
+    const bool is_head = row >= rows;
+    if (is_head) row = unit.y;
+    Chunk<T, kVector> chunk;
+    bool all;
+    if (skips_rows) {
+      all = LoadCounting(x, plan, is_valid, &row, &chunk);
+    } else {
+      all = chunk.valid.Fill(plan, is_valid, unit, row, plan.threads_y);
+      LoadValid(x + row * plan.row_elements, plan.stride, &chunk);
+      row += chunk_rows;
+    }
     if (all) {
-      LoadDense(x, plan.stride, &chunk);
       AddItems<true>(chunk, needed, accumulators);
     } else {
-      LoadValid(x, plan.stride, &chunk);
       AddItems<false>(chunk, needed, accumulators);
     }
+    if (is_head) break;
   }
   if (needed.central) {
 #pragma unroll

@@ -86,11 +86,6 @@ struct ValidSteps {
     return step >= begin && step < end && (mask == nullptr || mask[step]);
   }
 
-  // Whether all of a row is of the slab.
-  __device__ bool IsWhole(int32_t row, int32_t fold) const {
-    return row * fold >= begin && (row + 1) * fold <= slab_end;
-  }
-
   // The items of a row of a slab that is one wide that are of it.
   template <int kVector>
   __device__ uint32_t ItemsOfSlab(int32_t row) const {
@@ -125,6 +120,12 @@ struct ValidItems {
   uint32_t words[(kBits + 31) / 32];
   uint32_t whole;  // bit r for a row that is of the slab alone
 
+  __device__ void Clear() {
+    for (uint32_t& word : words) word = 0;
+  }
+
+  __device__ void SetRow(int r) { words[r * kVector / 32] |= kAll << (r * kVector % 32); }
+
   // Of all items of row r: bit v for item v.
   __device__ uint32_t Row(int r) const {
     return words[r * kVector / 32] >> (r * kVector % 32) & kAll;
@@ -149,17 +150,19 @@ struct ValidItems {
     const int32_t width = static_cast<int32_t>(plan.width);  // where rows are folded
     const int32_t column = static_cast<int32_t>(unit.column);
     bool all = true;
-    for (uint32_t& word : words) word = 0;
+    Clear();
     whole = 0;
 #pragma unroll
     for (int r = 0; r < kRows; ++r, row += stride) {
       const int32_t steps = min(is_valid.end - row * fold, fold);  // of the row, below the end
       // Items are in the order of time.
       const int32_t items = fold == 1 ? (steps > 0 ? kVector : 0) : steps * width - column;
-      uint32_t valid = ItemsBetween<kVector>(is_valid.begin - row * fold, items);
+      // Only the first row can begin ahead of the slab.
+      const int32_t begin = r == 0 ? is_valid.begin - row * fold : 0;
+      uint32_t valid = ItemsBetween<kVector>(begin, items);
       if (is_valid.mask != nullptr && valid != 0) valid &= Unmasked(plan, is_valid, column, row);
       words[r * kVector / 32] |= valid << (r * kVector % 32);
-      whole |= static_cast<uint32_t>(is_valid.IsWhole(row, fold)) << r;
+      whole |= static_cast<uint32_t>(begin <= 0 && (row + 1) * fold <= is_valid.slab_end) << r;
       all &= valid == kAll;
     }
     return all;

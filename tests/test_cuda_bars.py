@@ -12,16 +12,16 @@ import pytest
 from native_build import UnavailableError
 
 INSTRUCTIONS_BEFORE_X = {
-    "forward float32": 390,
-    "forward bfloat16": 450,
-    "gradient float32, addresses": 320,
-    "gradient bfloat16, addresses": 340,
+    "forward float32": 255,
+    "forward bfloat16": 290,
+    "gradient float32, addresses": 200,
+    "gradient bfloat16, addresses": 215,
     "gradient float32, coefficients": 380,
     "gradient bfloat16, coefficients": 420,
 }
 OVER_THE_FLOOR = [0.01] * 4  # as cuda_bars.FORWARD_BYTES
 # Of a warp for 512 bytes, as cuda_bars.INSTRUCTIONS.
-INSTRUCTIONS = [60, 60, 145, 120, 400, 54, 130, 115, 200]
+INSTRUCTIONS = [57, 57, 106, 104, 410, 51, 108, 60, 106]
 
 
 @pytest.fixture(scope="module")
