@@ -1,5 +1,5 @@
 # make build | demo | test | bench | bench-quick | bench-peers | mutation | lint | format | clean
-# make test-tools | test-gpu-wheel | gpu
+# make test-tools | test-gpu-wheel | gpu | accept-instructions
 # make wheel | test-installation | demo-distributed | bench-scaling
 # make packages | test-aarch64 | test-clang | test-address-sanitizer | test-sanitizers
 #
@@ -29,7 +29,7 @@ SETTINGS := build/.settings
 NATIVE_SOURCES := $(shell find cc cmake cuda -type f) $(wildcard tests/*/CMakeLists.txt) \
   benchmarks/jax_ffi/CMakeLists.txt CMakeLists.txt setup.py pyproject.toml VERSION tools/bring_nvcc.py
 # What checks of other compilers and processors need from Debian, beside g++.
-PACKAGES := clang libclang-rt-dev g++-aarch64-linux-gnu qemu-user
+PACKAGES := clang libclang-rt-dev g++-aarch64-linux-gnu qemu-user valgrind
 CXX_FILES := $(shell find cc cuda tests benchmarks examples tools -name '*.h' -o -name '*.cc' -o -name '*.cu' -o -name '*.cuh')
 CMAKE_FILES := $(shell find . -name CMakeLists.txt -not -path './$(VENV)/*' -not -path './build/*') \
   $(wildcard cmake/*.cmake)
@@ -42,7 +42,7 @@ GPU_ENVIRONMENT := $(GPU_WHEEL)/.installed-$(PYTHON_TAG)
 TIDY_FILES := cuda/launch_plan.cc tests/core_program/main.cc \
   $(filter-out %_xla_ops.cc %gpu_ops.cc %gpu_registration.cc %handlers_gpu.cc,$(wildcard cc/*/*.cc))
 
-.PHONY: build demo test test-tools test-gpu-wheel bench bench-quick bench-peers gpu mutation lint tidy format clean
+.PHONY: build demo test accept-instructions test-tools test-gpu-wheel bench bench-quick bench-peers gpu mutation lint tidy format clean
 .PHONY: wheel test-installation demo-distributed bench-scaling
 .PHONY: packages build-aarch64 test-aarch64 test-clang test-address-sanitizer test-sanitizers
 build: $(LIBRARY)
@@ -104,6 +104,10 @@ test: lint $(LIBRARY) $(TEST_LIBRARIES) test-tools test-gpu-wheel test-address-s
 	  echo "gpu: skipped, there is no nvcc of CUDA 13 here"; \
 	fi
 	$(if $(HAS_GPU),$(BIN)/python -m pytest --gpu tests/contract -k "gpu or cuda")
+
+# After a change that is meant to cost or save instructions: what test_instructions.py expects.
+accept-instructions: $(TEST_LIBRARIES)
+	$(BIN)/python tests/instructions.py
 
 # Every way to build and install, each in a fresh environment: an hour or two.
 test-installation: $(ENVIRONMENT)

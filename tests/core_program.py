@@ -49,11 +49,18 @@ def command(instruction_set):
 
 
 class CoreProgram:
-    """A running program, which computes one call after the other."""
+    """A running program, which computes one call after the other.
 
-    def __init__(self, instruction_set):
+    Args:
+      instruction_set: Whose kernels.
+      under: The command line of another program that is to run it.
+    """
+
+    def __init__(self, instruction_set, under=()):
         self._process = subprocess.Popen(
-            command(instruction_set), stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            [*under, *command(instruction_set)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
         )
 
     def run(
@@ -86,6 +93,10 @@ class CoreProgram:
         self._process.stdin.flush()
         y = self._receive(call.y_shape, call.output_dtype)
         return y if upstream is None else (y, self._receive(x.shape, x.dtype))
+
+    def close(self):
+        """Waits until the program has ended."""
+        self._process.communicate()
 
     def _receive(self, shape, dtype):
         size = int(np.prod(shape)) * dtype.itemsize

@@ -1,0 +1,24 @@
+"""No change makes the CPU kernels execute more instructions unseen."""
+
+import instructions
+import pytest
+from native_build import UnavailableError
+
+TOLERANCE = 0.05  # what another minor version of the compiler may change
+
+
+@pytest.mark.parametrize("instruction_set", instructions.INSTRUCTION_SETS)
+def test_calls_take_the_instructions_that_were_accepted(instruction_set):
+    try:
+        expected = instructions.accepted(instruction_set)
+        counts = instructions.count(instruction_set)
+    except UnavailableError as reason:
+        pytest.skip(str(reason))
+    assert counts.keys() == expected.keys()
+    changed = [
+        f"{name}: {expected[name]} -> {count} ({count / expected[name] - 1:+.1%})"
+        for name, count in counts.items()
+        if abs(count / expected[name] - 1) > TOLERANCE
+    ]
+    advice = "`make accept-instructions` accepts what is meant: CONTRIBUTING.md"
+    assert not changed, "\n".join([*changed, advice])
