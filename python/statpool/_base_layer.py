@@ -61,6 +61,25 @@ class BaseGlobalStatsPooling(keras.layers.Layer):
     keepdims = property(lambda self: self.options.keepdims)
     output_dtype = property(lambda self: self.options.output_dtype)
 
+    def __call__(self, *args, **kwargs):
+        """Calls the layer as Keras does.
+
+        What Keras does around `call` takes longer than a short `call`, and does nothing
+        where one eager tensor comes as `call` wants it: that goes there at once. Of
+        subclasses nobody knows what they need.
+        """
+        if (
+            len(args) == 1
+            and not kwargs
+            and self.built
+            and type(self).__module__ == "statpool.layers"
+        ):
+            from statpool import _layer_calls
+
+            if _layer_calls.is_ready(self, args[0]):
+                return self.call(args[0])
+        return super().__call__(*args, **kwargs)
+
     def pooled_dtype(self, dtype) -> str:
         """Returns the dtype in which inputs of that dtype are pooled.
 

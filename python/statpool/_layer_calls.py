@@ -7,6 +7,23 @@ import tensorflow as tf
 from statpool import _inputs, _keras, ops
 
 
+def is_ready(layer, inputs) -> bool:
+    """Whether nothing of what Keras does around a call concerns these inputs.
+
+    It casts and converts, knows symbols from tensors, finds masks, checks ranks,
+    regularises outputs and recomputes them.
+    """
+    return (
+        isinstance(inputs, tf.__internal__.EagerTensor)
+        and tf.executing_eagerly()
+        and inputs.ndim == layer.rank
+        and inputs.dtype.name == layer.compute_dtype
+        and not hasattr(inputs, "_keras_mask")
+        and layer.activity_regularizer is None
+        and getattr(layer, "_remat_mode", None) is None
+    )
+
+
 def pool_sequences(layer, inputs, mask, lengths):
     """The 1D layer's statistics, `[B, S * C]` or with keepdims."""
     inputs = _as_pooled(layer, inputs)
@@ -53,7 +70,7 @@ def _as_pooled(layer, inputs):
             "tf_keras, or 0 for Keras 3, before statpool is imported"
         )
     dtype = layer.pooled_dtype(inputs.dtype)
-    return inputs if inputs.dtype == dtype else tf.cast(inputs, dtype)
+    return inputs if inputs.dtype.name == dtype else tf.cast(inputs, dtype)
 
 
 def _as_positions(mask, positions):

@@ -19,7 +19,8 @@ def convert(x, mask, lengths, options):
     """
     if isinstance(x, tf.RaggedTensor):
         x, lengths = _padded(x, lengths, options)
-    x = tf.convert_to_tensor(x, name="x")
+    if not isinstance(x, tf.Tensor):
+        x = tf.convert_to_tensor(x, name="x")
     with invalid_argument_errors():
         options.result_dtype(x.dtype)
     return (

@@ -72,11 +72,12 @@ def pool(x, mask, lengths, options, implementation, name) -> tf.Tensor:
         with tf.name_scope(name or "global_stats"):
             return composite.pool(x, mask, lengths, options)
     x, mask, lengths = _tensors.convert(x, mask, lengths, options)
+    # TensorFlow's fast way of calling an op eagerly takes no names of dtypes.
     y, _ = _native.ops().statpool_global_stats(
         x,
         [] if mask is None else [mask],
         [] if lengths is None else [tf.cast(lengths, tf.int64)],
-        Tout=options.result_dtype(x.dtype),
+        Tout=tf.as_dtype(options.result_dtype(x.dtype)),
         Tsaved=tf.float64 if x.dtype == tf.float64 else tf.float32,
         statistics=options.statistics,
         epsilon=repr(options.epsilon),
