@@ -110,8 +110,7 @@ std::string CheckLengths(const int64_t* lengths, const Shape& shape) {
   return "";
 }
 
-std::string CheckRank(int64_t rank, Layout layout, const std::string& shape) {
-  if (rank == 3) return "";
+std::string WrongRank(Layout layout, const std::string& shape) {
   const char* const axes = layout == Layout::kChannelsLast ? "[B, T, C]" : "[B, C, T]";
   return std::string("x must have rank 3, ") + axes + ", got shape " + shape;
 }

@@ -24,9 +24,15 @@ namespace core {
 [[nodiscard]] STATPOOL_API std::string ParseEpsilon(const std::string& text, double* epsilon);
 [[nodiscard]] STATPOOL_API std::string CheckEpsilon(double epsilon);
 [[nodiscard]] STATPOOL_API std::string CheckLengths(const int64_t* lengths, const Shape& shape);
+
 // `shape` is how the framework writes that of x.
-[[nodiscard]] STATPOOL_API std::string CheckRank(int64_t rank, Layout layout,
-                                                 const std::string& shape);
+[[nodiscard]] STATPOOL_API std::string WrongRank(Layout layout, const std::string& shape);
+
+// `shape_text()` is asked only where the rank is wrong: in a short call, writing it would show.
+template <typename ShapeText>
+[[nodiscard]] std::string CheckRank(int64_t rank, Layout layout, const ShapeText& shape_text) {
+  return rank == 3 ? "" : WrongRank(layout, shape_text());
+}
 
 // Whether results may be rounded to `out`: to the dtype of x, or from a 16-bit one to kFloat32.
 STATPOOL_API bool CanHoldResults(DType out, DType dtype);

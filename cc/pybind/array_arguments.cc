@@ -59,7 +59,7 @@ Pooling::Pooling(const PoolingArguments& a) {
   problem.epsilon = a.epsilon;
   problem.dtype = problem.out_dtype = DTypeOf(a.x);
   const Shape shape = ShapeOf(a.x);
-  Check(core::CheckRank(shape.size(), problem.layout, Text(py::cast(shape))));
+  Check(core::CheckRank(shape.size(), problem.layout, [&] { return Text(py::cast(shape)); }));
   CheckArray("x", a.x, shape);
   problem.shape = core::ShapeOf(problem.layout, shape[0], shape[1], shape[2]);
   x = a.x.data();

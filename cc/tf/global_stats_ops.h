@@ -20,7 +20,7 @@ class GlobalStatsOp : public tensorflow::OpKernel {
                               tensorflow::Tensor* y, tensorflow::Tensor* saved) = 0;
 
  private:
-  core::Problem attributes_;
+  PoolingNode node_;
 };
 
 // Statpool>GlobalStatsGrad.
@@ -39,7 +39,7 @@ class GlobalStatsGradientOp : public tensorflow::OpKernel {
                               tensorflow::Tensor* dx) = 0;
 
  private:
-  core::Problem attributes_;
+  PoolingNode node_;
 };
 
 // Memory for the time of one call, null where `bytes` is 0. The tensor holds it.

@@ -47,7 +47,7 @@ absl::Status CheckPooling(InferenceContext* c, int x_index, Known* known) {
   TF_RETURN_IF_ERROR(ReadAttributes(c, &problem));
   const ShapeHandle x = c->input(x_index);
   if (!c->WithRank(x, 3, &known->x).ok()) {
-    return AsInvalidArgument(core::CheckRank(c->Rank(x), problem.layout, c->DebugString(x)));
+    return AsInvalidArgument(core::WrongRank(problem.layout, c->DebugString(x)));
   }
   const bool last = problem.layout == core::Layout::kChannelsLast;
   const DimensionHandle batch = c->Dim(known->x, 0);

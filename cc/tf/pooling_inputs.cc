@@ -8,7 +8,6 @@ namespace statpool {
 namespace tf {
 
 using tensorflow::DataType;
-using tensorflow::OpInputList;
 using tensorflow::Tensor;
 using tensorflow::TensorShape;
 
@@ -42,14 +41,17 @@ absl::Status ParseTypes(const Attributes& a, core::Problem* problem) {
                                                  DataTypeString(a.saved)));
 }
 
-// The only tensor of an optional input, null if it was not given.
-absl::Status ReadOptional(tensorflow::OpKernelContext* ctx, const char* name,
-                          const Tensor** tensor) {
-  OpInputList list;
-  TF_RETURN_IF_ERROR(ctx->input_list(name, &list));
-  TF_RETURN_IF_ERROR(CheckAtMostOne(name, list.size()));
-  *tensor = list.size() == 1 ? &list[0] : nullptr;
+// The index of an optional input, negative if it was not given.
+absl::Status FindOptional(const tensorflow::OpKernel& kernel, const char* name, int* index) {
+  int end;
+  TF_RETURN_IF_ERROR(kernel.InputRange(name, index, &end));
+  TF_RETURN_IF_ERROR(CheckAtMostOne(name, end - *index));
+  if (end == *index) *index = -1;
   return absl::OkStatus();
+}
+
+const Tensor* InputOrNull(tensorflow::OpKernelContext* ctx, int index) {
+  return index < 0 ? nullptr : &ctx->input(index);
 }
 
 const TensorShape* ShapeOrNull(const Tensor* tensor) {
@@ -78,8 +80,8 @@ absl::Status CheckAtMostOne(const char* name, int64_t tensors) {
 
 absl::Status ReadShapes(const TensorShape& x, const TensorShape* mask, const TensorShape* lengths,
                         core::Problem* problem) {
-  TF_RETURN_IF_ERROR(
-      AsInvalidArgument(core::CheckRank(x.dims(), problem->layout, x.DebugString())));
+  TF_RETURN_IF_ERROR(AsInvalidArgument(
+      core::CheckRank(x.dims(), problem->layout, [&] { return x.DebugString(); })));
   core::Shape& shape = problem->shape;
   shape = core::ShapeOf(problem->layout, x.dim_size(0), x.dim_size(1), x.dim_size(2));
   if (mask != nullptr) {
@@ -90,12 +92,21 @@ absl::Status ReadShapes(const TensorShape& x, const TensorShape* mask, const Ten
   return ExpectShape("lengths", "[B]", *lengths, TensorShape({shape.batch}));
 }
 
-absl::Status ReadInputs(tensorflow::OpKernelContext* ctx, const core::Problem& attributes,
+absl::Status ReadNode(tensorflow::OpKernelConstruction* ctx, const tensorflow::OpKernel& kernel,
+                      PoolingNode* node) {
+  TF_RETURN_IF_ERROR(ReadAttributes(ctx, &node->attributes));
+  int end;
+  TF_RETURN_IF_ERROR(kernel.InputRange("x", &node->x, &end));
+  TF_RETURN_IF_ERROR(FindOptional(kernel, "mask", &node->mask));
+  return FindOptional(kernel, "lengths", &node->lengths);
+}
+
+absl::Status ReadInputs(tensorflow::OpKernelContext* ctx, const PoolingNode& node,
                         PoolingInputs* inputs) {
-  inputs->problem = attributes;
-  TF_RETURN_IF_ERROR(ctx->input("x", &inputs->x));
-  TF_RETURN_IF_ERROR(ReadOptional(ctx, "mask", &inputs->mask));
-  TF_RETURN_IF_ERROR(ReadOptional(ctx, "lengths", &inputs->lengths));
+  inputs->problem = node.attributes;
+  inputs->x = &ctx->input(node.x);
+  inputs->mask = InputOrNull(ctx, node.mask);
+  inputs->lengths = InputOrNull(ctx, node.lengths);
   return ReadShapes(inputs->x->shape(), ShapeOrNull(inputs->mask), ShapeOrNull(inputs->lengths),
                     &inputs->problem);
 }

@@ -50,6 +50,15 @@ absl::Status CheckAtMostOne(const char* name, int64_t tensors);
 absl::Status ReadShapes(const tensorflow::TensorShape& x, const tensorflow::TensorShape* mask,
                         const tensorflow::TensorShape* lengths, core::Problem* problem);
 
+// A node as it is before any call: what it asks for, and which of its inputs are what.
+struct PoolingNode {
+  core::Problem attributes;  // the problem but for its shape
+  int x;
+  int mask, lengths;  // negative where none was given
+};
+absl::Status ReadNode(tensorflow::OpKernelConstruction* ctx, const tensorflow::OpKernel& kernel,
+                      PoolingNode* node);
+
 // The inputs that both ops share, checked against the contract. Masks and lengths are null where
 // none was given.
 struct PoolingInputs {
@@ -58,7 +67,7 @@ struct PoolingInputs {
   const tensorflow::Tensor* mask;
   const tensorflow::Tensor* lengths;
 };
-absl::Status ReadInputs(tensorflow::OpKernelContext* ctx, const core::Problem& attributes,
+absl::Status ReadInputs(tensorflow::OpKernelContext* ctx, const PoolingNode& node,
                         PoolingInputs* inputs);
 
 // OK if lengths, which must be in host memory, lie in [0, T].

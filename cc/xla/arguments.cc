@@ -65,7 +65,8 @@ std::string ParseType(DataType type, core::DType* dtype) {
 
 std::string ParseShape(const AnyBuffer& x, core::Problem* problem) {
   const AnyBuffer::Dimensions sizes = x.dimensions();
-  std::string broken = core::CheckRank(sizes.size(), problem->layout, ShapeText(sizes));
+  std::string broken =
+      core::CheckRank(sizes.size(), problem->layout, [&] { return ShapeText(sizes); });
   if (broken.empty()) {
     problem->shape = core::ShapeOf(problem->layout, sizes[0], sizes[1], sizes[2]);
   }
