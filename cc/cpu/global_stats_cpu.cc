@@ -1,7 +1,5 @@
 #include "cc/cpu/global_stats_cpu.h"
 
-#include <algorithm>
-
 #include "cc/core/dtype.h"
 #include "cc/core/statistics.h"
 #include "cc/cpu/full_precision.h"
@@ -18,10 +16,9 @@ constexpr int64_t kLargeBytes = int64_t{32} << 20;
 // Estimated nanoseconds of a unit, from which it is decided whether threads are worthwhile: half
 // of one a float64 element, a quarter of any other, and two for finishing a channel. So long does
 // it take in the caches; larger input takes longer, but there the answer is plain.
-int64_t UnitCost(const Plan& plan, const core::Problem& problem) {
-  const int64_t quarters = problem.dtype == core::DType::kFloat64 ? 2 : 1;
-  const int64_t steps = std::min(plan.steps_per_split, problem.shape.time);
-  const int64_t elements = plan.channels_per_tile * steps;
+int64_t UnitCost(const Plan& plan, core::DType dtype) {
+  const int64_t quarters = dtype == core::DType::kFloat64 ? 2 : 1;
+  const int64_t elements = plan.channels_per_tile * plan.steps_per_split;
   return elements * quarters / 4 + plan.channels_per_tile * 2;
 }
 
@@ -45,7 +42,7 @@ void GlobalStats(const core::Problem& problem, const Plan& plan,
   const ForwardArguments arguments = {buffers, problem, core::SavedFieldsOf(problem.statistics),
                                       plan};
   const Kernels& kernels = instruction_set.kernels(problem.dtype);
-  RunPass(kernels.forward, arguments, plan.units, UnitCost(plan, problem), threads);
+  RunPass(kernels.forward, arguments, plan.units, UnitCost(plan, problem.dtype), threads);
   if (plan.splits <= 1) return;
   RunPass(kernels.join, arguments, problem.shape.batch * plan.tiles, JoinCost(plan), threads);
 }
@@ -61,7 +58,7 @@ void GlobalStatsGradient(const core::Problem& problem, const Plan& plan,
   const GradientArguments arguments = {buffers, problem, core::SavedFieldsOf(problem.statistics),
                                        plan, is_large};
   const Kernels& kernels = instruction_set.kernels(problem.dtype);
-  RunPass(kernels.gradient, arguments, plan.units, UnitCost(plan, problem), threads);
+  RunPass(kernels.gradient, arguments, plan.units, UnitCost(plan, problem.dtype), threads);
 }
 
 }  // namespace cpu
