@@ -111,6 +111,9 @@ __device__ __forceinline__ void AddItems(const Chunk<T, kVector>& chunk, const S
   }
 }
 
+template <typename Sums>
+constexpr bool kAreKnown = !std::is_same_v<Sums, core::NeededSums>;
+
 // The thread's rows of its unit.
 template <typename T, int kVector, typename Sums, typename AccumulatorOf>
 __device__ __forceinline__ void AddRows(const ForwardArguments& a, const Sums& needed,
@@ -150,7 +153,8 @@ __device__ __forceinline__ void AddRows(const ForwardArguments& a, const Sums& n
       LoadValid(x + row * plan.row_elements, plan.stride, &chunk);
       row += chunk_rows;
     }
-    if (all) {
+    // Statistics that are known only at run time leave no registers for another copy.
+    if (kAreKnown<Sums> && all) {
       AddItems<true>(chunk, needed, accumulators);
     } else {
       AddItems<false>(chunk, needed, accumulators);
@@ -162,9 +166,6 @@ __device__ __forceinline__ void AddRows(const ForwardArguments& a, const Sums& n
     for (int v = 0; v < kVector; ++v) accumulators[v].Centre();
   }
 }
-
-template <typename Sums>
-constexpr bool kAreKnown = !std::is_same_v<Sums, core::NeededSums>;
 
 // A block owns plan.groups units, a group of threads one unit, a thread kVector neighbouring
 // columns of every threads_y-th row in it.
