@@ -213,8 +213,8 @@ FAULTS = {
     ),
     "a gradient one row too far": (
         "cuda/global_stats_gradient_kernels.cuh",
-        "Store<kVector>(RoundAll<T>(gradient), to);",
-        "Store<kVector>(RoundAll<T>(gradient), to + stride);",
+        "Store<kVector>(result, dx + r * stride);",
+        "Store<kVector>(result, dx + (r + 1) * stride);",
         r"OUT OF BOUNDS",
     ),
     "an unaligned vector": (
