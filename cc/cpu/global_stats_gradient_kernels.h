@@ -8,6 +8,7 @@
 #include "cc/cpu/coefficient_rows.h"
 #include "cc/cpu/gradient_coefficients.h"
 #include "cc/cpu/kernels.h"
+#include "cc/cpu/rows.h"
 #include "cc/cpu/storage.h"
 #include "cc/cpu/streaming_store.h"
 #include "cc/cpu/unit.h"
@@ -94,6 +95,8 @@ STATPOOL_INLINE void GradientLanes(T* dx, const T* x, const Terms& terms,
 }
 
 // Rows [0, rows), `stride` elements apart.
+// What exceeds the caches is asked for ahead, but for 16-bit input, whose instructions take longer
+// than its memory.
 template <typename Mode, typename Terms, typename T, typename Compute>
 STATPOOL_INLINE void GradientRowsOf(T* dx, const T* x, int64_t rows, int64_t width, int64_t stride,
                                     const Terms& terms,
@@ -102,7 +105,9 @@ STATPOOL_INLINE void GradientRowsOf(T* dx, const T* x, int64_t rows, int64_t wid
     T* const to = dx + row * stride;
     const T* const from = x + row * stride;
     ForLanes<kLanes<Compute>>(width, [&](auto lanes, int64_t i) STATPOOL_ALWAYS_INLINE {
-      GradientLanes<decltype(lanes)::value, Mode>(to, from, terms, coefficients, i);
+      constexpr int N = decltype(lanes)::value;
+      if (Mode::kStreamingBytes > 0 && sizeof(T) > 2) PrefetchAhead<N>(from + i);
+      GradientLanes<N, Mode>(to, from, terms, coefficients, i);
     });
   }
 }

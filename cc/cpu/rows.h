@@ -30,6 +30,13 @@ STATPOOL_INLINE bool IsFirstOfLine(int64_t offset, int64_t bytes) {
   return offset % kCacheLine < bytes;
 }
 
+// Asks for what comes a while after N elements that are read in the order of memory.
+template <int N, typename T>
+STATPOOL_INLINE void PrefetchAhead(const T* from) {
+  const auto address = reinterpret_cast<uintptr_t>(from);
+  if (IsFirstOfLine(address, N * sizeof(T))) PrefetchLine(address + kAheadBytes);
+}
+
 // Rows that follow each other at one distance.
 template <typename T>
 class EvenRows {
