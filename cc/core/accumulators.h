@@ -63,6 +63,12 @@ constexpr int64_t NeededBytes(const Sums& needed, int64_t sum, int64_t unrounded
          extreme * (needed.max + needed.min);
 }
 
+// Whether a mask keeps a step. Python can make bools of bytes other than 0 and 1, with which
+// compilers don't reckon: they would count 2 as two steps.
+STATPOOL_HOST_DEVICE STATPOOL_INLINE bool Keeps(const bool* mask, int64_t step) {
+  return reinterpret_cast<const unsigned char*>(mask)[step] != 0;
+}
+
 // The first step of an example that `lengths` excludes; lengths outside [0, T] act as if clipped.
 // The mask excludes further steps below it.
 STATPOOL_HOST_DEVICE STATPOOL_INLINE int64_t EndOfExample(const int64_t* lengths, int64_t b,

@@ -47,7 +47,7 @@ struct ChannelSteps {
   template <typename Visit>
   STATPOOL_HOST_DEVICE void ForEach(const Visit& visit) const {
     for (int64_t t = 0; t < end; ++t) {
-      if (mask == nullptr || mask[t]) visit(x[t * stride]);
+      if (mask == nullptr || Keeps(mask, t)) visit(x[t * stride]);
     }
   }
 

@@ -179,7 +179,6 @@ struct MaxSums : KnownSums<Statistic::kMax> {};
 struct MeanStdSums : KnownSums<Statistic::kMean, Statistic::kStd> {};
 struct DefaultGradientTerms
     : KnownGradientTerms<Statistic::kMean, Statistic::kMax, Statistic::kL2> {};
-
 struct MeanStdGradientTerms : KnownGradientTerms<Statistic::kMean, Statistic::kStd> {};
 
 template <typename Flags, int kCount>
@@ -196,10 +195,6 @@ constexpr bool AreEqual(const NeededSums& a, const NeededSums& b) {
 
 constexpr bool AreEqual(const GradientTerms& a, const GradientTerms& b) {
   return AreEqual(a, b, kGradientTerms);
-}
-
-constexpr bool AreDefault(const GradientTerms& terms) {
-  return AreEqual(terms, DefaultGradientTerms::kFlags);
 }
 
 // Calls use(selection) with the one of Known that these sums or terms are, or else with them.

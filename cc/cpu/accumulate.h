@@ -5,6 +5,7 @@
 
 #include "cc/cpu/accumulate_lanes.h"
 #include "cc/cpu/accumulator_rows.h"
+#include "cc/cpu/lane_tests.h"
 #include "cc/cpu/rows.h"
 #include "cc/cpu/storage.h"
 
@@ -19,7 +20,7 @@ STATPOOL_INLINE void AccumulateLanes(const Rows& rows, int64_t from, int64_t to,
                                      int64_t rows_before, Accumulators* accumulators) {
   using Compute = typename Accumulators::Compute;
   using V = Vec<Compute, N>;
-  rows.template Prefetch<N, kRows>(from);
+  if constexpr (kRows > 1) rows.template Prefetch<N, kRows>(from);
   V v[kRows];
   for (int r = 0; r < kRows; ++r) v[r] = Load<N>(rows[r] + from);
   const V squares = core::PairwiseSum<kRows, V>([&](int r) { return V(v[r] * v[r]); });

@@ -8,8 +8,8 @@
 #include <limits>
 
 #include "cc/core/accumulators.h"
-#include "cc/core/float16.h"
 #include "cc/cpu/accumulator_rows.h"
+#include "cc/cpu/lane_tests.h"
 
 namespace statpool {
 namespace cpu {

@@ -162,14 +162,14 @@ void GradientSteps(const GradientArguments& a, T* dx, const T* x, int64_t steps,
 
 // `steps` valid steps of one channel, side by side: a single row, whose first lanes align it.
 template <typename T>
-void GradientSteps(const GradientArguments& a, T* dx, const T* x, int64_t steps,
+void GradientSteps(T* dx, const T* x, int64_t steps, bool streaming,
                    const core::GradientTerms& terms,
                    const CoefficientRows<core::ComputeType<T>>& coefficients) {
   const int64_t misaligned = reinterpret_cast<uintptr_t>(dx) % kVectorBytes / sizeof(T);
   const int64_t head =
       misaligned == 0 ? 0 : std::min<int64_t>(steps, kVectorBytes / sizeof(T) - misaligned);
   if (head > 0) GradientRows(dx, x, 1, head, 0, false, terms, coefficients);
-  GradientRows(dx + head, x + head, 1, steps - head, 0, a.streaming, terms, coefficients);
+  GradientRows(dx + head, x + head, 1, steps - head, 0, streaming, terms, coefficients);
 }
 
 template <typename T>
@@ -186,8 +186,28 @@ void ZeroSteps(T* dx, int64_t steps, int64_t width, int64_t stride) {
 
 // The first step from t on, below end, whose mask differs from keep.
 inline int64_t RunEnd(const bool* mask, bool keep, int64_t t, int64_t end) {
-  while (t < end && mask[t] == keep) ++t;
+  while (t < end && core::Keeps(mask, t) == keep) ++t;
   return t;
+}
+
+// Steps of one channel of which a mask keeps some. The runs that it keeps may be too short for
+// vectors: all steps are computed, a block at a time, and those that it drops set to 0 then.
+template <typename T>
+void GradientMaskedSteps(T* dx, const T* x, const bool* mask, int64_t steps, bool streaming,
+                         const core::GradientTerms& terms,
+                         const CoefficientRows<core::ComputeType<T>>& coefficients) {
+  constexpr int64_t kBlock = 512;
+  for (int64_t t = 0; t < steps; t += kBlock) {
+    const int64_t count = std::min(kBlock, steps - t);
+    const int64_t kept = CountKept(mask + t, count);
+    if (kept == 0) {
+      ZeroSteps(dx + t, count, 1, 1);
+      continue;
+    }
+    GradientSteps(dx + t, x + t, count, streaming && kept == count, terms, coefficients);
+    if (kept == count) continue;
+    for (int64_t i = t; i < t + count; ++i) dx[i] = core::Keeps(mask, i) ? dx[i] : T{};
+  }
 }
 
 // Steps [first_step, end_step) of a slab whose step t lies at t * stride.
@@ -195,24 +215,28 @@ template <typename T>
 void GradientSlab(const GradientArguments& a, const Unit& unit, int64_t offset, int64_t width,
                   int64_t stride, int64_t end, const core::GradientTerms& terms,
                   const CoefficientRows<core::ComputeType<T>>& coefficients) {
-  T* dx = static_cast<T*>(a.dx) + offset;
-  const T* x = static_cast<const T*>(a.x) + offset;
-  const bool* mask = a.mask == nullptr ? nullptr : a.mask + unit.b * a.problem.shape.time;
-  const int64_t valid_end = std::clamp(end, unit.first_step, unit.end_step);
-  for (int64_t t = unit.first_step; t < valid_end;) {
-    const bool keep = mask == nullptr || mask[t];
-    const int64_t run_end = mask == nullptr ? valid_end : RunEnd(mask, keep, t, valid_end);
-    if (keep) {
-      if (a.problem.layout == core::Layout::kChannelsFirst) {
-        GradientSteps(a, dx + t, x + t, run_end - t, terms, coefficients);
-      } else {
+  T* const dx = static_cast<T*>(a.dx) + offset;
+  const T* const x = static_cast<const T*>(a.x) + offset;
+  const bool* const mask = a.mask == nullptr ? nullptr : a.mask + unit.b * a.problem.shape.time;
+  const int64_t first = unit.first_step;
+  const int64_t valid_end = std::clamp(end, first, unit.end_step);
+  if (a.plan.layout == core::Layout::kChannelsLast) {
+    for (int64_t t = first; t < valid_end;) {
+      const bool keep = mask == nullptr || core::Keeps(mask, t);
+      const int64_t run_end = mask == nullptr ? valid_end : RunEnd(mask, keep, t, valid_end);
+      if (keep) {
         GradientSteps(a, dx + t * stride, x + t * stride, run_end - t, width, stride, terms,
                       coefficients);
+      } else {
+        ZeroSteps(dx + t * stride, run_end - t, width, stride);
       }
-    } else {
-      ZeroSteps(dx + t * stride, run_end - t, width, stride);
+      t = run_end;
     }
-    t = run_end;
+  } else if (mask == nullptr) {
+    GradientSteps(dx + first, x + first, valid_end - first, a.streaming, terms, coefficients);
+  } else {
+    GradientMaskedSteps(dx + first, x + first, mask + first, valid_end - first, a.streaming, terms,
+                        coefficients);
   }
   if (valid_end == unit.end_step) return;
   ZeroSteps(dx + valid_end * stride, unit.end_step - valid_end, width, stride);
@@ -230,7 +254,7 @@ void GradientUnits(const GradientArguments& a, int64_t begin, int64_t end) {
     const auto slab = [&](int64_t offset, int64_t width, int64_t stride) {
       GradientSlab<T>(a, unit, example + offset, width, stride, example_end, terms, coefficients);
     };
-    if (a.problem.layout == core::Layout::kChannelsFirst) {
+    if (a.plan.layout == core::Layout::kChannelsFirst) {
       FillCoefficients<T>(a, terms, unit, kMaxFold, &coefficients);
       for (int64_t c = 0; c < unit.channels; ++c) {
         RepeatLanes(terms, kMaxFold + c, 1, kMaxFold, &coefficients);

@@ -80,7 +80,7 @@ void AddPacked(const T* x, const bool* mask, int64_t steps, Accumulator* accumul
   int64_t count = 0;
   for (int64_t t = 0; t < steps; ++t) {
     packed[count] = x[t];
-    count += mask[t];  // a branch would be foreseen badly
+    count += core::Keeps(mask, t);  // a branch would be foreseen badly
     if (count < kBuffer) continue;
     accumulator->AddSteps(packed, count, 1, /*are_cached=*/true);
     count = 0;
@@ -143,7 +143,7 @@ void ForwardUnits(const ForwardArguments& a, int64_t begin, int64_t end) {
   const core::NeededSums needed = core::NeededSumsOf(a.problem.statistics);
   for (int64_t index = begin; index < end; ++index) {
     const Unit unit = UnitOf(a.plan, a.problem.shape, index);
-    if (a.problem.layout == core::Layout::kChannelsLast) {
+    if (a.plan.layout == core::Layout::kChannelsLast) {
       ForwardChannelsLast<T>(a, needed, unit);
     } else if (a.plan.is_transposed) {
       ForwardTransposed<T>(a, needed, unit);
@@ -157,8 +157,7 @@ void ForwardUnits(const ForwardArguments& a, int64_t begin, int64_t end) {
 inline int64_t CountOf(const ForwardArguments& a, const Unit& unit) {
   const int64_t steps = StepsOf(a, unit);
   if (a.mask == nullptr) return steps;
-  const bool* mask = a.mask + unit.b * a.problem.shape.time + unit.first_step;
-  return std::count(mask, mask + steps, true);
+  return CountKept(a.mask + unit.b * a.problem.shape.time + unit.first_step, steps);
 }
 
 // Joins the splits of some channels in the order of time.

@@ -5,6 +5,7 @@
 #include "cc/core/gradient.h"
 #include "cc/cpu/coefficient_rows.h"
 #include "cc/cpu/gradient_sources.h"
+#include "cc/cpu/lane_tests.h"
 #include "cc/cpu/unit.h"
 
 namespace statpool {

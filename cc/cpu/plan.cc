@@ -43,10 +43,11 @@ int64_t PartialBytes(const core::Problem& problem) {
 
 Plan MakePlan(const core::Problem& problem) {
   const core::Shape& shape = problem.shape;
-  Plan plan = {false, 1, 1, 0, 1, 0, 0, 0, 0};
+  const core::Layout layout = shape.time == 1 ? core::Layout::kChannelsLast : problem.layout;
+  Plan plan = {layout, false, 1, 1, 0, 1, 0, 0, 0, 0};
   if (shape.batch == 0 || shape.channels == 0) return plan;
   const int64_t time = std::max<int64_t>(shape.time, 1);
-  if (problem.layout == core::Layout::kChannelsLast) {
+  if (layout == core::Layout::kChannelsLast) {
     plan.fold = Fold(shape, shape.channels);
     plan.channels_per_tile = std::min(shape.channels, kMostLanes);
   } else if (shape.time <= kShortTime && shape.channels >= kFewChannels) {

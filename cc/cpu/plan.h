@@ -25,6 +25,7 @@ static_assert((2 * kMaxFold - 1) * kMaxFold <= kMostLanes,
               "folded rows fit into a row of accumulators");
 
 struct Plan {
+  core::Layout layout;        // a single step is channels_last whatever it is called
   bool is_transposed;         // channels_first that the forward pass reads by blocks of channels
   int64_t fold;               // consecutive steps that share a row of lanes
   int64_t channels_per_tile;  // channels that one unit owns

@@ -8,6 +8,7 @@
 #include "cc/core/values.h"
 #include "cc/cpu/accumulator_rows.h"
 #include "cc/cpu/kernels.h"
+#include "cc/cpu/lane_tests.h"
 #include "cc/cpu/storage.h"
 
 namespace statpool {

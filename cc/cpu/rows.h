@@ -1,9 +1,10 @@
 // Rows of x as the loops of the forward pass read them: some at a time, by columns. That is an
 // order which the hardware's own prefetchers don't foresee, so rows also know which memory is
-// needed a while later, and ask for it.
+// needed a while later, and ask for it. The gradient, which reads a row after the other, asks too.
 #ifndef STATPOOL_CPU_ROWS_H_
 #define STATPOOL_CPU_ROWS_H_
 
+#include <algorithm>
 #include <cstdint>
 
 #include "cc/cpu/simd.h"
@@ -46,7 +47,8 @@ class EvenRows {
       : first_(first), stride_(stride) {
     if (are_cached) return;
     is_dense_ = width == stride;
-    const int64_t chunk_bytes = kChunkRows * width * static_cast<int64_t>(sizeof(T));
+    const int64_t row_bytes = std::max<int64_t>(width * sizeof(T), kCacheLine);
+    const int64_t chunk_bytes = kChunkRows * row_bytes;
     const int64_t chunks = (kAheadBytes + chunk_bytes - 1) / chunk_bytes;
     ahead_ = is_dense_ ? kAheadBytes : chunks * kChunkRows * stride * sizeof(T);
   }

@@ -42,7 +42,7 @@ struct StepAccumulator {
   // Those of them that the mask keeps, gathered by address: the others are never loaded.
   void AddMasked(const T* x, const bool* mask, int64_t steps, int64_t stride,
                  bool are_cached = false) {
-    constexpr int64_t kMost = 512;
+    constexpr int64_t kMost = 256;
     static_assert(kMost % kChunkRows == 0, "only the last rows of all fill no chunk");
     const T* rows[kMost];
     const int64_t row_bytes = row.elements * sizeof(T);
@@ -50,7 +50,7 @@ struct StepAccumulator {
     int64_t count = 0;
     for (int64_t t = 0; t < steps; ++t) {
       rows[count] = x + t * stride;
-      count += mask[t];  // a branch would be foreseen badly
+      count += core::Keeps(mask, t);  // a branch would be foreseen badly
       if (count < kMost) continue;
       AddRows(ListedRows<T>{rows, rows + count, ahead}, count);
       count = 0;

@@ -86,11 +86,8 @@ STATPOOL_INLINE auto Round(const Vec<core::ComputeType<T>, N>& value) {
   if constexpr (std::is_same_v<T, core::BFloat16>) {
     const auto bits = BitCast<Vec<uint32_t, N>>(value);
     const auto rounded = (bits + 0x7fffu + (bits >> 16 & 1u)) >> 16;
-    if (__builtin_expect(AnyNan<N>(value), 0)) {
-      const auto quiet = bits >> 16 | 0x40u;
-      return NarrowBits<N>((value != value) ? quiet : rounded);
-    }
-    return NarrowBits<N>(rounded);
+    const auto quiet = bits >> 16 | 0x40u;
+    return NarrowBits<N>((value != value) ? quiet : rounded);
   } else if constexpr (std::is_same_v<T, core::Float16>) {
 #if defined(__AVX512F__)
     if constexpr (N == 16) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "cc/core/accumulators.h"
 #include "cc/core/problem.h"
 #include "cc/cpu/plan.h"
 
@@ -33,6 +34,13 @@ inline __attribute__((always_inline)) Unit UnitOf(const Plan& plan, const core::
   unit.first_step = unit.split * plan.steps_per_split;
   unit.end_step = std::min(unit.first_step + plan.steps_per_split, shape.time);
   return unit;
+}
+
+// How many of so many steps a mask keeps.
+inline int64_t CountKept(const bool* mask, int64_t steps) {
+  int64_t count = 0;
+  for (int64_t t = 0; t < steps; ++t) count += core::Keeps(mask, t);
+  return count;
 }
 
 }  // namespace

@@ -71,7 +71,7 @@ class BaseGlobalStatsPooling(keras.layers.Layer):
         if (
             len(args) == 1
             and not kwargs
-            and self.built
+            and self._called  # Keras has seen it: built, and noted what savers ask
             and type(self).__module__ == "statpool.layers"
         ):
             from statpool import _layer_calls

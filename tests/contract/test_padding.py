@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from cases import DTYPES, Case
+from cases import DTYPES, FORMATS, Case
 from exact import STATISTICS
 
 JUNK = (np.nan, np.inf, -np.inf, 6e4, -0.0)
@@ -54,6 +54,23 @@ def test_a_mask_of_ones_and_zeros(rejecting, dtype):
     inputs = case.x(), case.upstream(), mask, None
     gradient = rejecting.gradient(*inputs, **case.options())
     assert not gradient[~case.valid()].any()
+
+
+@pytest.mark.parametrize("data_format", FORMATS)
+@pytest.mark.parametrize("byte", [2, 255])
+def test_a_mask_of_other_bytes_than_one(any_shape, byte, data_format):
+    time = 300 if any_shape.is_interpreted else 4000  # the latter is split
+    case = Case(2, time, 64, padding="mask", data_format=data_format)
+    mask = (case.mask().astype(np.uint8) * byte).view(bool)
+    options = case.options(STATISTICS)
+
+    def both(mask):
+        upstream = case.upstream(STATISTICS)
+        yield any_shape.forward(case.x(), mask, None, **options)
+        yield any_shape.gradient(case.x(), upstream, mask, None, **options)
+
+    for result, same in zip(both(mask), both(case.mask()), strict=True):
+        assert result.tobytes() == same.tobytes()
 
 
 @pytest.mark.parametrize("batch", [3, 1, 0])
