@@ -98,7 +98,7 @@ __device__ __forceinline__ void GradientRows(const GradientArguments& a, const T
         if (valid.IsWhole(r)) {
           Store<kVector>(result, dx + r * stride);
         } else if constexpr (kVector > 1) {
-          StoreItems(result, is_valid.ItemsOfSlab<kVector>(row + r * plan.threads_y),
+          StoreItems(result, is_valid.ItemsOfSlab<kVector>(row + r * plan.threads_y, fold),
                      dx + r * stride);
         }
       }
@@ -170,12 +170,9 @@ __global__ void __launch_bounds__(BlockThreads(sizeof(T)),
 template <typename T, int kVector>
 cudaError_t LaunchGradientOf(const GradientArguments& a, cudaStream_t stream) {
   const auto grid = static_cast<unsigned>(a.plan.grid);
-  if (core::AreDefault(a.terms)) {
-    const core::DefaultGradientTerms known;
-    GlobalStatsGradientKernel<T, kVector><<<grid, a.plan.block, 0, stream>>>(a, known);
-  } else {
-    GlobalStatsGradientKernel<T, kVector><<<grid, a.plan.block, 0, stream>>>(a, a.terms);
-  }
+  core::WithKnown<core::DefaultGradientTerms>(a.terms, [&](const auto& terms) {
+    GlobalStatsGradientKernel<T, kVector><<<grid, a.plan.block, 0, stream>>>(a, terms);
+  });
   return cudaGetLastError();
 }
 

@@ -5,6 +5,7 @@
 #include <cuda_runtime.h>
 
 #include <cstdint>
+#include <type_traits>
 
 #include "cuda/accumulate.cuh"
 #include "cuda/items.cuh"
@@ -60,7 +61,9 @@ __device__ __forceinline__ void MaximaOfPair(const Chunk<T, kVector>& chunk, int
   for (int r = 0; r < kRows; ++r) {
     best.words[0] = LargerPair<T>(best.words[0], chunk.rows[r].words[word]);
   }
-  uint32_t ties = 0;  // less the first count, less 65536 times the second one
+  // An equal lower half adds 65536 - 1, an upper one -65536: first + 65536 * (second - first), less
+  // than 0.
+  uint32_t ties = 0;
 #pragma unroll
   for (int r = 0; r < kRows; ++r) ties += EqualPair<T>(chunk.rows[r].words[word], best.words[0]);
   ties = -ties;
@@ -77,7 +80,7 @@ __device__ __forceinline__ bool LoadCounting(const T* x, const LaunchPlan& plan,
   chunk->valid.Clear();
 #pragma unroll
   for (int r = 0; r < kRows; ++r, *row += plan.threads_y) {
-    while (*row < is_valid.end && !is_valid.mask[*row]) *row += plan.threads_y;
+    while (*row < is_valid.end && !core::Keeps(is_valid.mask, *row)) *row += plan.threads_y;
     chunk->rows[r] = {};
     if (*row >= is_valid.end) continue;
     chunk->rows[r] = Load<kVector>(x + *row * plan.row_elements);

@@ -35,11 +35,11 @@ constexpr int kGradientRows = 4;
 constexpr int32_t BlockThreads(int64_t element_bytes) { return element_bytes == 2 ? 128 : 256; }
 
 // Blocks that a multiprocessor holds, for __launch_bounds__. Of its 65536 registers a thread gets
-// up to 128 (16-bit types: 168) where the statistics are the default ones, and up to 255 where they
+// up to 128 (16-bit types: 168) where the compiler knows the statistics, and up to 255 where they
 // are known only at run time.
-constexpr int32_t BlocksPerMultiprocessor(int64_t element_bytes, bool is_default) {
-  if (element_bytes == 2) return is_default ? 3 : 2;
-  return is_default ? 2 : 1;
+constexpr int32_t BlocksPerMultiprocessor(int64_t element_bytes, bool is_known) {
+  if (element_bytes == 2) return is_known ? 3 : 2;
+  return is_known ? 2 : 1;
 }
 
 // Channels of a block at most: a gradient keeps their coefficients in shared memory.

@@ -83,13 +83,13 @@ struct ValidSteps {
   int32_t slab_end;  // steps from here on are of another slab
 
   __device__ bool operator()(int32_t step) const {
-    return step >= begin && step < end && (mask == nullptr || mask[step]);
+    return step >= begin && step < end && (mask == nullptr || core::Keeps(mask, step));
   }
 
   // The items of a row of a slab that is one wide that are of it.
   template <int kVector>
-  __device__ uint32_t ItemsOfSlab(int32_t row) const {
-    return ItemsBetween<kVector>(begin - row * kVector, slab_end - row * kVector);
+  __device__ uint32_t ItemsOfSlab(int32_t row, int32_t fold) const {
+    return ItemsBetween<kVector>(begin - row * fold, slab_end - row * fold);
   }
 };
 
@@ -171,7 +171,7 @@ struct ValidItems {
   // The items of a row that the mask doesn't exclude, if their steps exist.
   static __device__ uint32_t Unmasked(const LaunchPlan& plan, const ValidSteps& is_valid,
                                       int32_t column, int32_t row) {
-    if (plan.fold == 1) return is_valid.mask[row] ? kAll : 0;
+    if (plan.fold == 1) return core::Keeps(is_valid.mask, row) ? kAll : 0;
     const int32_t first_step = row * static_cast<int32_t>(plan.fold);
     uint32_t items = 0;
     for (int v = 0; v < kVector; ++v) {

@@ -13,7 +13,6 @@ import re
 import subprocess
 import sys
 import tempfile
-from pathlib import Path
 
 import cuda_launchers
 import machine_code
@@ -32,12 +31,11 @@ from sass import disassemble  # noqa: E402
 
 MULTIPROCESSORS = 132  # of an H100
 # The cards that are asked about, by the architecture whose code they run.
-CARDS = {"90": "H100,H200", "100": "B200"}
-MEAN_STD_CARDS = {"80": "RTX4090", "90": "H100"}
-MEAN_STD_WARPS = 8  # that a multiprocessor holds of the kernel that ships
+CARDS = {"80": "RTX4090", "90": "H100,H200", "100": "B200"}
 # Kernels that are modelled, and how: the gradient's loads are under a predicate.
 MODELLED = (
     (r"ForwardKernel<\w+, (8|4|2), Default", ()),
+    (r"ForwardKernel<\w+, (8|4|2), MeanStd", ()),
     (r"GradientKernel<\w+, (8|4|2), Default", ("--guarded", "--loads", "4")),
 )
 FORWARD_BYTES = [
@@ -72,27 +70,6 @@ def shares(cubins):
             yield _words_of(name), of_cards
 
 
-def mean_and_std_shares(folder):
-    """Returns those of mean + std in float32.
-
-    Compiled for them alone: of a choice at run time the model takes the way with all
-    statistics off.
-    """
-    nvcc = ROOT / "tools" / "find_nvcc.sh"
-    nvcc = subprocess.run([nvcc], capture_output=True, text=True, check=True)
-    options = "-std=c++17 -fmad=false --expt-relaxed-constexpr -Xptxas=-O1 -cubin"
-    found = {}
-    for architecture, cards in MEAN_STD_CARDS.items():
-        cubin = Path(folder, f"mean_std.{architecture}.cubin")
-        command = [nvcc.stdout.strip(), *options.split(), f"-I{ROOT}", "-o", cubin]
-        command += [f"-arch=sm_{architecture}", ROOT / "tests/cuda/mean_std.cu"]
-        subprocess.run(command, check=True)
-        warps = "--warps", str(MEAN_STD_WARPS)
-        [(_, of_cards)] = _shares_of(cubin, "Forward", cards, *warps)
-        found |= of_cards
-    return found
-
-
 def _shares_of(cubin, kernel, cards, *options):
     command = [
         sys.executable,
@@ -111,9 +88,11 @@ def _shares_of(cubin, kernel, cards, *options):
 
 def _words_of(kernel):
     """As "forward bfloat16" of a kernel's name."""
-    name, dtype = re.match(r"GlobalStats(\w+)Kernel<(\w+)", kernel).groups()
+    pattern = r"GlobalStats(\w+)Kernel<(\w+), \d, (\w+)"
+    name, dtype, selection = re.match(pattern, kernel).groups()
     names = {"float": "float32", "double": "float64"}
-    return f"{name.lower()} {names.get(dtype, dtype.lower())}"
+    statistics = "mean + std, " if selection.startswith("MeanStd") else ""
+    return f"{statistics}{name.lower()} {names.get(dtype, dtype.lower())}"
 
 
 def instructions_before_x(cubin):
@@ -124,7 +103,7 @@ def instructions_before_x(cubin):
     targets = {name: of["targets"] for name, of in resources_of(cubin).items()}
     for name, code in disassemble(cubin, None).items():
         kernel = machine_code.kernel_of(name)
-        if kernel is None or not (kernel.is_wide and kernel.is_default):
+        if kernel is None or not (kernel.is_wide and kernel.statistics == "default"):
             continue
         if kernel.dtype not in ("float32", "bfloat16"):
             continue
@@ -242,11 +221,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         files = sys.argv[1:] or [str(machine_code.LIBRARY)]
         cubins = [c for f in files for c in cubins_of(f, None, folder)]
-        modelled = [
-            *shares(cubins),
-            ("mean + std float32", mean_and_std_shares(folder)),
-        ]
-        for what, of_cards in modelled:
+        for what, of_cards in shares(cubins):
             values = [f"{share:.0%}" for share in of_cards.values()]
             tell(f"{what}: share on {' / '.join(of_cards)}", *values)
         for cubin in cubins:
