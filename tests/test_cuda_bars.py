@@ -57,14 +57,14 @@ def test_instructions_before_the_first_load_of_x():
 
 
 @pytest.mark.parametrize(
-    ("call", "most"), zip(cuda_bars.FORWARD_BYTES, OVER_THE_FLOOR, strict=True)
+    ("call", "most"), list(zip(cuda_bars.FORWARD_BYTES, OVER_THE_FLOOR, strict=True))
 )
 def test_bytes_over_the_floor(call, most):
     assert cuda_bars.bytes_over_floor(*call) <= most
 
 
 @pytest.mark.parametrize(
-    ("call", "most"), zip(cuda_bars.INSTRUCTIONS, INSTRUCTIONS, strict=True)
+    ("call", "most"), list(zip(cuda_bars.INSTRUCTIONS, INSTRUCTIONS, strict=True))
 )
 def test_instructions_for_512_bytes(cuda, call, most):
     assert cuda_bars.warp_instructions(cuda, *call) <= most

@@ -95,8 +95,8 @@ STATPOOL_INLINE void GradientLanes(T* dx, const T* x, const Terms& terms,
 }
 
 // Rows [0, rows), `stride` elements apart.
-// What exceeds the caches is asked for ahead, but for 16-bit input, whose instructions take longer
-// than its memory.
+// Where a vector is a line, what exceeds the caches is asked for ahead. Between the parts of a line
+// that would keep their stores apart.
 template <typename Mode, typename Terms, typename T, typename Compute>
 STATPOOL_INLINE void GradientRowsOf(T* dx, const T* x, int64_t rows, int64_t width, int64_t stride,
                                     const Terms& terms,
@@ -106,7 +106,8 @@ STATPOOL_INLINE void GradientRowsOf(T* dx, const T* x, int64_t rows, int64_t wid
     const T* const from = x + row * stride;
     ForLanes<kLanes<Compute>>(width, [&](auto lanes, int64_t i) STATPOOL_ALWAYS_INLINE {
       constexpr int N = decltype(lanes)::value;
-      if (Mode::kStreamingBytes > 0 && sizeof(T) > 2) PrefetchAhead<N>(from + i);
+      constexpr bool kIsLine = N * sizeof(T) == kCacheLine;
+      if (Mode::kStreamingBytes > 0 && kIsLine) PrefetchAhead(from + i);
       GradientLanes<N, Mode>(to, from, terms, coefficients, i);
     });
   }

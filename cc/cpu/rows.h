@@ -31,11 +31,9 @@ STATPOOL_INLINE bool IsFirstOfLine(int64_t offset, int64_t bytes) {
   return offset % kCacheLine < bytes;
 }
 
-// Asks for what comes a while after N elements that are read in the order of memory.
-template <int N, typename T>
-STATPOOL_INLINE void PrefetchAhead(const T* from) {
-  const auto address = reinterpret_cast<uintptr_t>(from);
-  if (IsFirstOfLine(address, N * sizeof(T))) PrefetchLine(address + kAheadBytes);
+// Asks for what comes a while after what is read in the order of memory.
+STATPOOL_INLINE void PrefetchAhead(const void* from) {
+  PrefetchLine(reinterpret_cast<uintptr_t>(from) + kAheadBytes);
 }
 
 // Rows that follow each other at one distance.
