@@ -21,7 +21,7 @@ INSTRUCTIONS_BEFORE_X = {
 }
 OVER_THE_FLOOR = [0.01] * 4  # as cuda_bars.FORWARD_BYTES
 # Of a warp for 512 bytes, as cuda_bars.INSTRUCTIONS.
-INSTRUCTIONS = [57, 57, 106, 104, 410, 51, 108, 60, 106]
+INSTRUCTIONS = [57, 57, 86, 84, 410, 51, 88, 60, 90]
 
 
 @pytest.fixture(scope="module")
