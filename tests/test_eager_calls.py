@@ -66,6 +66,13 @@ def test_a_lone_eager_tensor_goes_to_call_at_once(x, layer_class, shape, keras_c
     assert keras_calls == [layer_class]
 
 
+def test_the_first_call_is_keras_own_even_of_a_layer_that_is_built(x, keras_calls):
+    layer = statpool.GlobalStatsPooling1D()
+    layer.build(x.shape)
+    layer(x)
+    assert len(keras_calls) == 1
+
+
 def _with_mask(x):
     keras.src.backend.set_keras_mask(x, tf.sequence_mask([3, 10, 0, 7], 10))
     return x
