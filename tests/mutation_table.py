@@ -200,7 +200,7 @@ CORE = [
     *_in_file(
         "cc/core/accumulators.h",
         (LENGTHS, "if (lengths == nullptr) return time;", "return time;"),
-        (NO_VANISHING, "power >= 0x1p-110f", "power >= 0.0f"),
+        (NO_VANISHING, "kFloatRangeLow = 0x1p-110f", "kFloatRangeLow = 0.0f"),
     ),
     *_in_file(
         "cc/cpu/global_stats_gradient_kernels.h",
@@ -213,7 +213,7 @@ CORE = [
     ),
     *_in_file(
         "cc/cpu/step_accumulator.h",
-        (MASK, "if (!mask[t]) continue;\n      rows", "rows"),
+        (MASK, "core::Keeps(mask, t);", "core::Keeps(mask, t) || true;"),
     ),
     *_in_file(
         "cc/cpu/results.h",
@@ -252,7 +252,11 @@ CORE = [
     ),
     *_in_file(
         "cc/cpu/accumulate_lanes.h",
-        (NAN_VALUE, "best = is_nan ?", "best = (is_nan & K{}) ?"),
+        (
+            NAN_VALUE,
+            "best = (squares != squares) ?",
+            "best = ((squares != squares) & K{}) ?",
+        ),
         (
             NO_OVERFLOW,
             "core::IsInFloatRange(powers);",
