@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import hypothesis
+import pytest
 
 hypothesis.settings.register_profile(
     "reproducible", derandomize=True, deadline=None, database=None, print_blob=False
@@ -32,3 +33,18 @@ def pytest_configure(config):
         import native_build
 
         native_build.use(build.resolve())
+
+
+@pytest.fixture(scope="session")
+def emulated_cuda():
+    """The launchers on the emulator, which counts what a GPU can't."""
+    import cuda_launchers
+    from native_build import UnavailableError
+
+    try:
+        cuda = cuda_launchers.load()
+    except UnavailableError as error:
+        pytest.skip(str(error))
+    if not cuda.is_emulated:
+        pytest.skip("the emulator counts, a GPU doesn't")
+    return cuda

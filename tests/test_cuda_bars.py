@@ -6,10 +6,8 @@ Ceilings are a little above what tests/cuda_bars.py prints.
 import tempfile
 
 import cuda_bars
-import cuda_launchers
 import machine_code
 import pytest
-from native_build import UnavailableError
 
 INSTRUCTIONS_BEFORE_X = {
     "forward float32": 255,
@@ -22,17 +20,6 @@ INSTRUCTIONS_BEFORE_X = {
 OVER_THE_FLOOR = [0.01] * 4  # as cuda_bars.FORWARD_BYTES
 # Of a warp for 512 bytes, as cuda_bars.INSTRUCTIONS.
 INSTRUCTIONS = [57, 57, 86, 84, 410, 51, 88, 60, 90]
-
-
-@pytest.fixture(scope="module")
-def cuda():
-    try:
-        cuda = cuda_launchers.load()
-    except UnavailableError as error:
-        pytest.skip(str(error))
-    if not cuda.is_emulated:
-        pytest.skip("the emulator counts, a GPU doesn't")
-    return cuda
 
 
 def test_instructions_before_the_first_load_of_x():
@@ -66,12 +53,12 @@ def test_bytes_over_the_floor(call, most):
 @pytest.mark.parametrize(
     ("call", "most"), list(zip(cuda_bars.INSTRUCTIONS, INSTRUCTIONS, strict=True))
 )
-def test_instructions_for_512_bytes(cuda, call, most):
-    assert cuda_bars.warp_instructions(cuda, *call) <= most
+def test_instructions_for_512_bytes(emulated_cuda, call, most):
+    assert cuda_bars.warp_instructions(emulated_cuda, *call) <= most
 
 
-def test_launches(cuda):
-    assert cuda_bars.launches(cuda, cuda_bars.UNSPLIT) == 1
-    assert cuda_bars.launches(cuda, cuda_bars.SPLIT) == 2
+def test_launches(emulated_cuda):
+    assert cuda_bars.launches(emulated_cuda, cuda_bars.UNSPLIT) == 1
+    assert cuda_bars.launches(emulated_cuda, cuda_bars.SPLIT) == 2
     for shape in (cuda_bars.UNSPLIT, cuda_bars.SPLIT):
-        assert cuda_bars.launches(cuda, shape, gradient=True) == 1
+        assert cuda_bars.launches(emulated_cuda, shape, gradient=True) == 1

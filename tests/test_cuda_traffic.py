@@ -5,12 +5,10 @@ Counts are per thread, so that a broadcast of one mask byte counts for each lane
 
 import dataclasses
 
-import cuda_launchers
 import numpy as np
 import pytest
 from cases import DTYPES, FORMATS, Case
 from cuda_launchers import Pooling
-from native_build import UnavailableError
 
 import statpool
 
@@ -21,17 +19,6 @@ DEFAULT = ("mean", "max", "l2")
 # At T = 67, vectors of channels_first lie across two series.
 SHAPES = [(2, 64, 128), (3, 40, 20), (2, 24, 264), (1, 3, 64), (40, 16, 8), (2, 67, 3)]
 SPLIT = {"channels_last": (1, 12_800, 8), "channels_first": (1, 120_000, 1)}
-
-
-@pytest.fixture(scope="module")
-def cuda():
-    try:
-        cuda = cuda_launchers.load()
-    except UnavailableError as error:
-        pytest.skip(str(error))
-    if not cuda.is_emulated:
-        pytest.skip("the emulator counts, a GPU doesn't")
-    return cuda
 
 
 @dataclasses.dataclass
@@ -85,10 +72,10 @@ def vector_sites(launches, access):
 
 @pytest.mark.parametrize("data_format", FORMATS)
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_forward_loads_every_byte_once(cuda, dtype, data_format):
+def test_forward_loads_every_byte_once(emulated_cuda, dtype, data_format):
     for shape in [*SHAPES, SPLIT[data_format]]:
         case = Case(*shape, dtype, data_format=data_format)
-        traffic = measure(cuda, case)
+        traffic = measure(emulated_cuda, case)
         assert_all_once(traffic.x, "loaded")
         assert traffic.x["bytes_stored"] == 0
         assert len(traffic.launches) == (2 if shape in SPLIT.values() else 1), case
@@ -96,10 +83,10 @@ def test_forward_loads_every_byte_once(cuda, dtype, data_format):
 
 @pytest.mark.parametrize("data_format", FORMATS)
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_gradient_loads_and_stores_every_byte_once(cuda, dtype, data_format):
+def test_gradient_loads_and_stores_every_byte_once(emulated_cuda, dtype, data_format):
     for shape in [*SHAPES, SPLIT[data_format]]:
         case = Case(*shape, dtype, data_format=data_format)
-        traffic = measure(cuda, case, gradient=True)
+        traffic = measure(emulated_cuda, case, gradient=True)
         assert_all_once(traffic.x, "loaded")
         assert_all_once(traffic.dx, "stored")
         assert traffic.dx["bytes_loaded"] == 0
@@ -109,12 +96,12 @@ def test_gradient_loads_and_stores_every_byte_once(cuda, dtype, data_format):
 @pytest.mark.parametrize("data_format", FORMATS)
 @pytest.mark.parametrize("padding", ["mask", "lengths", "both"])
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_masked_steps_are_not_loaded(cuda, dtype, padding, data_format):
+def test_masked_steps_are_not_loaded(emulated_cuda, dtype, padding, data_format):
     for shape in [(3, 40, 20), (2, 24, 264), (1, 1600, 64), (3, 67, 2)]:
         case = Case(*shape, dtype, padding=padding, data_format=data_format)
         for gradient in (False, True):
             valid = bytes_of_valid_vectors(case, gradient)
-            traffic = measure(cuda, case, gradient=gradient)
+            traffic = measure(emulated_cuda, case, gradient=gradient)
             assert traffic.x["bytes_loaded"] == valid
             assert traffic.x["distinct_bytes_loaded"] == valid
         assert_all_once(traffic.dx, "stored")
@@ -143,12 +130,12 @@ def bytes_of_valid_vectors(case, gradient):
 
 @pytest.mark.parametrize("data_format", FORMATS)
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_vectors_use_whole_sectors(cuda, dtype, data_format):
+def test_vectors_use_whole_sectors(emulated_cuda, dtype, data_format):
     """32 lanes of 16 bytes are 16 sectors, where slabs begin at one."""
     for shape in [(2, 64, 128), (3, 48, 32), (1, 1600, 64)]:
         case = Case(*shape, dtype, data_format=data_format)
         for gradient in (False, True):
-            traffic = measure(cuda, case, gradient=gradient)
+            traffic = measure(emulated_cuda, case, gradient=gradient)
             moved = traffic.x["size"]
             loads = vector_sites(traffic.launches, "load")
             assert sum(site["bytes"] for site in loads) == moved
@@ -162,38 +149,38 @@ def test_vectors_use_whole_sectors(cuda, dtype, data_format):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_shared_memory_has_no_bank_conflicts(cuda, dtype):
+def test_shared_memory_has_no_bank_conflicts(emulated_cuda, dtype):
     """A request of 32 lanes takes a pass for each 4 bytes of a lane's access."""
     case = Case(2, 64, 128, dtype)
-    for launch in measure(cuda, case).launches:
+    for launch in measure(emulated_cuda, case).launches:
         sites = [s for s in launch["instructions"] if s["space"] == "shared"]
         assert sites
         for site in sites:
             assert site["passes_per_request"] <= site["width"] / 4, site
 
 
-def test_an_unaligned_slice_is_loaded_once_too(cuda):
+def test_an_unaligned_slice_is_loaded_once_too(emulated_cuda):
     for dtype in DTYPES:
         case = Case(2, 40, 16, dtype)
         size = case.x().itemsize
         for gradient in (False, True):
-            traffic = measure(cuda, case, gradient=gradient, offset=size)
+            traffic = measure(emulated_cuda, case, gradient=gradient, offset=size)
             assert traffic.x["bytes_loaded"] == case.x().nbytes
             assert traffic.x["max_loads_per_byte"] == 1
             assert not vector_sites(traffic.launches, "load")
 
 
-def test_gradient_of_the_mean_alone_loads_no_x(cuda):
-    traffic = measure(cuda, Case(2, 40, 16), ("mean",), gradient=True)
+def test_gradient_of_the_mean_alone_loads_no_x(emulated_cuda):
+    traffic = measure(emulated_cuda, Case(2, 40, 16), ("mean",), gradient=True)
     assert traffic.x is None or traffic.x["bytes_loaded"] == 0
     assert_all_once(traffic.dx, "stored")
 
 
 @pytest.mark.parametrize("shape", [(0, 3, 2), (2, 3, 0)])
-def test_nothing_is_launched_for_an_empty_output(cuda, shape):
+def test_nothing_is_launched_for_an_empty_output(emulated_cuda, shape):
     x = np.zeros(shape, np.float32)
-    with Pooling(cuda, x) as pooling:
-        cuda.reset_counts()
+    with Pooling(emulated_cuda, x) as pooling:
+        emulated_cuda.reset_counts()
         y = pooling.forward()
         pooling.gradient(np.zeros_like(y))
-        assert cuda.counts() == []
+        assert emulated_cuda.counts() == []
