@@ -251,7 +251,8 @@ __global__ void __launch_bounds__(BlockThreads(sizeof(T)))
 template <typename T, int kVector>
 cudaError_t LaunchForwardOf(const ForwardArguments& a, cudaStream_t stream) {
   const auto grid = static_cast<unsigned>(a.plan.grid);
-  core::WithKnownSums(a.needed, [&](const auto& needed) {
+  using core::DefaultSums, core::MeanSums, core::MaxSums, core::MeanStdSums;
+  core::WithKnown<DefaultSums, MeanSums, MaxSums, MeanStdSums>(a.needed, [&](const auto& needed) {
     GlobalStatsForwardKernel<T, kVector><<<grid, a.plan.block, 0, stream>>>(a, needed);
   });
   return cudaGetLastError();

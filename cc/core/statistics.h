@@ -208,12 +208,6 @@ auto WithKnown(const Flags& flags, const Use& use) {
   }
 }
 
-// The same, with all of those that kernels for GPUs are compiled for.
-template <typename Use>
-auto WithKnownSums(const NeededSums& sums, const Use& use) {
-  return WithKnown<DefaultSums, MeanSums, MaxSums, MeanStdSums>(sums, use);
-}
-
 }  // namespace core
 }  // namespace statpool
 

@@ -94,9 +94,8 @@ STATPOOL_INLINE void GradientLanes(T* dx, const T* x, const Terms& terms,
   }
 }
 
-// Rows [0, rows), `stride` elements apart.
-// Where a vector is a line, what exceeds the caches is asked for ahead. Between the parts of a line
-// that would keep their stores apart.
+// Rows [0, rows), `stride` elements apart. What exceeds the caches is asked for ahead where a
+// vector is a line; in the midst of a line, that would part its stores.
 template <typename Mode, typename Terms, typename T, typename Compute>
 STATPOOL_INLINE void GradientRowsOf(T* dx, const T* x, int64_t rows, int64_t width, int64_t stride,
                                     const Terms& terms,
