@@ -8,6 +8,7 @@
 #include <type_traits>
 
 #include "cuda/coefficients.cuh"
+#include "cuda/dense_chunks.cuh"
 #include "cuda/items.cuh"
 #include "cuda/kernels.h"
 #include "cuda/unit.cuh"
@@ -18,6 +19,11 @@ namespace cuda {
 
 // ------------------------------------------------------------------------------------------------
 // Kernels
+
+template <typename Terms>
+__device__ __forceinline__ bool NeedsX(const Terms& terms) {
+  return terms.slope || terms.central || terms.max || terms.min;
+}
 
 // constant + slope * x + central_slope * (x - mean), in double.
 template <typename Terms, typename Compute>
@@ -38,26 +44,24 @@ __device__ __forceinline__ float Smooth(float v, const Terms& terms,
   return smooth;
 }
 
-// The thread's rows of its unit, kInFlight at a time. `smooth` is either kind of coefficients.
-// Steps that don't count are written, but not read.
-template <int kInFlight, typename T, int kVector, typename Terms, typename Smoother,
+template <typename T, typename Terms, int kVector>
+using CoefficientBufferOf =
+    CoefficientBuffer<core::ComputeType<T>, Terms, BlockThreads(sizeof(T)), kVector>;
+
+// Their buffer lies beside that of the coefficients.
+template <typename T, typename Terms, int kVector>
+using GradientChunks = DenseChunks<T, kVector, kGradientRows,
+                                   kSharedBytes - sizeof(CoefficientBufferOf<T, Terms, kVector>)>;
+
+// The thread's rows of its unit. `smooth` is either kind of coefficients; x and dx are where row 0
+// would lie. Steps that don't count are written, but not read.
+template <typename T, int kVector, typename Terms, typename Chunks, typename Smoother,
           typename Compute>
-__device__ __forceinline__ void GradientRows(const GradientArguments& a, const Terms& terms,
-                                             const Unit& unit,
+__device__ __forceinline__ void GradientRows(const LaunchPlan& plan, const Terms& terms,
+                                             const ValidSteps& is_valid, const Unit& unit,
+                                             const T* x, T* dx, Chunks chunks,
                                              const Coefficients<Compute> (&coefficients)[kVector],
                                              const Smoother (&smooth)[kVector]) {
-  const LaunchPlan& plan = a.plan;
-  const ValidSteps is_valid = ValidStepsOf(plan, a.mask, a.lengths, unit, a.shape.time);
-  const bool needs_x = terms.slope || terms.central || terms.max || terms.min;
-  const int64_t stride = plan.stride;
-  const int64_t first = (unit.slab * a.shape.time + is_valid.first) * plan.width +
-                        unit.y * plan.row_elements + unit.column;
-  const T* __restrict__ x = static_cast<const T*>(a.x) + first;
-  T* __restrict__ dx = static_cast<T*>(a.dx) + first;
-  const int32_t fold = static_cast<int32_t>(plan.fold);
-  const int32_t fold_bits = __ffs(fold) - 1;  // fold is a power of two
-  const int32_t dense_rows = a.mask == nullptr ? is_valid.end >> fold_bits : 0;
-  const int32_t last_row = (kInFlight - 1) * plan.threads_y;  // of a chunk, from its first one
   // Of what was loaded; 0 where an item does not count.
   const auto gradient_of = [&](const Vector<T, kVector>& of, const auto& is_valid_item) {
     Compute gradient[kVector];
@@ -71,40 +75,39 @@ __device__ __forceinline__ void GradientRows(const GradientArguments& a, const T
     }
     return RoundAll<T>(gradient);
   };
+  int32_t row = chunks.ForEach([&](const auto& rows, int32_t row) {
+    T* to = dx + row * plan.row_elements;
+#pragma unroll
+    for (int r = 0; r < kGradientRows; ++r) {
+      Store<kVector>(gradient_of(rows[r], [](int) { return true; }), to + r * plan.stride);
+    }
+  });
+  const bool has_head = is_valid.CutsRow(unit.y, plan.fold);
 #pragma unroll 1
-  for (int32_t row = unit.y; row < unit.rows; row += kInFlight * plan.threads_y) {
-    Vector<T, kVector> chunk[kInFlight] = {};
-    if (row * fold >= is_valid.begin && row + last_row < dense_rows) {
-      if (needs_x) {
+  while (row < unit.rows || has_head) {
+    const bool is_head = row >= unit.rows;
+    if (is_head) row = unit.y;
+    ValidItems<kVector, kGradientRows> valid;
+    valid.Fill(plan, is_valid, unit, row, plan.threads_y);
+    const int64_t offset = row * plan.row_elements;
+    Vector<T, kVector> chunk[kGradientRows] = {};
+    if (NeedsX(terms)) {
 #pragma unroll
-        for (int r = 0; r < kInFlight; ++r) chunk[r] = Load<kVector>(x + r * stride);
-      }
-#pragma unroll
-      for (int r = 0; r < kInFlight; ++r) {
-        Store<kVector>(gradient_of(chunk[r], [](int) { return true; }), dx + r * stride);
-      }
-    } else {
-      ValidItems<kVector, kInFlight> valid;
-      valid.Fill(plan, is_valid, unit, row, plan.threads_y);
-      if (needs_x) {
-#pragma unroll
-        for (int r = 0; r < kInFlight; ++r) {
-          chunk[r] = LoadItems<kVector>(x + r * stride, valid.Row(r), valid.IsWhole(r));
-        }
-      }
-#pragma unroll
-      for (int r = 0; r < kInFlight; ++r) {
-        const auto result = gradient_of(chunk[r], [&](int v) { return valid.At(r, v); });
-        if (valid.IsWhole(r)) {
-          Store<kVector>(result, dx + r * stride);
-        } else if constexpr (kVector > 1) {
-          StoreItems(result, is_valid.ItemsOfSlab<kVector>(row + r * plan.threads_y, fold),
-                     dx + r * stride);
-        }
+      for (int r = 0; r < kGradientRows; ++r) {
+        chunk[r] = LoadItems<kVector>(x + offset + r * plan.stride, valid.Row(r), valid.IsWhole(r));
       }
     }
-    x += kInFlight * stride;
-    dx += kInFlight * stride;
+#pragma unroll
+    for (int r = 0; r < kGradientRows; ++r, row += plan.threads_y) {
+      const auto result = gradient_of(chunk[r], [&](int v) { return valid.At(r, v); });
+      T* to = dx + offset + r * plan.stride;
+      if (valid.IsWhole(r)) {
+        Store<kVector>(result, to);
+      } else if constexpr (kVector > 1) {
+        StoreItems(result, is_valid.ItemsOfSlab<kVector>(row, static_cast<int32_t>(plan.fold)), to);
+      }
+    }
+    if (is_head) break;
   }
 }
 
@@ -112,18 +115,24 @@ template <typename Terms>
 constexpr bool kIsDefault = std::is_same_v<Terms, core::DefaultGradientTerms>;
 
 // A block owns plan.groups units, a group of threads one unit, a thread kVector neighbouring
-// columns of every threads_y-th row in it, and their coefficients.
+// columns of every threads_y-th row in it, and their coefficients. It asks for its first rows
+// before it works those out.
 template <typename T, int kVector, typename Terms>
 __global__ void __launch_bounds__(BlockThreads(sizeof(T)),
                                   BlocksPerMultiprocessor(sizeof(T), kIsDefault<Terms>))
     GlobalStatsGradientKernel(const __grid_constant__ GradientArguments a, const Terms terms) {
   using Compute = core::ComputeType<T>;
-  __shared__ CoefficientBuffer<Compute, Terms, BlockThreads(sizeof(T)), kVector> buffer;
-  // Where float suffices but for extreme norms, double keeps out of its registers.
-  constexpr int kWideRows = kIsDefault<Terms> && std::is_same_v<Compute, float> ? 1 : kGradientRows;
+  __shared__ CoefficientBufferOf<T, Terms, kVector> buffer;
+  __shared__ typename GradientChunks<T, Terms, kVector>::Buffer chunk_buffer;
   const LaunchPlan& plan = a.plan;
   for (int64_t block = blockIdx.x; block < plan.blocks; block += gridDim.x) {
     const Unit unit = UnitOf(plan, block);
+    ValidSteps is_valid = {};  // none for a thread without columns
+    if (unit.is_active) is_valid = ValidStepsOf(plan, a.mask, a.lengths, unit, a.shape.time);
+    const int64_t first = (unit.slab * a.shape.time + is_valid.first) * plan.width + unit.column;
+    const T* __restrict__ x = static_cast<const T*>(a.x) + first;
+    T* __restrict__ dx = static_cast<T*>(a.dx) + first;
+    GradientChunks<T, Terms, kVector> chunks(plan, is_valid, unit, x, NeedsX(terms), &chunk_buffer);
     // The channels of the group, one a thread at a time.
     const int32_t room = static_cast<int32_t>(min(plan.width, plan.threads_x * int64_t{kVector}));
     const int32_t base = unit.group * room;
@@ -156,11 +165,11 @@ __global__ void __launch_bounds__(BlockThreads(sizeof(T)),
     if (!unit.is_active) continue;
     if constexpr (std::is_same_v<Compute, float>) {
       if (is_narrow) {
-        GradientRows<kGradientRows, T, kVector>(a, terms, unit, coefficients, narrow);
+        GradientRows(plan, terms, is_valid, unit, x, dx, chunks, coefficients, narrow);
         continue;
       }
     }
-    GradientRows<kWideRows, T, kVector>(a, terms, unit, coefficients, coefficients);
+    GradientRows(plan, terms, is_valid, unit, x, dx, chunks, coefficients, coefficients);
   }
 }
 

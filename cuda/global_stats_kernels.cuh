@@ -8,6 +8,7 @@
 #include <type_traits>
 
 #include "cuda/accumulate.cuh"
+#include "cuda/dense_chunks.cuh"
 #include "cuda/items.cuh"
 #include "cuda/join.cuh"
 #include "cuda/kernels.h"
@@ -22,32 +23,25 @@ namespace cuda {
 // ------------------------------------------------------------------------------------------------
 // Kernels
 
-// kRows rows of a thread's vector, every threads_y-th of the unit.
+// Rows of a thread's vector, every threads_y-th of the unit, and which of their items count.
 template <typename T, int kVector>
-struct Chunk {
-  Vector<T, kVector> rows[kRows];
-  ValidItems<kVector, kRows> valid;
-};
-
-// Loads a chunk that counts as a whole: independent loads, all in flight before the first is used.
-template <typename T, int kVector>
-__device__ __forceinline__ void LoadDense(const T* x, int64_t stride, Chunk<T, kVector>* chunk) {
-#pragma unroll
-  for (int r = 0; r < kRows; ++r, x += stride) chunk->rows[r] = Load<kVector>(x);
-}
+using Rows = Vector<T, kVector>[kRows];
+template <int kVector>
+using Valid = ValidItems<kVector, kRows>;
 
 // Loads the vectors of a chunk in which anything counts, and no other.
 template <typename T, int kVector>
-__device__ __forceinline__ void LoadValid(const T* x, int64_t stride, Chunk<T, kVector>* chunk) {
+__device__ __forceinline__ void LoadValid(const T* x, int64_t stride, const Valid<kVector>& valid,
+                                          Rows<T, kVector>& rows) {
 #pragma unroll
   for (int r = 0; r < kRows; ++r, x += stride) {
-    chunk->rows[r] = LoadItems<kVector>(x, chunk->valid.Row(r), chunk->valid.IsWhole(r));
+    rows[r] = LoadItems<kVector>(x, valid.Row(r), valid.IsWhole(r));
   }
 }
 
 // The maxima of items 2 * word and the next one, as ExtremeOf, where all rows count.
 template <typename T, int kVector, typename AccumulatorOf>
-__device__ __forceinline__ void MaximaOfPair(const Chunk<T, kVector>& chunk, int word,
+__device__ __forceinline__ void MaximaOfPair(const Rows<T, kVector>& rows, int word,
                                              const AccumulatorOf (&accumulators)[kVector],
                                              Extreme<float> (&maxima)[2]) {
   Vector<T, 2> best = {};
@@ -59,13 +53,13 @@ __device__ __forceinline__ void MaximaOfPair(const Chunk<T, kVector>& chunk, int
   }
 #pragma unroll
   for (int r = 0; r < kRows; ++r) {
-    best.words[0] = LargerPair<T>(best.words[0], chunk.rows[r].words[word]);
+    best.words[0] = LargerPair<T>(best.words[0], rows[r].words[word]);
   }
   // An equal lower half adds 65536 - 1, an upper one -65536: first + 65536 * (second - first), less
   // than 0.
   uint32_t ties = 0;
 #pragma unroll
-  for (int r = 0; r < kRows; ++r) ties += EqualPair<T>(chunk.rows[r].words[word], best.words[0]);
+  for (int r = 0; r < kRows; ++r) ties += EqualPair<T>(rows[r].words[word], best.words[0]);
   ties = -ties;
   maxima[0] = {ToCompute(best.Item(0)), static_cast<int32_t>(ties & 0xffff)};
   maxima[1] = {ToCompute(best.Item(1)), static_cast<int32_t>((ties + (ties << 16)) >> 16)};
@@ -76,40 +70,41 @@ __device__ __forceinline__ void MaximaOfPair(const Chunk<T, kVector>& chunk, int
 template <typename T, int kVector>
 __device__ __forceinline__ bool LoadCounting(const T* x, const LaunchPlan& plan,
                                              const ValidSteps& is_valid, int32_t* row,
-                                             Chunk<T, kVector>* chunk) {
-  chunk->valid.Clear();
+                                             Rows<T, kVector>& rows, Valid<kVector>* valid) {
+  valid->Clear();
 #pragma unroll
   for (int r = 0; r < kRows; ++r, *row += plan.threads_y) {
     while (*row < is_valid.end && !core::Keeps(is_valid.mask, *row)) *row += plan.threads_y;
-    chunk->rows[r] = {};
+    rows[r] = {};
     if (*row >= is_valid.end) continue;
-    chunk->rows[r] = Load<kVector>(x + *row * plan.row_elements);
-    chunk->valid.SetRow(r);
+    rows[r] = Load<kVector>(x + *row * plan.row_elements);
+    valid->SetRow(r);
   }
-  return chunk->valid.Row(kRows - 1) != 0;
+  return valid->Row(kRows - 1) != 0;
 }
 
 // kAll: every item counts.
 template <bool kAll, typename T, int kVector, typename Sums, typename AccumulatorOf>
-__device__ __forceinline__ void AddItems(const Chunk<T, kVector>& chunk, const Sums& needed,
+__device__ __forceinline__ void AddItems(const Rows<T, kVector>& rows, const Valid<kVector>& valid,
+                                         const Sums& needed,
                                          AccumulatorOf (&accumulators)[kVector]) {
   constexpr bool kByPairs = kAll && kVector > 1 && HasPairs<T>();
   Extreme<core::ComputeType<T>> maxima[2] = {};  // of the item, and of the one beside it
 #pragma unroll
   for (int v = 0; v < kVector; ++v) {
-    const auto is_valid = [&](int r) { return kAll || chunk.valid.At(r, v); };
+    const auto is_valid = [&](int r) { return kAll || valid.At(r, v); };
     core::ComputeType<T> values[kRows];
 #pragma unroll
     for (int r = 0; r < kRows; ++r) {
-      values[r] = is_valid(r) ? ToCompute(chunk.rows[r].Item(v)) : 0;
+      values[r] = is_valid(r) ? ToCompute(rows[r].Item(v)) : 0;
     }
     if constexpr (kByPairs) {
-      if (needed.max && v % 2 == 0) MaximaOfPair(chunk, v / 2, accumulators, maxima);
+      if (needed.max && v % 2 == 0) MaximaOfPair(rows, v / 2, accumulators, maxima);
     }
     const auto maximum = [&](bool is_nan) {
       return kByPairs ? maxima[v % 2] : ExtremeOf<1>(values, is_valid, is_nan, accumulators[v].max);
     };
-    const int32_t steps = kAll ? kRows : chunk.valid.Count(v);
+    const int32_t steps = kAll ? kRows : valid.Count(v);
     AddChunk<T>(values, is_valid, steps, needed, maximum, &accumulators[v]);
   }
 }
@@ -117,50 +112,44 @@ __device__ __forceinline__ void AddItems(const Chunk<T, kVector>& chunk, const S
 template <typename Sums>
 constexpr bool kAreKnown = !std::is_same_v<Sums, core::NeededSums>;
 
-// The thread's rows of its unit.
+template <typename T, int kVector>
+using ForwardChunks = DenseChunks<T, kVector, kRows, 32 << 10>;
+template <typename T, int kVector>
+using ForwardBuffer = typename ForwardChunks<T, kVector>::Buffer;
+
+// The thread's rows of its unit; x is where row 0 would lie.
 template <typename T, int kVector, typename Sums, typename AccumulatorOf>
-__device__ __forceinline__ void AddRows(const ForwardArguments& a, const Sums& needed,
-                                        const Unit& unit, AccumulatorOf (&accumulators)[kVector]) {
-  const LaunchPlan& plan = a.plan;
-  const ValidSteps is_valid = ValidStepsOf(plan, a.mask, a.lengths, unit, a.shape.time);
+__device__ __forceinline__ void AddRows(const LaunchPlan& plan, const Sums& needed,
+                                        const ValidSteps& is_valid, const Unit& unit, const T* x,
+                                        ForwardChunks<T, kVector> chunks,
+                                        AccumulatorOf (&accumulators)[kVector]) {
   const int32_t fold = static_cast<int32_t>(plan.fold);
-  const T* x = static_cast<const T*>(a.x) +
-               (unit.slab * a.shape.time + is_valid.first) * plan.width + unit.column;
-  const int32_t fold_bits = __ffs(fold) - 1;  // fold is a power of two
-  const int32_t dense_rows = a.mask == nullptr ? is_valid.end >> fold_bits : 0;
-  const int32_t last_row = (kRows - 1) * plan.threads_y;  // of a chunk, from its first one
-  // Rows beyond have no step that counts.
-  const int32_t rows = (is_valid.end + fold - 1) >> fold_bits;
-  const int32_t chunk_rows = kRows * plan.threads_y;
-  // A first row that is cut comes last, so that the rows of all threads are dense at a time.
-  bool has_head = unit.y * fold < is_valid.begin;
-  int32_t row = unit.y + (has_head ? chunk_rows : 0);
-  const T* dense = x + row * plan.row_elements;
-#pragma unroll 1
-  for (; row + last_row < dense_rows; row += chunk_rows, dense += kRows * plan.stride) {
-    Chunk<T, kVector> chunk;
-    LoadDense(dense, plan.stride, &chunk);
-    AddItems<true>(chunk, needed, accumulators);
-  }
-  const bool skips_rows = a.mask != nullptr && fold == 1;
+  int32_t row = chunks.ForEach(
+      [&](const auto& rows, int32_t) { AddItems<true>(rows, {}, needed, accumulators); });
+  // Rows beyond have no step that counts. A first row that is cut comes last, so that the rows of
+  // all threads are dense at a time.
+  const int32_t rows = (is_valid.end + fold - 1) / fold;
+  const bool has_head = is_valid.CutsRow(unit.y, plan.fold);
+  const bool skips_rows = is_valid.mask != nullptr && fold == 1;
 #pragma unroll 1
   while (row < rows || has_head) {
     const bool is_head = row >= rows;
     if (is_head) row = unit.y;
-    Chunk<T, kVector> chunk;
+    Rows<T, kVector> chunk;
+    Valid<kVector> valid;
     bool all;
     if (skips_rows) {
-      all = LoadCounting(x, plan, is_valid, &row, &chunk);
+      all = LoadCounting(x, plan, is_valid, &row, chunk, &valid);
     } else {
-      all = chunk.valid.Fill(plan, is_valid, unit, row, plan.threads_y);
-      LoadValid(x + row * plan.row_elements, plan.stride, &chunk);
-      row += chunk_rows;
+      all = valid.Fill(plan, is_valid, unit, row, plan.threads_y);
+      LoadValid(x + row * plan.row_elements, plan.stride, valid, chunk);
+      row += kRows * plan.threads_y;
     }
     // Statistics that are known only at run time leave no registers for another copy.
     if (kAreKnown<Sums> && all) {
-      AddItems<true>(chunk, needed, accumulators);
+      AddItems<true>(chunk, valid, needed, accumulators);
     } else {
-      AddItems<false>(chunk, needed, accumulators);
+      AddItems<false>(chunk, valid, needed, accumulators);
     }
     if (is_head) break;
   }
@@ -177,7 +166,10 @@ __global__ void __launch_bounds__(BlockThreads(sizeof(T)),
                                   BlocksPerMultiprocessor(sizeof(T), kAreKnown<Sums>))
     GlobalStatsForwardKernel(const __grid_constant__ ForwardArguments a, const Sums needed) {
   using AccumulatorOf = Accumulator<core::ComputeType<T>, int32_t>;
-  __shared__ JoinBuffer<AccumulatorOf, Sums, BlockThreads(sizeof(T)), kVector> buffer;
+  __shared__ union {
+    ForwardBuffer<T, kVector> chunks;
+    JoinBuffer<AccumulatorOf, Sums, BlockThreads(sizeof(T)), kVector> join;
+  } buffer;
   const LaunchPlan& plan = a.plan;
   // The lanes of a channel in a group: threads_y * fold of them.
   const bool is_tiled = plan.tiles > 1;
@@ -185,10 +177,17 @@ __global__ void __launch_bounds__(BlockThreads(sizeof(T)),
   const int32_t copies = plan.threads_y * static_cast<int32_t>(plan.fold);
   for (int64_t block = blockIdx.x; block < plan.blocks; block += gridDim.x) {
     Unit unit = UnitOf(plan, block);
+    ValidSteps is_valid = {};  // none for a thread without columns
+    if (unit.is_active) is_valid = ValidStepsOf(plan, a.mask, a.lengths, unit, a.shape.time);
+    const T* x = static_cast<const T*>(a.x) +
+                 (unit.slab * a.shape.time + is_valid.first) * plan.width + unit.column;
+    const ForwardChunks<T, kVector> chunks(plan, is_valid, unit, x, /*is_read=*/true,
+                                           &buffer.chunks);
     AccumulatorOf accumulators[kVector];
 #pragma unroll
     for (int v = 0; v < kVector; ++v) accumulators[v].Clear();
-    if (unit.is_active) AddRows<T, kVector>(a, needed, unit, accumulators);
+    if (unit.is_active) AddRows(plan, needed, is_valid, unit, x, chunks, accumulators);
+    __syncthreads();  // before others write where the thread's chunks were
     if constexpr (kMostSums<Sums>.central) {
       // Worked out anew, it takes no registers of the loop, which has none to spare.
       asm volatile("" : "+l"(block));
@@ -197,7 +196,7 @@ __global__ void __launch_bounds__(BlockThreads(sizeof(T)),
     const JoinGroup group = {unit.exists, unit.group, plan.group_threads,
                              unit.thread, copies,     stride};
     JoinCopies<BlockThreads(sizeof(T))>(
-        needed, group, &buffer, accumulators, [&](int32_t i, const AccumulatorOf& joined) {
+        needed, group, &buffer.join, accumulators, [&](int32_t i, const AccumulatorOf& joined) {
           const int64_t column = unit.first_column + i;
           if (column >= plan.width) return;
           if (plan.splits > 1) {

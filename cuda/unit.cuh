@@ -86,6 +86,11 @@ struct ValidSteps {
     return step >= begin && step < end && (mask == nullptr || core::Keeps(mask, step));
   }
 
+  // Whether a row, the first one, begins with steps of another slab.
+  __device__ bool CutsRow(int32_t row, int64_t fold) const {
+    return row * static_cast<int32_t>(fold) < begin;
+  }
+
   // The items of a row of a slab that is one wide that are of it.
   template <int kVector>
   __device__ uint32_t ItemsOfSlab(int32_t row, int32_t fold) const {

@@ -42,21 +42,28 @@ struct Vector {
   }
 };
 
+// Of 16 bytes.
+template <int kVector, typename T>
+__device__ __forceinline__ Vector<T, kVector> VectorOf(uint4 raw) {
+  Vector<T, kVector> vector = {};
+  static_assert(sizeof vector == sizeof raw);
+  vector.words[0] = raw.x;
+  vector.words[1] = raw.y;
+  vector.words[2] = raw.z;
+  vector.words[3] = raw.w;
+  return vector;
+}
+
 // One instruction: kVector is 1, or fills 16 bytes.
 template <int kVector, typename T>
 __device__ __forceinline__ Vector<T, kVector> Load(const T* from) {
-  Vector<T, kVector> vector = {};
   if constexpr (kVector == 1) {
+    Vector<T, kVector> vector = {};
     vector.Set(0, *from);
+    return vector;
   } else {
-    static_assert(sizeof vector == sizeof(uint4));
-    const uint4 raw = *reinterpret_cast<const uint4*>(from);
-    vector.words[0] = raw.x;
-    vector.words[1] = raw.y;
-    vector.words[2] = raw.z;
-    vector.words[3] = raw.w;
+    return VectorOf<kVector, T>(*reinterpret_cast<const uint4*>(from));
   }
-  return vector;
 }
 
 template <int kVector, typename T>
@@ -65,8 +72,9 @@ __device__ __forceinline__ void Store(const Vector<T, kVector>& vector, T* to) {
     *to = vector.Item(0);
   } else {
     static_assert(sizeof vector == sizeof(uint4));
-    *reinterpret_cast<uint4*>(to) =
-        make_uint4(vector.words[0], vector.words[1], vector.words[2], vector.words[3]);
+    // An assignment may become four.
+    __stwb(reinterpret_cast<uint4*>(to),
+           make_uint4(vector.words[0], vector.words[1], vector.words[2], vector.words[3]));
   }
 }
 

@@ -32,11 +32,11 @@ from sass import disassemble  # noqa: E402
 MULTIPROCESSORS = 132  # of an H100
 # The cards that are asked about, by the architecture whose code they run.
 CARDS = {"80": "RTX4090", "90": "H100,H200", "100": "B200"}
-# Kernels that are modelled, and how: the gradient's loads are under a predicate.
+# Kernels that are modelled, and how: a gradient's loads may be under a predicate.
 MODELLED = (
     (r"ForwardKernel<\w+, (8|4|2), Default", ()),
     (r"ForwardKernel<\w+, (8|4|2), MeanStd", ()),
-    (r"GradientKernel<\w+, (8|4|2), Default", ("--guarded", "--loads", "4")),
+    (r"GradientKernel<\w+, (8|4|2), Default", ("--guarded",)),
 )
 FORWARD_BYTES = [
     (shape, dtype)
@@ -99,10 +99,7 @@ def _words_of(kernel):
 
 
 def instructions_before_x(cubin):
-    """Yields how many instructions come before the first 16-byte load of a kernel.
-
-    Of a gradient apart: before the first load for a channel's coefficients, and after.
-    """
+    """Yields how many instructions come before the first 16-byte load of a kernel."""
     targets = {name: of["targets"] for name, of in resources_of(cubin).items()}
     for name, code in disassemble(cubin, None).items():
         kernel = machine_code.kernel_of(name)
@@ -110,46 +107,31 @@ def instructions_before_x(cubin):
             continue
         if kernel.dtype not in ("float32", "bfloat16"):
             continue
-        ways = Ways(Graph(code, targets[name]), code.code)
-        what = f"{kernel.pass_name.lower()} {kernel.dtype}"
-        if kernel.pass_name == "Forward":
-            yield what, ways.to_load(0, (16,))[0]
+        graph = Graph(code, targets[name])
+        yield (
+            f"{kernel.pass_name.lower()} {kernel.dtype}",
+            _before_load(graph, code.code),
+        )
+
+
+def _before_load(graph, code):
+    """The instructions before the first 16-byte load, on the shortest way to one."""
+    loads = {}
+    for number, block in enumerate(graph.blocks):
+        for i, k in enumerate(block):
+            if code[k].name in ("LDG", "LDGSTS") and code[k].width == 16:
+                loads.setdefault(number, i)
+    begins = {0: 0}
+    for block in graph.order:
+        if block not in begins:
             continue
-        addresses, block = ways.to_load(0, (2, 4, 8))
-        yield f"{what}, addresses", addresses
-        yield f"{what}, coefficients", ways.to_load(block, (16,))[0] - addresses
-
-
-class Ways:
-    """The shortest ways through a kernel."""
-
-    def __init__(self, graph, code):
-        self._graph, self._code = graph, code
-        self._begins = {0: 0}
-
-    def to_load(self, start, widths):
-        """Returns the instructions before the first load so wide, and its block.
-
-        Counted are those since the begin of the kernel, on a way through block `start`.
-        """
-        graph = self._graph
-        loads = {}
-        for number, block in enumerate(graph.blocks):
-            for i, k in enumerate(block):
-                x = self._code[k]
-                if x.name == "LDG" and x.width in widths:
-                    loads.setdefault(number, i)
-        self._begins = begins = {start: self._begins[start]}
-        for block in graph.order:
-            if block not in begins:
-                continue
-            # The fast way of a division is longer than the call of the slow one.
-            calls = sum(self._code[k].name == "CALL" for k in graph.blocks[block])
-            end = begins[block] + len(graph.blocks[block]) + 1000 * calls
-            for following in graph.successors[block]:
-                if graph.rank[following] > graph.rank[block]:
-                    begins[following] = min(end, begins.get(following, end))
-        return min((begins[b] + i, b) for b, i in loads.items() if b in begins)
+        # The fast way of a division is longer than the call of the slow one.
+        calls = sum(code[k].name == "CALL" for k in graph.blocks[block])
+        end = begins[block] + len(graph.blocks[block]) + 1000 * calls
+        for following in graph.successors[block]:
+            if graph.rank[following] > graph.rank[block]:
+                begins[following] = min(end, begins.get(following, end))
+    return min(begins[b] + i for b, i in loads.items() if b in begins)
 
 
 def bytes_over_floor(shape, dtype):

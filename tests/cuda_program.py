@@ -14,6 +14,7 @@ from exact import STATISTICS
 
 # [B, T, C] around what a vector, a warp, a block and a split of time hold.
 SIZES = [(2, 9, 5), (3, 33, 20), (2, 17, 132), (9, 8, 16)]
+DENSE = (2, 300, 24)  # several chunks of rows that all count, for each thread
 SPLIT = {"channels_last": (1, 12_800, 8), "channels_first": (1, 120_000, 1)}
 PADDINGS = ("none", "mask", "lengths", "both")
 DEFAULT = ("mean", "max", "l2")
@@ -27,6 +28,9 @@ def calls(dtype):
             yield ties, DEFAULT
             normal = Case(*SIZES[i - 1], dtype, "normal", padding, data_format=layout)
             yield normal, STATISTICS
+        dense = Case(*DENSE, dtype, data_format=layout)
+        yield dense, DEFAULT
+        yield dense, STATISTICS
         split = Case(*SPLIT[layout], dtype, padding="both", data_format=layout)
         yield split, DEFAULT
         yield split, STATISTICS

@@ -108,7 +108,8 @@ class Usage:
         registers = -(-self.registers // 8) * 8 * kernel.block_threads
         limits = [most_threads // kernel.block_threads, 65536 // registers]
         if self.shared:
-            reserved = 0 if architecture == "sm_75" else 1024  # by the system, a block
+            # By the system for each block, which newer architectures count already.
+            reserved = 1024 if architecture.startswith("sm_8") else 0
             limits.append(shared_kib * 1024 // (self.shared + reserved))
         return min(limits)
 
@@ -121,6 +122,9 @@ class Code:
     wide_stores: int
     in_flight: int  # 16-byte loads before a first result is used, at most
     local_accesses: int  # spills too
+
+
+_NO_REGISTER = -1
 
 
 def kernel_of(symbol: str) -> Kernel | None:
@@ -166,7 +170,7 @@ def parse_code(text: str) -> Code:
     """
     steps = list(_INSTRUCTION.finditer(text))
     labels = {step["label"]: i for i, step in enumerate(steps) if step["label"]}
-    wide = [i for i, step in enumerate(steps) if _is_wide(step, "LDG")]
+    wide = [i for i, step in enumerate(steps) if _is_wide_load(step)]
     stores = sum(_is_wide(step, "STG") for step in steps)
     opcodes = [step["opcode"] or "" for step in steps]
     local = sum(opcode.startswith(("LDL", "STL")) for opcode in opcodes)
@@ -178,8 +182,15 @@ def _is_wide(step: re.Match, kind: str) -> bool:
     return opcode.startswith(f"{kind}.") and ".128" in opcode
 
 
+def _is_wide_load(step: re.Match) -> bool:
+    return _is_wide(step, "LDG") or _is_wide(step, "LDGSTS")
+
+
 def _loads_in_flight(steps, labels, wide) -> int:
-    """The most 16-byte loads of which no register is touched before the last one."""
+    """The most 16-byte loads of which no register is touched before the last one.
+
+    Those to shared memory have none, and end where they are waited for.
+    """
     most = i = 0
     flying: list[int] = []  # registers that are yet to be filled, four a load
     while i < len(steps):
@@ -189,11 +200,14 @@ def _loads_in_flight(steps, labels, wide) -> int:
             continue
         registers = [int(number) for number in _REGISTER.findall(step["operands"])]
         is_load = _is_wide(step, "LDG")
-        if any(number in flying for number in registers[is_load:]):
+        waits = step["opcode"].startswith("DEPBAR")
+        if waits or any(number in flying for number in registers[is_load:]):
             flying = []
         if is_load:
             flying += range(registers[0], registers[0] + 4)
-            most = max(most, len(flying) // 4)
+        if _is_wide(step, "LDGSTS"):
+            flying += [_NO_REGISTER] * 4
+        most = max(most, len(flying) // 4)
         if step["guard"] or not step["opcode"].startswith(("BRA", "EXIT", "RET")):
             continue
         target = re.match(r"`\((\S+)\)", step["operands"])

@@ -205,6 +205,18 @@ FAULTS = {
         "    Coefficients",
         r"RACE|UNINITIALI[SZ]ED",
     ),
+    "a chunk taken before it is there": (
+        "cuda/dense_chunks.cuh",
+        '"n"(kAhead - 1)',
+        '"n"(kAhead)',
+        r"before the cp.async to it was waited for",
+    ),
+    "results written over chunks that others still read": (
+        "cuda/global_stats_kernels.cuh",
+        "    __syncthreads();  // before others write where the thread's chunks were\n",
+        "",
+        r"RACE",
+    ),
     "an index one too far": (
         "cuda/results.cuh",
         "* channels + c] = rounded;",
@@ -213,14 +225,14 @@ FAULTS = {
     ),
     "a gradient one row too far": (
         "cuda/global_stats_gradient_kernels.cuh",
-        "Store<kVector>(result, dx + r * stride);",
-        "Store<kVector>(result, dx + (r + 1) * stride);",
+        "Store<kVector>(result, to);",
+        "Store<kVector>(result, to + plan.stride);",
         r"OUT OF BOUNDS",
     ),
     "an unaligned vector": (
         "cuda/vector_io.cuh",
-        "reinterpret_cast<const uint4*>(from);",
-        "reinterpret_cast<const uint4*>(from + 1);",
+        "reinterpret_cast<const uint4*>(from));",
+        "reinterpret_cast<const uint4*>(from + 1));",
         r"MISALIGNED",
     ),
 }

@@ -77,6 +77,8 @@ check "8 loads in flight" \
   is "$(field 'r["loads_in_flight"]' ordered.cubin --kernel StreamSum)" 8
 check "4 loads in flight" is "$(hopper Copy 'r["loads_in_flight"]')" 4
 check "ring of 4 stages, 2 loads each" is "$(hopper AsyncRing 'r["loads_in_flight"]')" 8
+check "what is asked for ahead of a loop is no loop" is \
+  "$(hopper AsyncRings '(len(r["loops"]), r["loads"])')" "(1, 1)"
 check "stores" is "$(hopper Copy 'r["stores"]')" 4
 check "FP64 per load" is "$(hopper Fp64 'r["per_load"]["FP64"]')" 26.0
 check "launch bounds" is "$(hopper StreamSum 'r["threads"]')" 128

@@ -39,7 +39,8 @@ def loops_of(
       accept_guarded: whether loads under a predicate count as loads.
 
     Returns:
-      The ways, the one with the most loads per instruction first.
+      The ways, the one with the most loads per instruction first; those that load
+      asynchronously before all others.
     """
     if not kernel.code:
         return []
@@ -53,6 +54,11 @@ def loops_of(
     found = []
     for header, (body, latches) in natural.items():
         own = {block for block in body if innermost[block] == header}
+        instructions = [k for block in own for k in graph.blocks[block]]
+        if any(map(accesses.is_asynchronous, instructions)) and not any(
+            map(accesses.is_wait, instructions)
+        ):
+            continue  # What it asks for is ahead of an inner loop, which waits for it.
         region = _Region(graph, accesses, header, body, latches, own)
         for way in region.ways():
             path = [k for b in way for k in graph.blocks[b]]
@@ -60,7 +66,12 @@ def loops_of(
             loads = [k for k in own_path if accesses.is_load(k)]
             guarded = sum(accesses.is_guarded_load(k) for k in own_path)
             found.append(Loop(path, loads, guarded))
-    return sorted(found, key=lambda w: (len(w.path) / w.unguarded, w.path[0]))
+
+    def order(way):
+        is_asynchronous = any(map(accesses.is_asynchronous, way.loads))
+        return not is_asynchronous, len(way.path) / way.unguarded, way.path[0]
+
+    return sorted(found, key=order)
 
 
 class _Accesses:
@@ -77,6 +88,12 @@ class _Accesses:
 
     def is_guarded_load(self, k):
         return self._loads(self._code[k]) and self._code[k].is_guarded
+
+    def is_asynchronous(self, k):
+        return self._loads(self._code[k]) and self._code[k].name == "LDGSTS"
+
+    def is_wait(self, k):
+        return self._code[k].name == "DEPBAR"
 
     def is_store(self, k):
         x = self._code[k]

@@ -77,6 +77,28 @@ extern "C" __global__ void __launch_bounds__(128) AsyncRing(const float4* x, flo
 }
 
 // Two ways round one loop: whole rows, and rows that a mask picks from, which take longer.
+// The same for one block after the other: the outer loop asks, the inner one waits.
+extern "C" __global__ void __launch_bounds__(128)
+    AsyncRings(const float4* x, float* y, int blocks, int rows) {
+  __shared__ float4 ring[2][128];
+#pragma unroll 1
+  for (int block = 0; block < blocks; ++block) {
+    float sum = 0;
+    __pipeline_memcpy_async(&ring[0][threadIdx.x], x, 16);
+    __pipeline_commit();
+#pragma unroll 1
+    for (int row = 1; row < rows; ++row) {
+      x += 128;
+      __pipeline_memcpy_async(&ring[row % 2][threadIdx.x], x, 16);
+      __pipeline_commit();
+      __pipeline_wait_prior(1);
+      const float4 v = ring[1 - row % 2][threadIdx.x];
+      sum += v.x + v.y + v.z + v.w;
+    }
+    y[block * 128 + threadIdx.x] = sum;
+  }
+}
+
 extern "C" __global__ void __launch_bounds__(128)
     Masked(const float4* x, const unsigned char* mask, float* y, int rows) {
   float sum = 0;
