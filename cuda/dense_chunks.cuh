@@ -1,6 +1,6 @@
-// The chunks of a thread's rows that count as a whole. They are asked for ahead: while the thread
-// works on one, the next ones are on their way from global to shared memory, where they wait
-// without taking registers.
+// The chunks of a thread's rows that count as a whole. From sm_80 on they are asked for ahead:
+// while the thread works on one, the next ones are on their way from global to shared memory, where
+// they wait without taking registers.
 #ifndef STATPOOL_CUDA_DENSE_CHUNKS_CUH_
 #define STATPOOL_CUDA_DENSE_CHUNKS_CUH_
 
@@ -16,9 +16,9 @@
 namespace statpool {
 namespace cuda {
 
-// How many chunks of kRows rows a thread of a block asks for ahead, of which kBytes of shared
-// memory hold that many; none where the architecture can't copy from global to shared memory by
-// itself, or not so few bytes.
+// The chunks of kRows rows that a thread asks for ahead: as many as kBytes of shared memory hold
+// for all threads of a block, two at most, which keep the loads of cards with most bandwidth in
+// flight. None where the architecture can't copy to shared memory by itself, or not so few bytes.
 template <typename T, int kVector, int kRows, int64_t kBytes>
 constexpr int ChunksAhead() {
 #ifdef __CUDA_ARCH__
@@ -32,6 +32,8 @@ constexpr int ChunksAhead() {
 template <typename T, int kVector, int kRows, int64_t kBytes>
 class DenseChunks {
  public:
+  static constexpr int kAhead = ChunksAhead<T, kVector, kRows, kBytes>();
+
   // Room for what the threads of a block ask for.
   struct Buffer {
     uint4 vectors[std::max(
@@ -48,8 +50,10 @@ class DenseChunks {
     end_ = dense_rows - (kRows - 1) * plan.threads_y;
     row_ = unit.y + (is_valid.CutsRow(unit.y, plan.fold) ? kRows * plan.threads_y : 0);
     x_ = x + row_ * plan.row_elements;
+    if constexpr (kAhead > 0) {
 #pragma unroll
-    for (int32_t number = 0; number < kAhead; ++number) AskFor(number, number);
+      for (int32_t number = 0; number < kAhead; ++number) AskFor(number, number);
+    }
   }
 
   // Calls use(vectors, row) for each, `row` being the first of its rows. Returns the row from which
@@ -69,10 +73,10 @@ class DenseChunks {
   }
 
  private:
-  static constexpr int kAhead = ChunksAhead<T, kVector, kRows, kBytes>();
   static constexpr int kThreads = BlockThreads(sizeof(T));
 
-  // Asks for the chunk so many on, if there is one, into the place of chunk `number`.
+  // Asks for the chunk so many on, if there is one, into the place of chunk `number`, which has
+  // been taken.
   __device__ __forceinline__ void AskFor(int32_t number, int32_t chunks_on) {
     if (is_read_ && row_ + chunks_on * (kRows * plan_.threads_y) < end_) {
       const T* x = x_ + chunks_on * (kRows * plan_.stride);
@@ -85,10 +89,11 @@ class DenseChunks {
                      : "memory");
       }
     }
-    asm volatile("cp.async.commit_group;" ::: "memory");  // which takes its turn all the same
+    // A group for each chunk, be it empty: they are counted where one is waited for.
+    asm volatile("cp.async.commit_group;" ::: "memory");
   }
 
-  // Waits for chunk `number`, of those that were asked for.
+  // Waits for chunk `number`, or loads it where none is asked for ahead.
   __device__ __forceinline__ void Take(int32_t number, Vector<T, kVector> (&rows)[kRows]) {
     if constexpr (kAhead > 0) {
       asm volatile("cp.async.wait_group %0;" ::"n"(kAhead - 1) : "memory");

@@ -48,10 +48,11 @@ template <typename T, typename Terms, int kVector>
 using CoefficientBufferOf =
     CoefficientBuffer<core::ComputeType<T>, Terms, BlockThreads(sizeof(T)), kVector>;
 
-// Their buffer lies beside that of the coefficients.
+// Their buffer lies beside that of the coefficients, in the 48 KB that a block has without more
+// ado.
 template <typename T, typename Terms, int kVector>
 using GradientChunks = DenseChunks<T, kVector, kGradientRows,
-                                   kSharedBytes - sizeof(CoefficientBufferOf<T, Terms, kVector>)>;
+                                   (48 << 10) - sizeof(CoefficientBufferOf<T, Terms, kVector>)>;
 
 // The thread's rows of its unit. `smooth` is either kind of coefficients; x and dx are where row 0
 // would lie. Steps that don't count are written, but not read.
@@ -75,8 +76,8 @@ __device__ __forceinline__ void GradientRows(const LaunchPlan& plan, const Terms
     }
     return RoundAll<T>(gradient);
   };
-  int32_t row = chunks.ForEach([&](const auto& rows, int32_t row) {
-    T* to = dx + row * plan.row_elements;
+  int32_t row = chunks.ForEach([&](const auto& rows, int32_t first) {
+    T* to = dx + first * plan.row_elements;
 #pragma unroll
     for (int r = 0; r < kGradientRows; ++r) {
       Store<kVector>(gradient_of(rows[r], [](int) { return true; }), to + r * plan.stride);

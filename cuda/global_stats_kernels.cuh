@@ -112,6 +112,8 @@ __device__ __forceinline__ void AddItems(const Rows<T, kVector>& rows, const Val
 template <typename Sums>
 constexpr bool kAreKnown = !std::is_same_v<Sums, core::NeededSums>;
 
+// Their buffer leaves room for the three 16-bit blocks that the smallest multiprocessors from sm_80
+// on hold in 100 KB, 1 KB of each being the system's.
 template <typename T, int kVector>
 using ForwardChunks = DenseChunks<T, kVector, kRows, 32 << 10>;
 template <typename T, int kVector>
@@ -126,14 +128,12 @@ __device__ __forceinline__ void AddRows(const LaunchPlan& plan, const Sums& need
   const int32_t fold = static_cast<int32_t>(plan.fold);
   int32_t row = chunks.ForEach(
       [&](const auto& rows, int32_t) { AddItems<true>(rows, {}, needed, accumulators); });
-  // Rows beyond have no step that counts. A first row that is cut comes last, so that the rows of
-  // all threads are dense at a time.
-  const int32_t rows = (is_valid.end + fold - 1) / fold;
+  // A first row that is cut comes last, so that the rows of all threads are dense at a time.
   const bool has_head = is_valid.CutsRow(unit.y, plan.fold);
   const bool skips_rows = is_valid.mask != nullptr && fold == 1;
 #pragma unroll 1
-  while (row < rows || has_head) {
-    const bool is_head = row >= rows;
+  while (row * fold < is_valid.end || has_head) {
+    const bool is_head = row * fold >= is_valid.end;
     if (is_head) row = unit.y;
     Rows<T, kVector> chunk;
     Valid<kVector> valid;
@@ -187,7 +187,9 @@ __global__ void __launch_bounds__(BlockThreads(sizeof(T)),
 #pragma unroll
     for (int v = 0; v < kVector; ++v) accumulators[v].Clear();
     if (unit.is_active) AddRows(plan, needed, is_valid, unit, x, chunks, accumulators);
-    __syncthreads();  // before others write where the thread's chunks were
+    if constexpr (ForwardChunks<T, kVector>::kAhead > 0) {
+      __syncthreads();  // others write over the thread's chunks
+    }
     if constexpr (kMostSums<Sums>.central) {
       // Worked out anew, it takes no registers of the loop, which has none to spare.
       asm volatile("" : "+l"(block));

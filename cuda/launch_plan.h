@@ -24,10 +24,10 @@ namespace statpool {
 namespace cuda {
 
 constexpr int64_t kVectorBytes = 16;
-constexpr int64_t kSharedBytes = 48 << 10;  // of a block, without asking for more
-constexpr int64_t kMaxGrid = 2147483647;    // blocks along x, on every device
+constexpr int64_t kMaxGrid = 2147483647;  // blocks along x, on every device
 
-// Rows whose loads a thread has in flight. The forward pass also sums as many in float32.
+// Rows of a chunk: a thread's loads that are in flight together. The forward pass also sums as many
+// in float32.
 constexpr int kForwardRows = 8;
 constexpr int kGradientRows = 4;
 

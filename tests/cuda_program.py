@@ -14,32 +14,34 @@ from exact import STATISTICS
 
 # [B, T, C] around what a vector, a warp, a block and a split of time hold.
 SIZES = [(2, 9, 5), (3, 33, 20), (2, 17, 132), (9, 8, 16)]
-DENSE = (2, 300, 24)  # several chunks of rows that all count, for each thread
+# On one multiprocessor each thread has several chunks of rows that all count, and in
+# channels_first a first row that is cut.
+DENSE = (3, 701, 40)
 SPLIT = {"channels_last": (1, 12_800, 8), "channels_first": (1, 120_000, 1)}
 PADDINGS = ("none", "mask", "lengths", "both")
 DEFAULT = ("mean", "max", "l2")
 
 
 def calls(dtype):
-    """Every layout with every padding, as cases and statistics."""
+    """Every layout with every padding: cases, statistics, multiprocessors or 0."""
     for layout in FORMATS:
         for i, padding in enumerate(PADDINGS):
             ties = Case(*SIZES[i], dtype, "ties", padding, data_format=layout)
-            yield ties, DEFAULT
+            yield ties, DEFAULT, 0
             normal = Case(*SIZES[i - 1], dtype, "normal", padding, data_format=layout)
-            yield normal, STATISTICS
+            yield normal, STATISTICS, 0
         dense = Case(*DENSE, dtype, data_format=layout)
-        yield dense, DEFAULT
-        yield dense, STATISTICS
+        yield dense, DEFAULT, 1
+        yield dense, STATISTICS, 1
         split = Case(*SPLIT[layout], dtype, padding="both", data_format=layout)
-        yield split, DEFAULT
-        yield split, STATISTICS
+        yield split, DEFAULT, 0
+        yield split, STATISTICS, 0
 
 
-def results(cuda, case, statistics):
+def results(cuda, case, statistics, multiprocessors):
     """The values and the gradient of a case."""
     padding = case.mask(), case.lengths()
-    options = case.options(statistics)
+    options = {**case.options(statistics), "multiprocessors": multiprocessors}
     with cuda_launchers.Pooling(cuda, case.x(), *padding, **options) as pooling:
         return pooling.forward(), pooling.gradient(case.upstream(statistics))
 
@@ -47,9 +49,11 @@ def results(cuda, case, statistics):
 def digests(cuda, dtypes=DTYPES):
     """The bits of all results: a call -> their hash."""
     return {
-        f"{case} {'-'.join(statistics)}": _digest(results(cuda, case, statistics))
+        f"{case} {'-'.join(statistics)}": _digest(
+            results(cuda, case, statistics, count)
+        )
         for dtype in dtypes
-        for case, statistics in calls(dtype)
+        for case, statistics, count in calls(dtype)
     }
 
 

@@ -211,9 +211,15 @@ FAULTS = {
         '"n"(kAhead)',
         r"before the cp.async to it was waited for",
     ),
+    "a chunk asked for into the place of the next one": (
+        "cuda/dense_chunks.cuh",
+        "AskFor(number, kAhead)",
+        "AskFor(number + 1, kAhead)",
+        r"before the cp.async to it was waited for",
+    ),
     "results written over chunks that others still read": (
         "cuda/global_stats_kernels.cuh",
-        "    __syncthreads();  // before others write where the thread's chunks were\n",
+        "      __syncthreads();  // others write over the thread's chunks\n",
         "",
         r"RACE",
     ),

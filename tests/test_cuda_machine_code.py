@@ -172,6 +172,18 @@ def test_a_use_after_two_loads_is_found(use):
     assert broken_by_code(WIDE, code) == ["loads in flight"]
 
 
+def test_copies_to_shared_memory_are_in_flight_until_they_are_waited_for():
+    copies = [
+        f"@!P0 LDGSTS.E.BYPASS.128 [R91+0x{1000 * i}], desc[UR10][R10.64]"
+        for i in range(4)
+    ]
+    wait = "DEPBAR.LE SB0, 0x1"
+    code = machine_code.parse_code(instructions(*copies, "LDGDEPBAR", wait, STORE))
+    assert code.in_flight == code.wide_loads == 4
+    code = machine_code.parse_code(instructions(*copies[:2], wait, *copies[2:], STORE))
+    assert code.in_flight == 2
+
+
 def test_an_address_from_a_load_that_is_under_way_is_found():
     dependent = "LDG.E.128 R48, desc[UR4][R40.64]"
     code = machine_code.parse_code(instructions(*LOADS[:2], dependent, load(52)))

@@ -76,7 +76,6 @@ extern "C" __global__ void __launch_bounds__(128) AsyncRing(const float4* x, flo
   y[threadIdx.x] = sum;
 }
 
-// Two ways round one loop: whole rows, and rows that a mask picks from, which take longer.
 // The same for one block after the other: the outer loop asks, the inner one waits.
 extern "C" __global__ void __launch_bounds__(128)
     AsyncRings(const float4* x, float* y, int blocks, int rows) {
@@ -99,6 +98,7 @@ extern "C" __global__ void __launch_bounds__(128)
   }
 }
 
+// Two ways round one loop: whole rows, and rows that a mask picks from, which take longer.
 extern "C" __global__ void __launch_bounds__(128)
     Masked(const float4* x, const unsigned char* mask, float* y, int rows) {
   float sum = 0;
