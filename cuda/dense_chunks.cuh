@@ -33,11 +33,11 @@ template <typename T, int kVector, int kRows, int64_t kBytes>
 class DenseChunks {
  public:
   static constexpr int kAhead = ChunksAhead<T, kVector, kRows, kBytes>();
+  static constexpr int kThreads = BlockThreads(sizeof(T));
 
   // Room for what the threads of a block ask for.
   struct Buffer {
-    uint4 vectors[std::max(
-        ChunksAhead<T, kVector, kRows, kBytes>() * kRows * BlockThreads(sizeof(T)), 1)];
+    uint4 vectors[std::max(kAhead * kRows * kThreads, 1)];
   };
 
   // Asks for the first chunks. x is where row 0 would lie, and read only if `is_read`. A first row
@@ -73,8 +73,6 @@ class DenseChunks {
   }
 
  private:
-  static constexpr int kThreads = BlockThreads(sizeof(T));
-
   // Asks for the chunk so many on, if there is one, into the place of chunk `number`, which has
   // been taken.
   __device__ __forceinline__ void AskFor(int32_t number, int32_t chunks_on) {
@@ -105,7 +103,6 @@ class DenseChunks {
       const T* x = x_;
 #pragma unroll
       for (int r = 0; r < kRows; ++r, x += plan_.stride) rows[r] = Load<kVector>(x);
-      asm volatile("" ::: "memory");  // none is put off
     }
   }
 

@@ -128,9 +128,8 @@ __global__ void __launch_bounds__(BlockThreads(sizeof(T)),
   const LaunchPlan& plan = a.plan;
   for (int64_t block = blockIdx.x; block < plan.blocks; block += gridDim.x) {
     const Unit unit = UnitOf(plan, block);
-    ValidSteps is_valid = {};  // none for a thread without columns
-    if (unit.is_active) is_valid = ValidStepsOf(plan, a.mask, a.lengths, unit, a.shape.time);
-    const int64_t first = (unit.slab * a.shape.time + is_valid.first) * plan.width + unit.column;
+    const ValidSteps is_valid = ValidStepsOf(plan, a.mask, a.lengths, unit, a.shape.time);
+    const int64_t first = RowZero(plan, is_valid, unit, a.shape.time);
     const T* __restrict__ x = static_cast<const T*>(a.x) + first;
     T* __restrict__ dx = static_cast<T*>(a.dx) + first;
     GradientChunks<T, Terms, kVector> chunks(plan, is_valid, unit, x, NeedsX(terms), &chunk_buffer);

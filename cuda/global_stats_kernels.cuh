@@ -177,10 +177,8 @@ __global__ void __launch_bounds__(BlockThreads(sizeof(T)),
   const int32_t copies = plan.threads_y * static_cast<int32_t>(plan.fold);
   for (int64_t block = blockIdx.x; block < plan.blocks; block += gridDim.x) {
     Unit unit = UnitOf(plan, block);
-    ValidSteps is_valid = {};  // none for a thread without columns
-    if (unit.is_active) is_valid = ValidStepsOf(plan, a.mask, a.lengths, unit, a.shape.time);
-    const T* x = static_cast<const T*>(a.x) +
-                 (unit.slab * a.shape.time + is_valid.first) * plan.width + unit.column;
+    const ValidSteps is_valid = ValidStepsOf(plan, a.mask, a.lengths, unit, a.shape.time);
+    const T* x = static_cast<const T*>(a.x) + RowZero(plan, is_valid, unit, a.shape.time);
     const ForwardChunks<T, kVector> chunks(plan, is_valid, unit, x, /*is_read=*/true,
                                            &buffer.chunks);
     AccumulatorOf accumulators[kVector];

@@ -98,9 +98,11 @@ struct ValidSteps {
   }
 };
 
+// None for a thread without columns.
 __device__ __forceinline__ ValidSteps ValidStepsOf(const LaunchPlan& plan, const bool* mask,
                                                    const int64_t* lengths, const Unit& unit,
                                                    int64_t time) {
+  if (!unit.is_active) return {};
   // Items of the vector around the first step of the slab that come before it.
   const uint32_t slab_begin = static_cast<uint32_t>(unit.slab) * static_cast<uint32_t>(time) *
                               static_cast<uint32_t>(plan.width);
@@ -113,6 +115,12 @@ __device__ __forceinline__ ValidSteps ValidStepsOf(const LaunchPlan& plan, const
   return {mask == nullptr ? nullptr : mask + unit.b * time + first, first,
           unit.first_row == 0 ? shift : 0, within(core::EndOfExample(lengths, unit.b, time)),
           within(time)};
+}
+
+// The element of x, and of its gradient, where the thread's row 0 would lie.
+__device__ __forceinline__ int64_t RowZero(const LaunchPlan& plan, const ValidSteps& is_valid,
+                                           const Unit& unit, int64_t time) {
+  return (unit.slab * time + is_valid.first) * plan.width + unit.column;
 }
 
 // Which items of a thread's vectors count, in rows of a chunk.

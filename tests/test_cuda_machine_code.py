@@ -22,9 +22,9 @@ INSTRUCTIONS = {
     "GlobalStatsForwardKernel<BFloat16, 8, DefaultSums>": 61,
     "GlobalStatsForwardKernel<BFloat16, 8, MeanStdSums>": 124,
     "GlobalStatsForwardKernel<Float16, 8, DefaultSums>": 54,
-    "GlobalStatsGradientKernel<float, 4, DefaultGradientTerms>": 38,
-    "GlobalStatsGradientKernel<BFloat16, 8, DefaultGradientTerms>": 72,
-    "GlobalStatsGradientKernel<Float16, 8, DefaultGradientTerms>": 72,
+    "GlobalStatsGradientKernel<float, 4, DefaultGradientTerms>": 37,
+    "GlobalStatsGradientKernel<BFloat16, 8, DefaultGradientTerms>": 70,
+    "GlobalStatsGradientKernel<Float16, 8, DefaultGradientTerms>": 70,
 }
 
 
