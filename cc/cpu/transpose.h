@@ -91,7 +91,7 @@ STATPOOL_INLINE void TransposeBlock(const T* x, int64_t time, int64_t stride, T*
       shuffled[2 * i] = Interleave<false>(v[i], v[i + N / 2]);
       shuffled[2 * i + 1] = Interleave<true>(v[i], v[i + N / 2]);
     }
-    std::copy_n(shuffled, N, v);
+    ForParts<N>([&](auto i) __attribute__((always_inline)) { v[i] = shuffled[i]; });
   }
   // GCC would take a loop through the stack.
   ForParts<N>([&](auto i) __attribute__((always_inline)) { StoreRaw(v[i], rows + i * stride); });
