@@ -113,40 +113,71 @@ STATPOOL_OWN_FRAME void ForwardChannelsFirst(const ForwardArguments& a,
   Store<T>(a, needed, unit, steps, channels);
 }
 
-// Short channels, transposed some steps at a time, so that none has lanes of its own to join.
+// Short channels, transposed some steps at a time, so that none has lanes of its own to join:
+// channels [first, first + width) of those of all examples, each of so many steps.
 template <typename T>
 STATPOOL_OWN_FRAME void ForwardTransposed(const ForwardArguments& a, const core::NeededSums& needed,
-                                          const Unit& unit) {
+                                          int64_t first, int64_t width, int64_t steps,
+                                          const bool* mask) {
   const core::Shape& shape = a.problem.shape;
-  const int64_t first = unit.b * shape.channels + unit.first_channel;
   const T* x = static_cast<const T*>(a.x) + first * shape.time;
-  const bool* mask = a.mask == nullptr ? nullptr : a.mask + unit.b * shape.time;
-  const int64_t steps = StepsOf(a, unit);
   ShortRows<T> accumulators;
-  StepAccumulator<T, ShortRows<T>> accumulator(needed, unit.channels, 1, &accumulators);
+  StepAccumulator<T, ShortRows<T>> accumulator(needed, width, 1, &accumulators);
   TransposedRows<T> rows;
-  const int64_t stride = RowStride<T>(unit.channels);
+  const int64_t stride = RowStride<T>(width);
   for (int64_t t = 0; t < steps; t += rows.kSteps) {
     const int64_t count = std::min<int64_t>(rows.kSteps, steps - t);
-    TransposeSteps(x + t, shape.time, count, unit.channels, &rows);
+    TransposeSteps(x + t, shape.time, count, width, &rows);
     if (mask == nullptr) {
       accumulator.AddSteps(rows.elements, count, stride, /*are_cached=*/true);
     } else {
       accumulator.AddMasked(rows.elements, mask + t, count, stride, /*are_cached=*/true);
     }
   }
-  Store<T>(a, needed, unit, accumulator.Finish(), accumulators);
+  const int64_t kept = accumulator.Finish();
+  for (int64_t lane = 0; lane < width;) {
+    const int64_t c = (first + lane) % shape.channels;
+    const int64_t channels = std::min(width - lane, shape.channels - c);
+    StoreResults<T>(a, needed, accumulators, kept,
+                    {(first + lane) / shape.channels, c, channels, lane});
+    lane += channels;
+  }
+}
+
+// Units that follow each other own channels that follow each other. Where all have the same steps,
+// they are taken as many at a time as rows have room for, of whichever examples they are: that
+// fills the vectors.
+template <typename T>
+void ForwardTransposedUnits(const ForwardArguments& a, const core::NeededSums& needed,
+                            int64_t begin, int64_t end) {
+  const core::Shape& shape = a.problem.shape;
+  const auto first_channel = [&](int64_t index) {
+    const Unit unit = UnitOf(a.plan, shape, index);
+    return unit.b * shape.channels + unit.first_channel;
+  };
+  if (a.mask == nullptr && a.lengths == nullptr) {
+    const int64_t end_channel = first_channel(end);
+    for (int64_t c = first_channel(begin); c < end_channel; c += kTransposedChannels) {
+      const int64_t width = std::min(kTransposedChannels, end_channel - c);
+      ForwardTransposed<T>(a, needed, c, width, shape.time, nullptr);
+    }
+    return;
+  }
+  for (int64_t index = begin; index < end; ++index) {
+    const Unit unit = UnitOf(a.plan, shape, index);
+    const bool* const mask = a.mask == nullptr ? nullptr : a.mask + unit.b * shape.time;
+    ForwardTransposed<T>(a, needed, first_channel(index), unit.channels, StepsOf(a, unit), mask);
+  }
 }
 
 template <typename T>
 void ForwardUnits(const ForwardArguments& a, int64_t begin, int64_t end) {
   const core::NeededSums needed = core::NeededSumsOf(a.problem.statistics);
+  if (a.plan.is_transposed) return ForwardTransposedUnits<T>(a, needed, begin, end);
   for (int64_t index = begin; index < end; ++index) {
     const Unit unit = UnitOf(a.plan, a.problem.shape, index);
     if (a.plan.layout == core::Layout::kChannelsLast) {
       ForwardChannelsLast<T>(a, needed, unit);
-    } else if (a.plan.is_transposed) {
-      ForwardTransposed<T>(a, needed, unit);
     } else {
       ForwardChannelsFirst<T>(a, needed, unit);
     }

@@ -16,37 +16,38 @@ namespace cpu {
 namespace STATPOOL_ISA {
 namespace {
 
-// Channels of an example whose results are to be stored. Lane 0 is the first of them.
+// Channels of an example whose results are to be stored, and the lane of the first of them.
 struct Destination {
   int64_t b;
   int64_t first_channel;
   int64_t width;
+  int64_t first_lane = 0;
 };
 
-// Channels [c, c + N) of accumulators, each of which saw `steps` > 0 steps, as core/values.h asks
-// for them.
+// Lanes [lane, lane + N) of accumulators, a channel each, which saw `steps` > 0 steps, as
+// core/values.h asks for them.
 template <int N, typename Accumulators>
 struct ChannelLanes {
   using Compute = typename Accumulators::Compute;
   using D = Vec<double, N>;
 
   const Accumulators& of;
-  int64_t c;
+  int64_t lane;
   double steps;
   double epsilon;
 
   D Steps() const { return D{} + steps; }
-  D Sum() const { return of.sum.template Value<N>(c); }
-  D Squares() const { return of.squares.template Value<N>(c); }
-  D Deviations() const { return of.deviations.template Value<N>(c); }
-  auto Max() const { return LoadRaw<Vec<Compute, N>>(of.max + c); }
-  auto Min() const { return LoadRaw<Vec<Compute, N>>(of.min + c); }
+  D Sum() const { return of.sum.template Value<N>(lane); }
+  D Squares() const { return of.squares.template Value<N>(lane); }
+  D Deviations() const { return of.deviations.template Value<N>(lane); }
+  auto Max() const { return LoadRaw<Vec<Compute, N>>(of.max + lane); }
+  auto Min() const { return LoadRaw<Vec<Compute, N>>(of.min + lane); }
   auto MaxCount() const { return Count(of.max_count); }
   auto MinCount() const { return Count(of.min_count); }
 
   D MeanResidual() const {
     if constexpr (std::is_same_v<Compute, double>) return D{};
-    return LoadRaw<D>(of.total + c) / steps - Widen<N>(Narrow<Compute, N>(PerStep(Sum())));
+    return LoadRaw<D>(of.total + lane) / steps - Widen<N>(Narrow<Compute, N>(PerStep(Sum())));
   }
 
   // A division costs more than everything else here. Where the mean is rounded to float, a product
@@ -62,7 +63,7 @@ struct ChannelLanes {
 
  private:
   auto Count(const typename Accumulators::Count* counts) const {
-    return Convert<Compute, N>(LoadRaw<Vec<typename Accumulators::Count, N>>(counts + c));
+    return Convert<Compute, N>(LoadRaw<Vec<typename Accumulators::Count, N>>(counts + lane));
   }
 };
 
@@ -109,7 +110,7 @@ STATPOOL_INLINE void StoreField(const FieldRows<T> rows, int64_t width, const Va
   });
 }
 
-// Whether any of channels [begin, end) has sums that overflowed or vanished.
+// Whether any of lanes [begin, end) has sums that overflowed or vanished.
 template <typename Accumulators>
 bool AreOffScale(const Accumulators& of, const core::NeededSums& needed, double epsilon,
                  int64_t begin, int64_t end) {
@@ -138,13 +139,14 @@ void StoreRescaled(const ForwardArguments& a, const core::NeededSums& needed,
                    const Accumulators& of, double steps, const Destination& to) {
   const double epsilon = a.problem.epsilon;
   const bool is_channels_last = a.problem.layout == core::Layout::kChannelsLast;
-  if (!AreOffScale(of, needed, epsilon, 0, to.width)) return;
+  if (!AreOffScale(of, needed, epsilon, to.first_lane, to.first_lane + to.width)) return;
   for (int64_t c = 0; c < to.width; ++c) {
-    if (!AreOffScale(of, needed, epsilon, c, c + 1)) continue;
+    const int64_t lane = to.first_lane + c;
+    if (!AreOffScale(of, needed, epsilon, lane, lane + 1)) continue;
     const core::ChannelSteps again(a, a.problem.shape, is_channels_last, to.b,
                                    to.first_channel + c);
     using Channel = ChannelLanes<1, Accumulators>;
-    const core::RescaledChannel<Channel> channel(Channel{of, c, steps, epsilon}, again, steps,
+    const core::RescaledChannel<Channel> channel(Channel{of, lane, steps, epsilon}, again, steps,
                                                  needed, epsilon);
     for (int i = 0; i < a.fields.size; ++i) {
       const FieldRows<double> rows(a, i, to);
@@ -162,6 +164,7 @@ void StoreResults(const ForwardArguments& a, const core::NeededSums& needed, con
   using Compute = core::ComputeType<T>;
   const double steps = static_cast<double>(count);
   const double epsilon = a.problem.epsilon;
+  const int64_t first_lane = to.first_lane;  // a copy, as `rows`
   for (int i = 0; i < a.fields.size; ++i) {
     const FieldRows<T> rows(a, i, to);
     core::WithFormula(a.fields.items[i], [&](const auto& formula) STATPOOL_ALWAYS_INLINE {
@@ -175,7 +178,8 @@ void StoreResults(const ForwardArguments& a, const core::NeededSums& needed, con
       using One = decltype(formula(ChannelLanes<1, Accumulators>{of, 0, steps, epsilon}));
       constexpr int kLanesAtMost = kLanes<std::decay_t<decltype(One{}[0])>>;
       StoreField<kLanesAtMost>(rows, to.width, [&](auto lanes, int64_t c) STATPOOL_ALWAYS_INLINE {
-        return formula(ChannelLanes<decltype(lanes)::value, Accumulators>{of, c, steps, epsilon});
+        constexpr int N = decltype(lanes)::value;
+        return formula(ChannelLanes<N, Accumulators>{of, first_lane + c, steps, epsilon});
       });
     });
   }
