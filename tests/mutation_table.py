@@ -43,6 +43,7 @@ NO_OVERFLOW = "huge values don't overflow"
 LONG_SUMS = "error doesn't grow with T"
 CANCELLATION = "small deviations on a large mean"
 SECOND_ORDER = "finite second order at root 0"
+EXAMPLES = "an example has its own results"
 
 REFERENCE = _in_file(
     "python/statpool/reference.py",
@@ -216,20 +217,24 @@ CORE = [
         (MASK, "core::Keeps(mask, t);", "core::Keeps(mask, t) || true;"),
     ),
     *_in_file(
+        "cc/cpu/global_stats_kernels.h",
+        (EXAMPLES, "{b, c, channels, lane}", "{b, c, channels, lane - lane}"),
+    ),
+    *_in_file(
         "cc/cpu/results.h",
         (
             MEAN,
-            "Accumulators>{of, c, steps, epsilon});",
-            "Accumulators>{of, c, a.fields.items[i] == core::SavedField::kMean "
-            "? 1.0 * a.problem.shape.time : steps, epsilon});",
+            "Accumulators>{of, first_lane + c, steps, epsilon});",
+            "Accumulators>{of, first_lane + c, a.fields.items[i] == "
+            "core::SavedField::kMean ? 1.0 * a.problem.shape.time : steps, epsilon});",
         ),
         (EPSILON_UNDER_ROOT, "<N>(power + epsilon);", "<N>(power) + epsilon;"),
         (EPSILON, "<N>(power + epsilon);", "<N>(power);"),
         (ORDER, _OUTPUT_AT, _OUTPUT_AT.replace("i)", f"{_RANK})", 1)),
         (
             POPULATION,
-            "return of.deviations.template Value<N>(c);",
-            "return of.deviations.template Value<N>(c) * (steps / (steps - 1.0));",
+            "return of.deviations.template Value<N>(lane);",
+            "return of.deviations.template Value<N>(lane) * (steps / (steps - 1.0));",
         ),
         (NO_STEP, "if (count == 0) {", "if (false) {"),
         (NO_OVERFLOW, "return any;", "return false;"),

@@ -136,10 +136,10 @@ STATPOOL_OWN_FRAME void ForwardTransposed(const ForwardArguments& a, const core:
   }
   const int64_t kept = accumulator.Finish();
   for (int64_t lane = 0; lane < width;) {
-    const int64_t c = (first + lane) % shape.channels;
+    const int64_t b = (first + lane) / shape.channels;
+    const int64_t c = first + lane - b * shape.channels;
     const int64_t channels = std::min(width - lane, shape.channels - c);
-    StoreResults<T>(a, needed, accumulators, kept,
-                    {(first + lane) / shape.channels, c, channels, lane});
+    StoreResults<T>(a, needed, accumulators, kept, {b, c, channels, lane});
     lane += channels;
   }
 }
