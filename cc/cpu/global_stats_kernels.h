@@ -69,7 +69,7 @@ template <typename T>
 using ShortRows =
     AccumulatorRows<core::ComputeType<T>, sizeof(T) == 8 ? kSeriesChannels : kMostLanes>;
 static_assert(kTransposedChannels <= kSeriesChannels && kMaxFold <= kSeriesChannels,
-              "short rows hold the channels of a unit, or the lanes of a channel");
+              "short rows hold the channels of a group, or the lanes of a channel");
 
 // Packs the steps that the mask keeps, a buffer at a time, so that they fill the lanes.
 template <typename T, typename Accumulator>
@@ -113,8 +113,8 @@ STATPOOL_OWN_FRAME void ForwardChannelsFirst(const ForwardArguments& a,
   Store<T>(a, needed, unit, steps, channels);
 }
 
-// Short channels, transposed some steps at a time, so that none has lanes of its own to join:
-// channels [first, first + width) of those of all examples, each of so many steps.
+// Short channels, transposed some steps at a time, so that none has lanes of its own to join. Of
+// the B * C channels those from `first` on, each of so many steps.
 template <typename T>
 STATPOOL_OWN_FRAME void ForwardTransposed(const ForwardArguments& a, const core::NeededSums& needed,
                                           int64_t first, int64_t width, int64_t steps,
@@ -144,9 +144,18 @@ STATPOOL_OWN_FRAME void ForwardTransposed(const ForwardArguments& a, const core:
   }
 }
 
+// How many of so many channels are transposed together: whole vectors of any instruction set.
+inline int64_t ChannelsOfGroup(int64_t channels) {
+  static_assert(kTransposedChannels % kMaxFold == 0, "the largest group is of whole vectors");
+  const int64_t groups = (channels + kTransposedChannels - 1) / kTransposedChannels;
+  const int64_t even = (channels + groups - 1) / groups;
+  return (even + kMaxFold - 1) / kMaxFold * kMaxFold;
+}
+
 // Units that follow each other own channels that follow each other. Where all have the same steps,
-// they are taken as many at a time as rows have room for, of whichever examples they are: that
-// fills the vectors.
+// they are taken by groups, of whichever examples, which fill the vectors. A group is a matter of
+// the problem alone, or NaN would differ with the threads, and done with the unit that its first
+// channel is in.
 template <typename T>
 void ForwardTransposedUnits(const ForwardArguments& a, const core::NeededSums& needed,
                             int64_t begin, int64_t end) {
@@ -156,10 +165,12 @@ void ForwardTransposedUnits(const ForwardArguments& a, const core::NeededSums& n
     return unit.b * shape.channels + unit.first_channel;
   };
   if (a.mask == nullptr && a.lengths == nullptr) {
+    const int64_t channels = shape.batch * shape.channels;
+    const int64_t group = ChannelsOfGroup(channels);
     const int64_t end_channel = first_channel(end);
-    for (int64_t c = first_channel(begin); c < end_channel; c += kTransposedChannels) {
-      const int64_t width = std::min(kTransposedChannels, end_channel - c);
-      ForwardTransposed<T>(a, needed, c, width, shape.time, nullptr);
+    int64_t c = (first_channel(begin) + group - 1) / group * group;
+    for (; c < end_channel; c += group) {
+      ForwardTransposed<T>(a, needed, c, std::min(group, channels - c), shape.time, nullptr);
     }
     return;
   }

@@ -91,9 +91,10 @@ STATPOOL_INLINE void TransposeBlock(const T* x, int64_t time, int64_t stride, T*
       shuffled[2 * i] = Interleave<false>(v[i], v[i + N / 2]);
       shuffled[2 * i + 1] = Interleave<true>(v[i], v[i + N / 2]);
     }
+    // Neither a copy of the array nor a loop: GCC takes both through the stack, the copy by wider
+    // vectors than were stored, which have to wait for the stores.
     ForParts<N>([&](auto i) __attribute__((always_inline)) { v[i] = shuffled[i]; });
   }
-  // GCC would take a loop through the stack.
   ForParts<N>([&](auto i) __attribute__((always_inline)) { StoreRaw(v[i], rows + i * stride); });
 }
 

@@ -8,8 +8,9 @@ from implementations import IMPLEMENTATIONS, NumpyCore, ProgramCore, why_unusabl
 from native_build import folder
 from test_generated import problems
 
-# The second is worth several threads, on any processor.
-SIZES = [(3, 65, 17), (1, 500_000, 3), (1, 9, 513), (5, 257, 33)]
+# The second is worth several threads, on any processor; the last has blocks of several
+# units.
+SIZES = [(3, 65, 17), (1, 500_000, 3), (1, 9, 513), (5, 257, 33), (50, 20, 17)]
 CORES = [one for one in IMPLEMENTATIONS if isinstance(one, (NumpyCore, ProgramCore))]
 
 
@@ -50,6 +51,25 @@ def test_same_bits_for_any_threads(first, core, dtype, data_format):
             for threads in (1, 2, 3, 7):
                 bits = _bits(core, case, num_threads=threads)
                 assert bits == expected, f"{case} on {core} with {threads} threads"
+
+
+@pytest.mark.parametrize("data_format", FORMATS)
+@pytest.mark.parametrize("dtype", ("float32", "float64"))
+def test_same_nan_for_any_threads(program, dtype, data_format):
+    """Its sign and payload too."""
+    case = Case(50, 20, 17, dtype, data_format=data_format)
+    x = case.x()
+    random = np.random.default_rng(0)
+    bits = np.array(np.nan, dtype).view(f"u{x.itemsize}")
+    nan = (bits + random.integers(0, 1000, x.shape).astype(bits.dtype)).view(dtype)
+    nan = np.copysign(nan, random.normal(size=x.shape).astype(dtype))
+    special = np.where(random.random(x.shape) < 0.5, nan, np.copysign(np.inf, nan))
+    x = np.where(random.random(x.shape) < 0.05, special, x).astype(dtype)
+    expected = program.forward(x, num_threads=1, **case.options())
+    assert np.isnan(expected).any()
+    for threads in (2, 3, 7):
+        values = program.forward(x, num_threads=threads, **case.options())
+        assert values.tobytes() == expected.tobytes(), f"{program}, {threads} threads"
 
 
 @settings(max_examples=250)

@@ -22,6 +22,9 @@ def test_huge_and_tiny_values(implementation, values, dtype):
         case = Case(2, 9, 5, dtype, values, "both", epsilon)
         check_values(implementation, case)
         check_gradient(implementation, case)
+    # Examples that share vectors.
+    case = Case(9, 9, 11, dtype, values, data_format="channels_first")
+    check_values(implementation, case)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
