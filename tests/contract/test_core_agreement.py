@@ -54,7 +54,7 @@ def test_same_bits_for_any_threads(first, core, dtype, data_format):
 
 
 @pytest.mark.parametrize("data_format", FORMATS)
-@pytest.mark.parametrize("dtype", ("float32", "float64"))
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_same_nan_for_any_threads(program, dtype, data_format):
     """Its sign and payload too."""
     case = Case(50, 20, 17, dtype, data_format=data_format)
