@@ -14,9 +14,9 @@ namespace cpu {
 constexpr int64_t kMaxVectorBytes = 64;                        // of any instruction set
 constexpr int64_t kMaxFold = kMaxVectorBytes / sizeof(float);  // lanes that fill any vector
 constexpr int64_t kMostLanes = 512;                            // in a row of accumulators
-// Most channels that are transposed together, of one unit or of several: 64 steps of 48 channels in float32 take 12 KB,
-// which stay in a first-level cache of 32 KB beside the accumulators and the channels that they
-// come from.
+// Most channels that are transposed together, of one unit or of several: 64 steps of 48 channels in
+// float32 take 12 KB, which stay in a first-level cache of 32 KB beside the accumulators and the
+// channels that they come from.
 constexpr int64_t kTransposedChannels = 48;
 // Most channels of a unit that takes them one after the other: enough to fill vectors when it
 // stores their results.
