@@ -83,16 +83,16 @@ __device__ __forceinline__ bool LoadCounting(const T* x, const LaunchPlan& plan,
   return valid->Row(kRows - 1) != 0;
 }
 
-// kAll: every item counts.
-template <bool kAll, typename T, int kVector, typename Sums, typename AccumulatorOf>
+// Every item of the first kWhole rows counts, and no other; where that is 0, those of `valid`.
+template <int kWhole, typename T, int kVector, typename Sums, typename AccumulatorOf>
 __device__ __forceinline__ void AddItems(const Rows<T, kVector>& rows, const Valid<kVector>& valid,
                                          const Sums& needed,
                                          AccumulatorOf (&accumulators)[kVector]) {
-  constexpr bool kByPairs = kAll && kVector > 1 && HasPairs<T>();
+  constexpr bool kByPairs = kWhole == kRows && kVector > 1 && HasPairs<T>();
   Extreme<core::ComputeType<T>> maxima[2] = {};  // of the item, and of the one beside it
 #pragma unroll
   for (int v = 0; v < kVector; ++v) {
-    const auto is_valid = [&](int r) { return kAll || valid.At(r, v); };
+    const auto is_valid = [&](int r) { return kWhole > 0 ? r < kWhole : valid.At(r, v); };
     core::ComputeType<T> values[kRows];
 #pragma unroll
     for (int r = 0; r < kRows; ++r) {
@@ -104,7 +104,7 @@ __device__ __forceinline__ void AddItems(const Rows<T, kVector>& rows, const Val
     const auto maximum = [&](bool is_nan) {
       return kByPairs ? maxima[v % 2] : ExtremeOf<1>(values, is_valid, is_nan, accumulators[v].max);
     };
-    const int32_t steps = kAll ? kRows : valid.Count(v);
+    const int32_t steps = kWhole > 0 ? kWhole : valid.Count(v);
     AddChunk<T>(values, is_valid, steps, needed, maximum, &accumulators[v]);
   }
 }
@@ -127,7 +127,19 @@ __device__ __forceinline__ void AddRows(const LaunchPlan& plan, const Sums& need
                                         AccumulatorOf (&accumulators)[kVector]) {
   const int32_t fold = static_cast<int32_t>(plan.fold);
   int32_t row = chunks.ForEach(
-      [&](const auto& rows, int32_t) { AddItems<true>(rows, {}, needed, accumulators); });
+      [&](const auto& rows, int32_t) { AddItems<kRows>(rows, {}, needed, accumulators); });
+  // Half a chunk may be all that is left: series of few steps have no more.
+  constexpr int kHalf = kRows / 2;
+  const int32_t half_end = row + kHalf * plan.threads_y;
+  if (kAreKnown<Sums> && is_valid.mask == nullptr && half_end * fold >= is_valid.end &&
+      (half_end - plan.threads_y + 1) * fold <= is_valid.end) {
+    Rows<T, kVector> half = {};
+#pragma unroll
+    for (int r = 0; r < kHalf; ++r, row += plan.threads_y) {
+      half[r] = Load<kVector>(x + row * plan.row_elements);
+    }
+    AddItems<kHalf>(half, {}, needed, accumulators);
+  }
   // A first row that is cut comes last, so that the rows of all threads are dense at a time.
   const bool has_head = is_valid.CutsRow(unit.y, plan.fold);
   const bool skips_rows = is_valid.mask != nullptr && fold == 1;
@@ -147,9 +159,9 @@ __device__ __forceinline__ void AddRows(const LaunchPlan& plan, const Sums& need
     }
     // Statistics that are known only at run time leave no registers for another copy.
     if (kAreKnown<Sums> && all) {
-      AddItems<true>(chunk, valid, needed, accumulators);
+      AddItems<kRows>(chunk, valid, needed, accumulators);
     } else {
-      AddItems<false>(chunk, valid, needed, accumulators);
+      AddItems<0>(chunk, valid, needed, accumulators);
     }
     if (is_head) break;
   }

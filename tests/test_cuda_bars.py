@@ -17,7 +17,7 @@ INSTRUCTIONS_BEFORE_X = {
 }
 OVER_THE_FLOOR = [0.01] * 4  # as cuda_bars.FORWARD_BYTES
 # Of a warp for 512 bytes, as cuda_bars.INSTRUCTIONS.
-INSTRUCTIONS = [60, 60, 90, 88, 410, 54, 92, 60, 90]
+INSTRUCTIONS = [60, 60, 88, 82, 260, 54, 92, 60, 90]
 
 
 def test_instructions_before_the_first_load_of_x():
