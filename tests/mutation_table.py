@@ -44,6 +44,7 @@ LONG_SUMS = "error doesn't grow with T"
 CANCELLATION = "small deviations on a large mean"
 SECOND_ORDER = "finite second order at root 0"
 EXAMPLES = "an example has its own results"
+CHANNELS = "a channel has its own gradient"
 
 REFERENCE = _in_file(
     "python/statpool/reference.py",
@@ -250,6 +251,14 @@ CORE = [
         ),
         (NO_VANISHING, "(magnitude < 0x1p-100f)", "(magnitude < 0)"),
         (NO_VANISHING, "& ~is_zero", "& (term != 0.0f)"),
+    ),
+    *_in_file(
+        "cc/cpu/coefficient_rows.h",
+        (CHANNELS, "odd[i] = block[2 * i + 1]", "odd[i] = block[2 * i]"),
+    ),
+    *_in_file(
+        "cc/cpu/storage.h",
+        (NAN_GRADIENT, "__builtin_expect(may_have_nan, 0)", "false"),
     ),
     *_in_file(
         "cc/cpu/gradient_sources.h",

@@ -33,6 +33,9 @@ struct CoefficientRows {
   int64_t lane_mask;
   // Whether constant and slope may be computed with in float: constant_narrow and slope_narrow.
   bool is_narrow;
+  // Whether lanes lie as LoadDeinterleaved has those of x: of each 2 * kLanes<float>, the even ones
+  // come first.
+  bool is_deinterleaved;
   alignas(64) float constant_narrow[kMostLanes];
   alignas(64) float slope_narrow[kMostLanes];
   alignas(64) double constant[kMostLanes];
@@ -45,38 +48,60 @@ struct CoefficientRows {
   alignas(64) Compute min_share[kMostLanes];
 };
 
-// Makes lanes [0, fold * width) repeat lanes [first, first + width): the first ones, or such as lie
-// behind all that is written.
-template <typename Compute>
-void RepeatLanes(const core::GradientTerms& terms, int64_t first, int64_t width, int64_t fold,
-                 CoefficientRows<Compute>* coefficients) {
-  const auto repeat = [&](auto* row) {
-    if (width == 1) {
-      std::fill_n(row, fold, row[first]);
-      return;
-    }
-    for (int64_t k = first == 0 ? 1 : 0; k < fold; ++k) {
-      std::copy_n(row + first, width, row + k * width);
-    }
+// Calls visit(row) for every row that the terms need.
+template <typename Compute, typename Visit>
+void ForEachRow(const core::GradientTerms& terms, CoefficientRows<Compute>* coefficients,
+                const Visit& visit) {
+  const auto visit_slope = [&](SlopeRows<Compute>* slope) {
+    visit(slope->value);
+    if (SlopeRows<Compute>::kScaled) visit(slope->scale);
   };
-  const auto repeat_slope = [&](SlopeRows<Compute>* slope) {
-    repeat(slope->value);
-    if (SlopeRows<Compute>::kScaled) repeat(slope->scale);
-  };
-  coefficients->lane_mask = width == 1 && fold == kMaxFold ? fold - 1 : -1;
   if (coefficients->is_narrow) {
-    repeat(coefficients->constant_narrow);
-    repeat(coefficients->slope_narrow);
+    visit(coefficients->constant_narrow);
+    visit(coefficients->slope_narrow);
   } else {
-    if (terms.constant) repeat(coefficients->constant);
-    if (terms.slope) repeat_slope(&coefficients->slope);
-    if (terms.central) repeat_slope(&coefficients->central);
-    if (terms.central) repeat(coefficients->mean);
+    if (terms.constant) visit(coefficients->constant);
+    if (terms.slope) visit_slope(&coefficients->slope);
+    if (terms.central) visit_slope(&coefficients->central);
+    if (terms.central) visit(coefficients->mean);
   }
-  if (terms.max) repeat(coefficients->max);
-  if (terms.max) repeat(coefficients->max_share);
-  if (terms.min) repeat(coefficients->min);
-  if (terms.min) repeat(coefficients->min_share);
+  if (terms.max) visit(coefficients->max);
+  if (terms.max) visit(coefficients->max_share);
+  if (terms.min) visit(coefficients->min);
+  if (terms.min) visit(coefficients->min_share);
+}
+
+// Makes lanes [0, fold * width) repeat lanes [0, width).
+template <typename Compute>
+void RepeatLanes(const core::GradientTerms& terms, int64_t width, int64_t fold,
+                 CoefficientRows<Compute>* coefficients) {
+  ForEachRow(terms, coefficients, [&](auto* row) {
+    for (int64_t k = 1; k < fold; ++k) std::copy_n(row, width, row + k * width);
+  });
+}
+
+// Makes the lanes that lane_mask leaves repeat a single one, which lies behind them.
+template <typename Compute>
+void RepeatLane(const core::GradientTerms& terms, int64_t lane,
+                CoefficientRows<Compute>* coefficients) {
+  coefficients->lane_mask = kMaxFold - 1;
+  ForEachRow(terms, coefficients, [&](auto* row) { std::fill_n(row, kMaxFold, row[lane]); });
+}
+
+// Lanes [0, width), whole blocks of 2 * kLanes<float>.
+template <typename Compute>
+void DeinterleaveLanes(const core::GradientTerms& terms, int64_t width,
+                       CoefficientRows<Compute>* coefficients) {
+  constexpr int N = kLanes<float>;
+  coefficients->is_deinterleaved = true;
+  ForEachRow(terms, coefficients, [&](auto* row) {
+    for (auto* block = row; block < row + width; block += 2 * N) {
+      std::remove_pointer_t<decltype(row)> odd[N];
+      for (int i = 0; i < N; ++i) odd[i] = block[2 * i + 1];
+      for (int i = 0; i < N; ++i) block[i] = block[2 * i];
+      std::copy_n(odd, N, block + N);
+    }
+  });
 }
 
 }  // namespace

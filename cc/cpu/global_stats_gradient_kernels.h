@@ -5,12 +5,9 @@
 #ifndef STATPOOL_CPU_GLOBAL_STATS_GRADIENT_KERNELS_H_
 #define STATPOOL_CPU_GLOBAL_STATS_GRADIENT_KERNELS_H_
 
-#include "cc/cpu/coefficient_rows.h"
 #include "cc/cpu/gradient_coefficients.h"
+#include "cc/cpu/gradient_rows.h"
 #include "cc/cpu/kernels.h"
-#include "cc/cpu/rows.h"
-#include "cc/cpu/storage.h"
-#include "cc/cpu/streaming_store.h"
 #include "cc/cpu/unit.h"
 
 namespace statpool {
@@ -19,132 +16,7 @@ namespace STATPOOL_ISA {
 namespace {
 
 // ------------------------------------------------------------------------------------------------
-// Rows
-
-// constant + slope * x + central_slope * (x - mean), in double.
-template <int N, typename Terms, typename Compute>
-STATPOOL_INLINE Vec<Compute, N> SmoothLanes(const Vec<Compute, N>& v, const Terms& terms,
-                                            const CoefficientRows<Compute>& coefficients,
-                                            int64_t lane) {
-  using D = Vec<double, kDoubleLanes<N>>;
-  return NarrowParts<Compute, N>([&](auto part) STATPOOL_ALWAYS_INLINE {
-    constexpr int kIndex = decltype(part)::value;
-    const int64_t i = lane + kIndex * kDoubleLanes<N>;
-    const D value = WidenPart<N, kIndex>(v);
-    D smooth = terms.constant ? LoadRaw<D>(coefficients.constant + i) : D{};
-    const auto add_slope = [&](const SlopeRows<Compute>& slope, const D& centre)
-                               STATPOOL_ALWAYS_INLINE {
-                                 const D factor = LoadRaw<D>(slope.value + i);
-                                 if constexpr (SlopeRows<Compute>::kScaled) {
-                                   const D scale = LoadRaw<D>(slope.scale + i);
-                                   smooth += factor * (value * scale - centre * scale);
-                                 } else {
-                                   smooth += factor * (value - centre);
-                                 }
-                               };
-    if (terms.slope) add_slope(coefficients.slope, D{});
-    if (terms.central) add_slope(coefficients.central, LoadRaw<D>(coefficients.mean + i));
-    return smooth;
-  });
-}
-
-// constant + slope * x, in float.
-template <int N, typename Terms>
-STATPOOL_INLINE Vec<float, N> NarrowSmoothLanes(const Vec<float, N>& v, const Terms& terms,
-                                                const CoefficientRows<float>& coefficients,
-                                                int64_t i) {
-  using V = Vec<float, N>;
-  V smooth = terms.constant ? LoadRaw<V>(coefficients.constant_narrow + i) : V{};
-  if (terms.slope) smooth += LoadRaw<V>(coefficients.slope_narrow + i) * v;
-  return smooth;
-}
-
-// What a row loop computes with, and how it writes: around the caches in pieces of
-// kStreamingBytes, to which every row is aligned, or through them where that is 0.
-template <bool kIsNarrow, int kBytes>
-struct RowMode {
-  static constexpr bool kNarrow = kIsNarrow;
-  static constexpr int kStreamingBytes = kBytes;
-};
-
-// Rows are done one after the other: two side by side would share the loads of their coefficients,
-// which cost nothing, and leave cache lines half written for longer, which does.
-template <int N, typename Mode, typename Terms, typename T, typename Compute>
-STATPOOL_INLINE void GradientLanes(T* dx, const T* x, const Terms& terms,
-                                   const CoefficientRows<Compute>& coefficients, int64_t i) {
-  using V = Vec<Compute, N>;
-  const bool needs_x = terms.slope || terms.central || terms.max || terms.min;
-  const V v = needs_x ? Load<N>(x + i) : V{};
-  const int64_t lane = i & coefficients.lane_mask;
-  V result;
-  if constexpr (Mode::kNarrow) {
-    result = NarrowSmoothLanes<N>(v, terms, coefficients, lane);
-  } else {
-    result = SmoothLanes<N>(v, terms, coefficients, lane);
-  }
-  const auto add_share = [&](const Compute* extreme, const Compute* share) {
-    result += (v == LoadRaw<V>(extreme + lane)) ? LoadRaw<V>(share + lane) : V{};
-  };
-  if (terms.max) add_share(coefficients.max, coefficients.max_share);
-  if (terms.min) add_share(coefficients.min, coefficients.min_share);
-  if constexpr (Mode::kStreamingBytes > 0 && N == kLanes<Compute>) {
-    StoreStreaming<Mode::kStreamingBytes>(Round<T, N>(result), dx + i);
-  } else {
-    StoreRaw(Round<T, N>(result), dx + i);
-  }
-}
-
-// Rows [0, rows), `stride` elements apart. What exceeds the caches is asked for ahead where a
-// vector is a line; in the midst of a line, that would part its stores.
-template <typename Mode, typename Terms, typename T, typename Compute>
-STATPOOL_INLINE void GradientRowsOf(T* dx, const T* x, int64_t rows, int64_t width, int64_t stride,
-                                    const Terms& terms,
-                                    const CoefficientRows<Compute>& coefficients) {
-  for (int64_t row = 0; row < rows; ++row) {
-    T* const to = dx + row * stride;
-    const T* const from = x + row * stride;
-    ForLanes<kLanes<Compute>>(width, [&](auto lanes, int64_t i) STATPOOL_ALWAYS_INLINE {
-      constexpr int N = decltype(lanes)::value;
-      constexpr bool kIsLine = N * sizeof(T) == kCacheLine;
-      if (Mode::kStreamingBytes > 0 && kIsLine) PrefetchAhead(from + i);
-      GradientLanes<N, Mode>(to, from, terms, coefficients, i);
-    });
-  }
-}
-
-template <bool kNarrow, typename Terms, typename T, typename Compute>
-void GradientRowsBy(T* dx, const T* x, int64_t rows, int64_t width, int64_t stride, bool streaming,
-                    const Terms& terms, const CoefficientRows<Compute>& coefficients) {
-  constexpr int kStoreBytes = kLanes<Compute> * sizeof(T);
-  const auto is_aligned = [&](int bytes) {
-    return reinterpret_cast<uintptr_t>(dx) % bytes == 0 && stride * sizeof(T) % bytes == 0;
-  };
-  if (streaming && is_aligned(kStoreBytes)) {
-    GradientRowsOf<RowMode<kNarrow, kStoreBytes>>(dx, x, rows, width, stride, terms, coefficients);
-  } else if (streaming && is_aligned(kLeastStreamingBytes)) {
-    // As allocators place large arrays: 16 bytes of their own after the start of a page.
-    constexpr int kPiece = std::min(kStoreBytes, kLeastStreamingBytes);
-    GradientRowsOf<RowMode<kNarrow, kPiece>>(dx, x, rows, width, stride, terms, coefficients);
-  } else {
-    GradientRowsOf<RowMode<kNarrow, 0>>(dx, x, rows, width, stride, terms, coefficients);
-  }
-  if (streaming) StreamingFence();
-}
-
-template <typename T, typename Compute>
-void GradientRows(T* dx, const T* x, int64_t rows, int64_t width, int64_t stride, bool streaming,
-                  const core::GradientTerms& terms, const CoefficientRows<Compute>& coefficients) {
-  constexpr bool can_be_narrow = std::is_same_v<Compute, float>;
-  if (can_be_narrow == coefficients.is_narrow) {
-    core::WithKnown<core::DefaultGradientTerms>(terms, [&](const auto& known) {
-      GradientRowsBy<can_be_narrow>(dx, x, rows, width, stride, streaming, known, coefficients);
-    });
-  } else {
-    core::WithKnown<core::MeanStdGradientTerms>(terms, [&](const auto& known) {
-      GradientRowsBy<false>(dx, x, rows, width, stride, streaming, known, coefficients);
-    });
-  }
-}
+// Steps
 
 // `steps` valid steps of `width` channels that follow one another; rows hold `fold` of them.
 template <typename T>
@@ -242,6 +114,15 @@ void GradientSlab(const GradientArguments& a, const Unit& unit, int64_t offset, 
   ZeroSteps(dx + valid_end * stride, unit.end_step - valid_end, width, stride);
 }
 
+// Whether the steps are worth sorting the coefficients for. Rows of several steps may end within a
+// block.
+template <typename T>
+bool PaysToDeinterleave(const Plan& plan, const Unit& unit) {
+  constexpr int64_t kFewSteps = 32;
+  return kCanDeinterleave<T> && plan.fold == 1 && unit.channels % (2 * kLanes<float>) == 0 &&
+         unit.end_step - unit.first_step > kFewSteps;
+}
+
 template <typename T>
 void GradientUnits(const GradientArguments& a, int64_t begin, int64_t end) {
   const core::Shape& shape = a.problem.shape;
@@ -257,12 +138,16 @@ void GradientUnits(const GradientArguments& a, int64_t begin, int64_t end) {
     if (a.plan.layout == core::Layout::kChannelsFirst) {
       FillCoefficients<T>(a, terms, unit, kMaxFold, &coefficients);
       for (int64_t c = 0; c < unit.channels; ++c) {
-        RepeatLanes(terms, kMaxFold + c, 1, kMaxFold, &coefficients);
+        RepeatLane(terms, kMaxFold + c, &coefficients);
+        coefficients.is_deinterleaved = kCanDeinterleave<T>;  // all lanes are alike
         slab((unit.first_channel + c) * shape.time, 1, 1);
       }
     } else {
       FillCoefficients<T>(a, terms, unit, 0, &coefficients);
-      if (a.plan.fold > 1) RepeatLanes(terms, 0, unit.channels, a.plan.fold, &coefficients);
+      if (a.plan.fold > 1) RepeatLanes(terms, unit.channels, a.plan.fold, &coefficients);
+      if (PaysToDeinterleave<T>(a.plan, unit)) {
+        DeinterleaveLanes(terms, unit.channels, &coefficients);
+      }
       slab(unit.first_channel, unit.channels, shape.channels);
     }
   }

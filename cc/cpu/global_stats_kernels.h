@@ -144,14 +144,6 @@ STATPOOL_OWN_FRAME void ForwardTransposed(const ForwardArguments& a, const core:
   }
 }
 
-// How many of so many channels are transposed together: whole vectors of any instruction set.
-inline int64_t ChannelsOfGroup(int64_t channels) {
-  static_assert(kTransposedChannels % kMaxFold == 0, "the largest group is of whole vectors");
-  const int64_t groups = (channels + kTransposedChannels - 1) / kTransposedChannels;
-  const int64_t even = (channels + groups - 1) / groups;
-  return (even + kMaxFold - 1) / kMaxFold * kMaxFold;
-}
-
 // Units that follow each other own channels that follow each other. Where all have the same steps,
 // they are taken by groups, of whichever examples, which fill the vectors. A group is a matter of
 // the problem alone, or NaN would differ with the threads, and done with the unit that its first
@@ -166,10 +158,9 @@ void ForwardTransposedUnits(const ForwardArguments& a, const core::NeededSums& n
   };
   if (a.mask == nullptr && a.lengths == nullptr) {
     const int64_t channels = shape.batch * shape.channels;
-    const int64_t group = ChannelsOfGroup(channels);
+    const int64_t group = a.plan.channels_per_group;
     const int64_t end_channel = first_channel(end);
-    int64_t c = (first_channel(begin) + group - 1) / group * group;
-    for (; c < end_channel; c += group) {
+    for (int64_t c = RoundUp(first_channel(begin), group); c < end_channel; c += group) {
       ForwardTransposed<T>(a, needed, c, std::min(group, channels - c), shape.time, nullptr);
     }
     return;

@@ -196,6 +196,7 @@ void FillCoefficients(const GradientArguments& a, const core::GradientTerms& ter
   const GradientSources<T> from(a, unit.b, unit.first_channel);
   to->lane_mask = -1;
   to->is_narrow = false;
+  to->is_deinterleaved = false;
   if constexpr (std::is_same_v<core::ComputeType<T>, float>) {
     to->is_narrow = !terms.central && FillNarrow(from, terms, at, unit.channels, to);
   }

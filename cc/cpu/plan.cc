@@ -18,7 +18,10 @@ constexpr int64_t kMaxSteps = 1 << 30;      // lane counters are 32 bits wide
 // many there are, because results must not depend on it, and more splits cost workspace and joins.
 constexpr int64_t kEnoughUnits = 32;
 
-int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
+static_assert(kTransposedChannels % kMaxFold == 0, "the largest group is of whole vectors");
+
+// The size of equal parts of `all`, as few as can be of at most `most`.
+int64_t EvenPart(int64_t all, int64_t most) { return CeilDiv(all, CeilDiv(all, most)); }
 
 // Narrow rows waste vector lanes. A dense [T, C] slab is also a dense [T / k, k * C] one: k is the
 // smallest factor that makes its rows a multiple of kMaxFold, as long as enough rows remain.
@@ -36,7 +39,7 @@ int64_t PartialBytes(const core::Problem& problem) {
   const int64_t extreme = is_double ? 16 : 8;  // with its count
   const core::NeededSums needed = core::NeededSumsOf(problem.statistics);
   const int64_t channel = core::NeededBytes(needed, sum, sizeof(double), extreme);
-  return CeilDiv(channel * problem.shape.channels, 8) * 8;
+  return RoundUp(channel * problem.shape.channels, 8);
 }
 
 }  // namespace
@@ -44,7 +47,7 @@ int64_t PartialBytes(const core::Problem& problem) {
 Plan MakePlan(const core::Problem& problem) {
   const core::Shape& shape = problem.shape;
   const core::Layout layout = shape.time == 1 ? core::Layout::kChannelsLast : problem.layout;
-  Plan plan = {layout, false, 1, 1, 0, 1, 0, 0, 0, 0};
+  Plan plan = {layout, false, 0, 1, 1, 0, 1, 0, 0, 0, 0};
   if (shape.batch == 0 || shape.channels == 0) return plan;
   const int64_t time = std::max<int64_t>(shape.time, 1);
   if (layout == core::Layout::kChannelsLast) {
@@ -52,8 +55,9 @@ Plan MakePlan(const core::Problem& problem) {
     plan.channels_per_tile = std::min(shape.channels, kMostLanes);
   } else if (shape.time <= kShortTime && shape.channels >= kFewChannels) {
     plan.is_transposed = true;
-    const int64_t tiles = CeilDiv(shape.channels, kTransposedChannels);
-    plan.channels_per_tile = CeilDiv(shape.channels, tiles);
+    plan.channels_per_tile = EvenPart(shape.channels, kTransposedChannels);
+    const int64_t group = EvenPart(shape.batch * shape.channels, kTransposedChannels);
+    plan.channels_per_group = RoundUp(group, kMaxFold);
   } else {
     plan.fold = Fold(shape, 1);
     plan.channels_per_tile =
@@ -66,7 +70,7 @@ Plan MakePlan(const core::Problem& problem) {
       std::min(CeilDiv(kEnoughUnits, unsplit_units), unit_elements / kUnitElements);
   const int64_t splits = std::max({wanted, CeilDiv(time, kMaxSteps), int64_t{1}});
   const int64_t chunk = plan.fold * kMinRows;  // splits begin at whole chunks
-  plan.steps_per_split = CeilDiv(CeilDiv(time, splits), chunk) * chunk;
+  plan.steps_per_split = RoundUp(CeilDiv(time, splits), chunk);
   plan.splits = CeilDiv(time, plan.steps_per_split);
   plan.units = unsplit_units * plan.splits;
   if (plan.splits > 1) {

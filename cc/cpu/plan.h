@@ -24,17 +24,21 @@ constexpr int64_t kSeriesChannels = 64;
 static_assert((2 * kMaxFold - 1) * kMaxFold <= kMostLanes,
               "folded rows fit into a row of accumulators");
 
+constexpr int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
+constexpr int64_t RoundUp(int64_t a, int64_t multiple) { return CeilDiv(a, multiple) * multiple; }
+
 struct Plan {
-  core::Layout layout;        // a single step is channels_last whatever it is called
-  bool is_transposed;         // channels_first that the forward pass reads by blocks of channels
-  int64_t fold;               // consecutive steps that share a row of lanes
-  int64_t channels_per_tile;  // channels that one unit owns
-  int64_t tiles;              // units along C
-  int64_t steps_per_split;    // steps that one unit owns
-  int64_t splits;             // units along T; more than one leaves partial results to be joined
-  int64_t units;              // batch * tiles * splits
-  int64_t partial_bytes;      // that a split leaves of an example: 8-byte numbers stay aligned
-  int64_t workspace_bytes;    // for the partial results of all splits, aligned as by operator new
+  core::Layout layout;         // a single step is channels_last whatever it is called
+  bool is_transposed;          // channels_first that the forward pass reads by blocks of channels
+  int64_t channels_per_group;  // that are transposed together, of any examples: whole vectors
+  int64_t fold;                // consecutive steps that share a row of lanes
+  int64_t channels_per_tile;   // channels that one unit owns
+  int64_t tiles;               // units along C
+  int64_t steps_per_split;     // steps that one unit owns
+  int64_t splits;              // units along T; more than one leaves partial results to be joined
+  int64_t units;               // batch * tiles * splits
+  int64_t partial_bytes;       // that a split leaves of an example: 8-byte numbers stay aligned
+  int64_t workspace_bytes;     // for the partial results of all splits, aligned as by operator new
 };
 
 STATPOOL_API Plan MakePlan(const core::Problem& problem);

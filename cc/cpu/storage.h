@@ -3,6 +3,7 @@
 #define STATPOOL_CPU_STORAGE_H_
 
 #include "cc/core/float16.h"
+#include "cc/cpu/lane_tests.h"
 #include "cc/cpu/simd.h"
 
 namespace statpool {
@@ -80,14 +81,20 @@ STATPOOL_INLINE Vec<uint16_t, N> NarrowBits(const Vec<uint32_t, N>& bits) {
   return Convert<uint16_t, N>(bits);
 }
 
+// Rounds to bfloat16, in the upper half of each lane. What the lower one holds is not said.
+template <int N>
+STATPOOL_INLINE Vec<uint32_t, N> RoundToUpperHalf(const Vec<float, N>& value, bool has_nan) {
+  const auto bits = BitCast<Vec<uint32_t, N>>(value);
+  const auto rounded = bits + 0x7fffu + (bits >> 16 & 1u);
+  if (!has_nan) return rounded;
+  return (value != value) ? bits | 0x400000u : rounded;
+}
+
 // Rounds a compute vector to N stored values.
 template <typename T, int N>
 STATPOOL_INLINE auto Round(const Vec<core::ComputeType<T>, N>& value) {
   if constexpr (std::is_same_v<T, core::BFloat16>) {
-    const auto bits = BitCast<Vec<uint32_t, N>>(value);
-    const auto rounded = (bits + 0x7fffu + (bits >> 16 & 1u)) >> 16;
-    const auto quiet = bits >> 16 | 0x40u;
-    return NarrowBits<N>((value != value) ? quiet : rounded);
+    return NarrowBits<N>(RoundToUpperHalf<N>(value, /*has_nan=*/true) >> 16);
   } else if constexpr (std::is_same_v<T, core::Float16>) {
 #if defined(__AVX512F__)
     if constexpr (N == 16) {
@@ -113,6 +120,34 @@ STATPOOL_INLINE auto Round(const Vec<core::ComputeType<T>, N>& value) {
   } else {
     return value;
   }
+}
+
+// Values that are kept as two vectors, of those of even and those of odd number. In bfloat16 that
+// takes no packing: an instruction for each vector to load, and one for both to store.
+template <typename T>
+constexpr bool kCanDeinterleave = std::is_same_v<T, core::BFloat16>;
+
+template <int N>
+struct Deinterleaved {
+  Vec<float, N> even;
+  Vec<float, N> odd;
+};
+
+template <int N>
+STATPOOL_INLINE Deinterleaved<N> LoadDeinterleaved(const core::BFloat16* from) {
+  const auto bits = LoadRaw<Vec<uint32_t, N>>(from);
+  return {BitCast<Vec<float, N>>(bits << 16), BitCast<Vec<float, N>>(bits & 0xffff0000u)};
+}
+
+template <int N>
+STATPOOL_INLINE Vec<uint32_t, N> RoundDeinterleaved(const Deinterleaved<N>& value) {
+  const auto round = [&](bool has_nan) STATPOOL_ALWAYS_INLINE {
+    return RoundToUpperHalf<N>(value.even, has_nan) >> 16 |
+           (RoundToUpperHalf<N>(value.odd, has_nan) & 0xffff0000u);
+  };
+  // Infinities of both signs pass for NaN here, which costs time and changes nothing.
+  const bool may_have_nan = AnyNan<N>(value.even + value.odd);
+  return __builtin_expect(may_have_nan, 0) ? round(true) : round(false);
 }
 
 }  // namespace

@@ -13,12 +13,20 @@ namespace {
 
 constexpr int kLeastStreamingBytes = 16;
 
-// Stores a vector around the caches, in pieces of kBytes that `to` is aligned to.
+// Stores a vector around the caches, in pieces of kBytes that `to` is aligned to, or through them
+// where kBytes is 0.
 template <int kBytes, typename V, typename P>
 STATPOOL_INLINE void StoreStreaming(const V& value, P* to) {
-  if constexpr (kBytes < static_cast<int>(sizeof(V))) {
+  if constexpr (kBytes == 0) return StoreRaw(value, to);
+  if constexpr (0 < kBytes && kBytes < static_cast<int>(sizeof(V))) {
     using Half = Vec<uint64_t, sizeof(V) / 16>;
-    const auto halves = BitCast<std::array<Half, 2>>(value);
+    auto halves = BitCast<std::array<Half, 2>>(value);
+#if defined(__AVX512F__)
+    if constexpr (sizeof(V) == 64) {  // by name: GCC 12 takes these through the stack
+      halves[0] = (Half)_mm512_extracti64x4_epi64((__m512i)value, 0);
+      halves[1] = (Half)_mm512_extracti64x4_epi64((__m512i)value, 1);
+    }
+#endif
     StoreStreaming<kBytes>(halves[0], to);
     StoreStreaming<kBytes>(halves[1], reinterpret_cast<char*>(to) + sizeof(Half));
     return;

@@ -102,8 +102,7 @@ STATPOOL_INLINE void TransposeBlock(const T* x, int64_t time, int64_t stride, T*
 // no store of one crosses a cache line.
 template <typename T>
 constexpr int64_t RowStride(int64_t channels) {
-  constexpr int64_t kVector = kVectorBytes / sizeof(T);
-  return (channels + kVector - 1) / kVector * kVector;
+  return RoundUp(channels, kVectorBytes / sizeof(T));
 }
 
 // Some steps of some channels, a row for each step.

@@ -72,6 +72,28 @@ def test_same_nan_for_any_threads(program, dtype, data_format):
         assert values.tobytes() == expected.tobytes(), f"{program}, {threads} threads"
 
 
+@pytest.mark.parametrize("data_format", FORMATS)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_channels_in_any_company(core, dtype, data_format):
+    """Whole blocks of lanes may be taken in another order; 44 channels end in one."""
+    case = Case(2, 70, 96, dtype, data_format=data_format)
+    axis = 2 if data_format == "channels_last" else 1
+    random = np.random.default_rng(0)
+    special = random.choice([np.nan, np.inf, -np.inf], case.x().shape)
+    x = np.where(random.random(special.shape) < 0.001, special, case.x())
+    x = x.astype(case.x().dtype)
+    upstream = case.upstream()
+    gradient = core.gradient(x, upstream, **case.options())
+    for part in (slice(0, 44), slice(44, 88)):
+        of_part = np.arange(96)[part]
+        alone = core.gradient(
+            x.take(of_part, axis),
+            upstream.reshape(2, -1, 96)[:, :, part].reshape(2, -1),
+            **case.options(),
+        )
+        assert _numbers(gradient.take(of_part, axis)) == _numbers(alone), core
+
+
 @settings(max_examples=250)
 @given(problem=problems(finite=False))
 def test_same_bits_for_anything(first, core, problem):

@@ -78,3 +78,14 @@ def test_one_nan_spoils_its_channel_and_no_other(implementation):
             x, np.zeros((2, 3), np.float32), statistics=(name,)
         )
         assert np.array_equal(np.isnan(gradient), np.repeat(spoilt[:, None], 5, axis=1))
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_nan_of_any_bits_survives_rounding(implementation, dtype):
+    """All ones, rounded as a number is, would overflow to a zero."""
+    x = np.ones((1, 40, 64), numpy_dtype(dtype))
+    ones = np.array([0x7FFFFFFF, 0xFFFFFFFF] * 32, np.uint32).view(np.float32)
+    gradient = implementation.gradient(
+        x, ones[np.newaxis], statistics=("mean",), output_dtype="float32"
+    )
+    assert np.isnan(gradient).all()
