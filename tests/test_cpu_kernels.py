@@ -138,14 +138,36 @@ def test_unaligned_slices_of_a_tensor(offset):
     assert_same_bits(y.numpy(), core.global_stats(x.numpy().copy()))
 
 
-def test_large_gradients_take_the_streaming_path_and_agree():
-    rng = np.random.default_rng(0)
-    x = rng.normal(size=(48, 256, 1024)).astype(np.float32)  # 50 MB
-    upstream = rng.normal(size=(48, 3 * 1024)).astype(np.float32)
-    whole = core.global_stats_gradient(x, upstream)
+@pytest.mark.parametrize("more_bytes", [0, 32])
+@pytest.mark.parametrize("data_format", FORMATS)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_large_gradients_take_the_streaming_path_and_agree(
+    dtype, data_format, more_bytes
+):
+    """Rows are aligned to a cache line, or to half of one; NumPy's to 16 bytes."""
+    dtype = numpy_dtype(dtype)
+    time, channels = 1024 // dtype.itemsize, 1024 + more_bytes // dtype.itemsize
+    last = data_format == "channels_last"
+    shape = (48, time, channels) if last else (48, channels, time)  # 50 MB
+    random = np.random.default_rng(0)
+    x = np.resize(random.normal(size=1_000_003).astype(dtype), shape)
+    upstream = random.normal(size=(48, 3 * channels)).astype(dtype)
+    of_op = tf.constant(x)
+    with tf.GradientTape() as tape:
+        tape.watch(of_op)
+        y = statpool.global_stats(
+            of_op, implementation="native", data_format=data_format
+        )
+    large = (
+        tape.gradient(y, of_op, tf.constant(upstream)).numpy(),
+        core.global_stats_gradient(x, upstream, data_format=data_format),
+    )
     for part in (slice(0, 16), slice(32, 48)):  # small, yet time is not split either
-        dx = core.global_stats_gradient(x[part], upstream[part])
-        assert_same_bits(whole[part], dx)
+        dx = core.global_stats_gradient(
+            x[part], upstream[part], data_format=data_format
+        )
+        for whole in large:
+            assert_same_bits(whole[part], dx)
 
 
 @pytest.mark.parametrize("data_format", FORMATS)

@@ -34,7 +34,7 @@ struct CoefficientRows {
   // Whether constant and slope may be computed with in float: constant_narrow and slope_narrow.
   bool is_narrow;
   // Whether lanes lie as LoadDeinterleaved has those of x: of each 2 * kLanes<float>, the even ones
-  // come first.
+  // come first. Rows then are of whole blocks, or their lanes all alike.
   bool is_deinterleaved;
   alignas(64) float constant_narrow[kMostLanes];
   alignas(64) float slope_narrow[kMostLanes];

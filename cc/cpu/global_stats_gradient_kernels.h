@@ -114,8 +114,8 @@ void GradientSlab(const GradientArguments& a, const Unit& unit, int64_t offset, 
   ZeroSteps(dx + valid_end * stride, unit.end_step - valid_end, width, stride);
 }
 
-// Whether the steps are worth sorting the coefficients for. Rows of several steps may end within a
-// block.
+// Whether rows are of whole blocks, which folded ones need not be, and enough to be worth sorting
+// the coefficients for: from about as many on, it is gained back.
 template <typename T>
 bool PaysToDeinterleave(const Plan& plan, const Unit& unit) {
   constexpr int64_t kFewSteps = 32;

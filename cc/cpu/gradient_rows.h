@@ -90,7 +90,7 @@ STATPOOL_INLINE void GradientRowsOf(T* dx, const T* x, int64_t rows, int64_t wid
         T* const to = dx + row * stride;
         const T* const from = x + row * stride;
         for (int64_t i = 0; i < whole; i += 2 * kMost) {
-          if (kStreamsLines) PrefetchAhead(from + i);
+          if (kStreamsLines && needs_x) PrefetchAhead(from + i);
           Deinterleaved<kMost> v = {};
           if (needs_x) v = LoadDeinterleaved<kMost>(from + i);
           v.even = GradientLanes<kMost, kNarrow>(v.even, terms, coefficients, i);
@@ -99,7 +99,7 @@ STATPOOL_INLINE void GradientRowsOf(T* dx, const T* x, int64_t rows, int64_t wid
         }
       }
       if (whole == width) return;
-      dx += whole;  // the rest is of one channel, whose lanes are all alike
+      dx += whole;  // what is left has lanes that are all alike
       x += whole;
       width -= whole;
     }
@@ -109,7 +109,7 @@ STATPOOL_INLINE void GradientRowsOf(T* dx, const T* x, int64_t rows, int64_t wid
     const T* const from = x + row * stride;
     ForLanes<kMost>(width, [&](auto lanes, int64_t i) STATPOOL_ALWAYS_INLINE {
       constexpr int N = decltype(lanes)::value;
-      if (kStreamsLines && N * sizeof(T) == kCacheLine) PrefetchAhead(from + i);
+      if (kStreamsLines && needs_x && N * sizeof(T) == kCacheLine) PrefetchAhead(from + i);
       const auto v = needs_x ? Load<N>(from + i) : Vec<Compute, N>{};
       const auto result = GradientLanes<N, kNarrow>(v, terms, coefficients, i);
       constexpr int kBytes = N == kMost ? kStreamingBytes : 0;
@@ -118,8 +118,9 @@ STATPOOL_INLINE void GradientRowsOf(T* dx, const T* x, int64_t rows, int64_t wid
   }
 }
 
-// Stores by whole vectors where every row is aligned to them, else by halves of halves: allocators
-// place large arrays 16 bytes after the start of a page.
+// Stores by whole vectors where every row is aligned to them, else by halves, and halves of those:
+// rows may be of so many channels, and allocators place large arrays 16 bytes behind a page's
+// start.
 template <bool kNarrow, int kStoreBytes = kVectorBytes, typename Terms, typename T,
           typename Compute>
 void GradientRowsBy(T* dx, const T* x, int64_t rows, int64_t width, int64_t stride, bool streaming,

@@ -123,7 +123,8 @@ STATPOOL_INLINE auto Round(const Vec<core::ComputeType<T>, N>& value) {
 }
 
 // Values that are kept as two vectors, of those of even and those of odd number. In bfloat16 that
-// takes no packing: an instruction for each vector to load, and one for both to store.
+// takes no packing: an instruction for each vector to load, and one for both to store. Bytes are in
+// the order of x86 and of Arm as Linux runs it, the low ones first.
 template <typename T>
 constexpr bool kCanDeinterleave = std::is_same_v<T, core::BFloat16>;
 
