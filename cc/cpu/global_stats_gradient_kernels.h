@@ -137,9 +137,9 @@ void GradientUnits(const GradientArguments& a, int64_t begin, int64_t end) {
     };
     if (a.plan.layout == core::Layout::kChannelsFirst) {
       FillCoefficients<T>(a, terms, unit, kMaxFold, &coefficients);
+      coefficients.is_deinterleaved = kCanDeinterleave<T>;  // the lanes of a channel are all alike
       for (int64_t c = 0; c < unit.channels; ++c) {
         RepeatLane(terms, kMaxFold + c, &coefficients);
-        coefficients.is_deinterleaved = kCanDeinterleave<T>;  // all lanes are alike
         slab((unit.first_channel + c) * shape.time, 1, 1);
       }
     } else {

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "cc/cpu/plan.h"
 #include "cc/cpu/simd.h"
 
 namespace statpool {
@@ -47,7 +48,7 @@ class EvenRows {
     is_dense_ = width == stride;
     const int64_t row_bytes = std::max<int64_t>(width * sizeof(T), kCacheLine);
     const int64_t chunk_bytes = kChunkRows * row_bytes;
-    const int64_t chunks = (kAheadBytes + chunk_bytes - 1) / chunk_bytes;
+    const int64_t chunks = CeilDiv(kAheadBytes, chunk_bytes);
     ahead_ = is_dense_ ? kAheadBytes : chunks * kChunkRows * stride * sizeof(T);
   }
 

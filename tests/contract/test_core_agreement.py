@@ -91,14 +91,10 @@ def test_channels_in_any_company(core, dtype, data_format, statistics, special):
     options = case.options(statistics)
     upstream = case.upstream(statistics)
     gradient = core.gradient(x, upstream, **options)
-    for part in (slice(0, 44), slice(44, 88)):
-        of_part = np.arange(96)[part]
-        alone = core.gradient(
-            x.take(of_part, axis),
-            upstream.reshape(2, -1, 96)[:, :, part].reshape(2, -1),
-            **options,
-        )
-        assert _numbers(gradient.take(of_part, axis)) == _numbers(alone), core
+    for part in (range(44), range(44, 88)):
+        of_part = upstream.reshape(2, -1, 96).take(part, 2).reshape(2, -1)
+        alone = core.gradient(x.take(part, axis), of_part, **options)
+        assert _numbers(gradient.take(part, axis)) == _numbers(alone), core
 
 
 @settings(max_examples=250)
