@@ -15,7 +15,6 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -25,47 +24,9 @@ OUTPUT = Path(os.environ.get("OUTPUT", ROOT / "output" / "gpu"))
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "python")]
 
 import cuda_launchers  # noqa: E402
+from steps import Steps  # noqa: E402
 
 SANITIZERS = ("memcheck", "racecheck", "initcheck", "synccheck")
-SHOWN_OF_A_FAILURE = 30  # lines
-
-
-class Steps:
-    """Programs that were run: each writes a log and gets a line in the table."""
-
-    def __init__(self, environment):
-        self._environment = environment
-        self.path = environment["PATH"]
-        self.lines = []
-        self.all_passed = True
-
-    def run(self, name, *command):
-        """Runs a program to its end; returns whether it passed."""
-        log = OUTPUT / f"{name.replace(' ', '-')}.log"
-        start = time.monotonic()
-        with log.open("w") as out:
-            done = subprocess.run(
-                [str(part) for part in command],
-                cwd=ROOT,
-                env=self._environment,
-                stdout=out,
-                stderr=subprocess.STDOUT,
-                check=False,
-            )
-        passed = done.returncode == 0
-        said = [line for line in log.read_text().splitlines() if line.strip()]
-        if not passed:
-            print(f"{name} failed:", *said[-SHOWN_OF_A_FAILURE:], sep="\n  ")
-        verdict = "passed" if passed else f"FAILED ({done.returncode})"
-        seconds = time.monotonic() - start
-        self.add(name, f"{verdict}, {seconds:.0f} s", said[-1] if said else "")
-        self.all_passed &= passed
-        return passed
-
-    def add(self, name, verdict, said):
-        """Adds a line to the table."""
-        self.lines.append(f"{name:12} {verdict:18} {said.strip(' =')}")
-        print(self.lines[-1], flush=True)
 
 
 def main() -> int:
@@ -73,7 +34,6 @@ def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--build", type=Path, help="a build folder that is configured")
     folder = parser.parse_args().build
-    OUTPUT.mkdir(parents=True, exist_ok=True)
     has_gpu = cuda_launchers.has_gpu()
     nvcc = subprocess.run(
         [ROOT / "tools" / "find_nvcc.sh"], capture_output=True, text=True, check=False
@@ -81,7 +41,7 @@ def main() -> int:
     if nvcc.returncode != 0:
         print(f"make gpu needs nvcc of CUDA 13: {nvcc.stderr.strip()}")
         return 1
-    steps = Steps(environment_for(Path(nvcc.stdout.strip()).resolve()))
+    steps = Steps(OUTPUT, environment_for(Path(nvcc.stdout.strip()).resolve()))
     target = "statpool_cuda_launchers" + ("_shipped" if has_gpu else "")
     architectures = "native" if has_gpu else "90-virtual"
     built = folder is not None or steps.run(
@@ -103,9 +63,7 @@ def main() -> int:
             os.environ.get("FILTER", ""),
         )  # fmt: skip
         compare(steps, has_gpu, folder)
-    print(f"\n{cuda_launchers.gpu_name() or 'no GPU: emulated'}; logs in {OUTPUT}")
-    print(*steps.lines, sep="\n")
-    return int(not steps.all_passed)
+    return steps.finish(cuda_launchers.gpu_name() or "no GPU: emulated")
 
 
 def check(steps, has_gpu) -> None:
