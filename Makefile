@@ -184,10 +184,11 @@ bench-peers: $(LIBRARY)
 	  > build/peers.log 2>&1 || { cat build/peers.log; exit 1; }
 	$(BIN)/python -m benchmarks.run --peers
 
-# The CUDA kernels alone, proven and timed with nvcc and the Python at hand: no TensorFlow, which
-# compute-sanitizer hangs in, and nothing is installed. FILTER="64x1500x512 float32" times some.
+# The CUDA kernels alone, proven and timed with nvcc and the Python at hand, which is .venv's where
+# there is one and PYTHON doesn't name another: no TensorFlow, which compute-sanitizer hangs in, and
+# nothing is installed. FILTER="64x1500x512 float32" times some.
 gpu:
-	$(PYTHON) tools/gpu.py $(GPU)
+	$(or $(if $(filter file,$(origin PYTHON)),$(wildcard $(BIN)/python)),$(PYTHON)) tools/gpu.py $(GPU)
 
 # Breaks the rules of the contract one by one: the contract suite must notice each.
 mutation: $(LIBRARY)

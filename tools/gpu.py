@@ -23,6 +23,14 @@ BUILD = ROOT / "build" / "gpu"
 OUTPUT = Path(os.environ.get("OUTPUT", ROOT / "output" / "gpu"))
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "python")]
 
+MODULES = ("numpy", "ml_dtypes", "pytest", "hypothesis", "pybind11")
+if missing := [name for name in MODULES if importlib.util.find_spec(name) is None]:
+    sys.exit(
+        f"make gpu needs a Python with {', '.join(MODULES)}, got {sys.executable} "
+        f"without {', '.join(missing)}; install them there, or name one that has "
+        "them: make gpu PYTHON=/path/to/python."
+    )
+
 import cuda_launchers  # noqa: E402
 from steps import Steps  # noqa: E402
 
