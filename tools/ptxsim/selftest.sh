@@ -62,6 +62,10 @@ faults=(
 )
 
 export LD_LIBRARY_PATH=$out
+for order in fwd rev rand3; do
+  expect "paths $order" "finished" env -u LD_LIBRARY_PATH "PTXSIM_ORDER=$order" \
+    python3 "$here/tests/paths.py" "$out/libcudart.so.13" "$programs/liblaunchers.so"
+done
 for architecture in "${architectures[@]}"; do
   for order in fwd rev rand3; do
     setting="$architecture $order"

@@ -4,6 +4,8 @@
 
 #include "arithmetic.h"
 #include "machine.h"
+#include "paths.h"
+#include "stats.h"
 
 namespace ptxsim {
 namespace {
@@ -212,6 +214,7 @@ bool CompleteBarriers(Block& block) {
     }
     block.arrived[id] = 0;
     ++block.epoch;
+    if (waiting == alive && StatsEnabled()) EndInterval(block);
     any = true;
   }
   return any;

@@ -6,6 +6,8 @@
 
 #include "arithmetic.h"
 #include "machine.h"
+#include "paths.h"
+#include "stats.h"
 
 namespace ptxsim {
 
@@ -790,10 +792,12 @@ uint64_t ReadSpecial(Thread& t, int which) {
 }
 
 void RunThread(Thread& t) {
+  const bool counts = StatsEnabled();
   while (t.slice-- > 0 && t.state == ThreadState::kReady) {
     Frame& frame = t.frame();
     const Instruction& in = frame.function->code[frame.pc];
     ++g_instructions;
+    if (counts) RecordInstruction(t, frame, in);
     t.at = &in;
     if (in.predicate >= 0 && !frame.registers[in.predicate] != in.predicate_negated) {
       ++frame.pc;

@@ -24,6 +24,7 @@ struct Frame {
   std::vector<uint64_t> registers;
   std::vector<uint8_t> params, locals;
   const Instruction* call = nullptr;  // in the caller
+  uint32_t* executed = nullptr;       // what Thread::executed has of the function
 };
 
 // A cp.async that was issued and has not landed.
@@ -32,6 +33,13 @@ struct AsyncCopy {
   uint64_t source;
   int bytes, total;  // the rest up to total becomes zero
   const Instruction* at;
+};
+
+// What a thread has executed since the last barrier of its block; only for statistics.
+struct Interval {
+  uint64_t work = 0;  // instructions by their weight
+  // Those that it had not executed before: how often it has by now, and their weight.
+  std::vector<std::pair<const uint32_t*, uint32_t>> first;
 };
 
 struct Block;
@@ -51,7 +59,10 @@ struct Thread {
   int slice = 0;                      // instructions it may still run before its block gives way
   std::vector<AsyncCopy> async_open;  // not committed yet
   std::vector<std::vector<AsyncCopy>> async_groups;  // committed, oldest first
-  std::unordered_map<uint64_t, uint32_t> visits;  // executions per instruction; only for statistics
+  // Only for statistics: executions of each access to memory, and of every instruction.
+  std::unordered_map<uint64_t, uint32_t> visits;
+  std::unordered_map<const Function*, std::vector<uint32_t>> executed;
+  Interval interval;
 
   Frame& frame() { return *frames.back(); }
 };
@@ -95,6 +106,7 @@ struct Block {
   uint32_t epoch = 0;
   int arrived[16] = {0};
   std::vector<std::unordered_map<uint64_t, Request>> requests;  // per warp
+  std::vector<Interval> longest;  // of each interval, the thread's that has most work
 };
 
 extern uint64_t g_instructions;  // executed by all threads since the start

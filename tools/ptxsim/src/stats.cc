@@ -9,11 +9,11 @@
 #include <map>
 #include <set>
 
+#include "paths.h"
+#include "requests.h"
+
 namespace ptxsim {
 namespace {
-
-constexpr int kSectorBytes = 32;
-constexpr uint32_t kBanks = 32, kBankBytes = 4;
 
 // Sums over the requests of one memory instruction in one space (cp.async has two).
 struct Site {
@@ -21,7 +21,7 @@ struct Site {
   bool shared;
   Access access;
   int width;
-  uint64_t requests = 0, lanes = 0, bytes = 0, sectors = 0, passes = 0;
+  uint64_t requests = 0, lanes = 0, bytes = 0, sectors = 0, lines = 0, passes = 0;
 };
 
 bool g_forced = false, g_forced_on = false;         // by SetStats()
@@ -33,36 +33,6 @@ std::vector<std::string> g_launches;  // JSON objects
 
 const char* NameOf(Access access) {
   return access == Access::kLoad ? "load" : access == Access::kStore ? "store" : "atomic";
-}
-
-// Shared memory serves a request in groups of lanes that ask for 128 bytes at most; each group
-// needs as many passes as different words are wanted from its busiest bank.
-uint64_t CountPasses(const Request& request) {
-  uint32_t group_lanes = std::max(1u, kWarpSize * 4 / std::max(4, request.width));
-  std::map<uint32_t, std::map<uint32_t, std::set<uint64_t>>> words;  // group, bank
-  for (const auto& lane : request.lanes) {
-    for (int q = 0; q < std::max(1, request.width / 4); ++q) {
-      uint64_t word = lane.second / kBankBytes + q;
-      words[lane.first / group_lanes][word % kBanks].insert(word);
-    }
-  }
-  uint64_t passes = 0;
-  for (const auto& group : words) {
-    size_t most = 1;
-    for (const auto& bank : group.second) most = std::max(most, bank.second.size());
-    passes += most;
-  }
-  return passes;
-}
-
-uint64_t CountSectors(const Request& request) {
-  std::vector<uint64_t> sectors;
-  for (const auto& lane : request.lanes) {
-    uint64_t last = (lane.second + request.width - 1) / kSectorBytes;
-    for (uint64_t s = lane.second / kSectorBytes; s <= last; ++s) sectors.push_back(s);
-  }
-  std::sort(sectors.begin(), sectors.end());
-  return std::unique(sectors.begin(), sectors.end()) - sectors.begin();
 }
 
 struct CountSummary {
@@ -118,17 +88,11 @@ std::string AllocationJson(const Allocation& a) {
 
 std::string SiteJson(const Launch& launch, const Site& s) {
   auto file = launch.module->files.find(s.in->file);
-  std::string opcode = s.in->text;
-  if (!opcode.empty() && opcode[0] == '@') {  // without the predicate
-    size_t start = opcode.find_first_not_of(" \t", opcode.find_first_of(" \t"));
-    opcode = opcode.substr(start);
-  }
-  opcode = opcode.substr(0, opcode.find_first_of(" \t"));
   std::string text = "{\"file\": ";
   text += s.in->source_line && file != launch.module->files.end() ? Quote(file->second) : "null";
   text +=
       Format(", \"line\": %d, \"ptx_line\": %d, \"opcode\": ", s.in->source_line, s.in->ptx_line) +
-      Quote(opcode);
+      Quote(OpcodeOf(*s.in));
   text += Format(
       ", \"space\": \"%s\", \"access\": \"%s\", \"width\": %d, \"requests\": %llu"
       ", \"lanes_per_request\": %.4f, \"bytes\": %llu",
@@ -138,8 +102,8 @@ std::string SiteJson(const Launch& launch, const Site& s) {
     text += Format(", \"bank_passes\": %llu, \"passes_per_request\": %.4f}", Ull(s.passes),
                    static_cast<double>(s.passes) / s.requests);
   } else {
-    text += Format(", \"sectors\": %llu, \"sectors_per_request\": %.4f}", Ull(s.sectors),
-                   static_cast<double>(s.sectors) / s.requests);
+    text += Format(", \"lines\": %llu, \"sectors\": %llu, \"sectors_per_request\": %.4f}",
+                   Ull(s.lines), Ull(s.sectors), static_cast<double>(s.sectors) / s.requests);
   }
   return text;
 }
@@ -177,7 +141,22 @@ std::string LaunchJson(const Launch& launch) {
     text += std::string(separator) + "\n    " + SiteJson(launch, site.second);
     separator = ",";
   }
-  return text + "]}";
+  const Paths paths = SummarizePaths();
+  text += "],\n  \"longest_path\": [";
+  separator = "";
+  for (double longest : paths.longest) {
+    text += Format("%s%.1f", separator, longest);
+    separator = ", ";
+  }
+  text += Format("], \"path_repeating\": %.1f, \"path_once\": %.1f, \"warp_work\": %.1f",
+                 paths.repeating, paths.once, paths.warp_work);
+  text += ",\n  \"executed\": {";
+  separator = "";
+  for (const auto& opcode : paths.executed) {
+    text += separator + Quote(opcode.first) + ": " + std::to_string(opcode.second);
+    separator = ", ";
+  }
+  return text + "}}";
 }
 
 void PrintText(const Launch& launch) {
@@ -185,6 +164,8 @@ void PrintText(const Launch& launch) {
   fprintf(stderr, "ptxsim: %s grid (%u,%u,%u) block (%u,%u,%u): %llu thread instructions\n",
           launch.kernel->name.c_str(), g.x, g.y, g.z, b.x, b.y, b.z,
           Ull(g_instructions - g_first_instruction));
+  const Paths paths = SummarizePaths();
+  fprintf(stderr, "  longest path: %.1f repeat, %.1f run once\n", paths.repeating, paths.once);
   for (const auto& entry : g_sites) {
     const Site& s = entry.second;
     double lanes = static_cast<double>(s.lanes) / s.requests;
@@ -248,6 +229,7 @@ void BeginLaunchStats(const Launch&) {
   g_sites.clear();
   g_loaded = g_stored = g_atomic = 0;
   g_first_instruction = g_instructions;
+  BeginPaths();
 }
 
 void RecordAccess(Thread& t, const Instruction* in, Allocation* allocation, uint64_t address,
@@ -275,6 +257,7 @@ void RecordAccess(Thread& t, const Instruction* in, Allocation* allocation, uint
 }
 
 void FoldBlockStats(Block& block) {
+  FoldBlockPaths(block);
   for (auto& warp : block.requests) {
     for (auto& entry : warp) {
       const Request& r = entry.second;
@@ -291,7 +274,8 @@ void FoldBlockStats(Block& block) {
       if (r.shared) {
         s.passes += CountPasses(r);
       } else {
-        s.sectors += CountSectors(r);
+        s.sectors += CountPieces(r, kSectorBytes);
+        s.lines += CountPieces(r, kLineBytes);
       }
     }
     warp.clear();

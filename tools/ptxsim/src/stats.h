@@ -1,5 +1,5 @@
-// Counts of memory traffic, per launch: as text, as a JSON file, or read through
-// ptxsim_stats_json().
+// Counts of memory traffic and of instructions, per launch: as text, as a JSON file, or read
+// through ptxsim_stats_json().
 #ifndef STATPOOL_TOOLS_PTXSIM_SRC_STATS_H_
 #define STATPOOL_TOOLS_PTXSIM_SRC_STATS_H_
 

@@ -1,5 +1,13 @@
-// A library of launchers for python_example.py.
+// A library of launchers for python_example.py and paths.py.
 #include <cuda_runtime.h>
+
+// For paths.py, which has the instructions of paths.ptx run in its place.
+extern "C" __global__ void Paths() {}
+
+extern "C" int LaunchPaths() {
+  Paths<<<2, 64>>>();
+  return cudaGetLastError();
+}
 
 __global__ void Square(const float* x, float* y, int n) {
   const int i = blockIdx.x * blockDim.x + threadIdx.x;

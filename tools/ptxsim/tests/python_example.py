@@ -55,6 +55,7 @@ class Example:
         assert y["bytes_loaded"] == 0
         for site in launch["instructions"]:
             assert site["width"] == 4
+            assert site["requests"] == site["lines"] == 10  # a line for a warp
             assert site["sectors_per_request"] <= 4
             assert site["line"] > 0
 
