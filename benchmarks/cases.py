@@ -4,6 +4,7 @@ A `Case` is one input, a `Cell` one thing to do with it. The lists below are the
 """
 
 import dataclasses
+import functools
 import itertools
 
 import ml_dtypes
@@ -18,6 +19,7 @@ TRAIN_POOLING = "train pooling-heavy model"
 DTYPES = ("float32", "float16", "bfloat16", "float64")
 STATISTICS = ("mean", "max", "l2")
 EPSILON = 1e-12
+SECTOR = 32  # bytes: the least that comes from the memory of a GPU
 
 AFTER_POOLING = (32, 80, 20)  # The question's shape where it pools over time
 BEFORE_POOLING = (16, 2580, 128)  # and its spectrogram.
@@ -68,18 +70,36 @@ class Case:
         """Steps per example that the mask keeps."""
         return self.time - round(self.masked * self.time)
 
+    def mask(self) -> np.ndarray | None:
+        """What leaves out as many steps of each example, bool [B, T], or None."""
+        if not self.masked:
+            return None
+        random = np.random.default_rng(1730).random((self.batch, self.time))
+        return random.argsort(axis=1) < self.kept_steps
+
     # The least that any implementation could move: what a mask leaves out is not read,
-    # intermediate results cost nothing. So none can exceed the memory's own speed.
+    # but memory gives whole sectors; intermediate results cost nothing. So none can
+    # exceed the memory's own speed.
 
     @property
     def input_bytes(self) -> int:
         """All of x, and all of its gradient."""
         return self.batch * self.time * self.channels * self._item_size
 
-    @property
+    @functools.cached_property
     def read_bytes(self) -> int:
-        """The steps of x that count."""
-        return self.batch * self.kept_steps * self.channels * self._item_size
+        """The sectors of x that hold a step that counts, or a part of one.
+
+        Counted by the mask itself, for x that begins with a sector.
+        """
+        if not self.masked:
+            return self.input_bytes
+        axis = 1 if self.layout == "channels_first" else 2
+        counts = np.repeat(np.expand_dims(self.mask(), axis), self.channels, axis)
+        items = SECTOR // self._item_size
+        starts = np.arange(0, counts.size, items)
+        sectors = np.logical_or.reduceat(counts.ravel(), starts)
+        return min(int(sectors.sum()) * SECTOR, self.input_bytes)
 
     def moved_bytes(self, mode: str, statistics: int = len(STATISTICS)) -> int:
         """Bytes that a call has to move; 0 for a training step, which does more.
@@ -152,7 +172,7 @@ def numpy_dtype(name: str) -> np.dtype:
 
 
 def make_inputs(case: Case, statistics: int = len(STATISTICS)) -> Inputs:
-    """Draws the numbers of a case; a mask leaves out as many steps of each example."""
+    """Draws the numbers of a case."""
     generator = np.random.default_rng(1729)
 
     def normal(shape):
@@ -163,10 +183,7 @@ def make_inputs(case: Case, statistics: int = len(STATISTICS)) -> Inputs:
     silent = x[0, 0, :] if case.layout == "channels_first" else x[0, :, 0]
     silent[:] = 0
     upstream = normal((case.batch, statistics * case.channels))
-    if not case.masked:
-        return Inputs(x, upstream, None)
-    order = generator.random((case.batch, case.time)).argsort(axis=1)
-    return Inputs(x, upstream, order < case.kept_steps)
+    return Inputs(x, upstream, case.mask())
 
 
 def _cells(modes, dispatch, cases) -> list[Cell]:

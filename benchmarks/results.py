@@ -55,7 +55,8 @@ class Row:
     calls_per_sample: int | None = None
     bytes: int | None = None  # that a call has to move
     gb_per_s: float | None = None  # of them, in units of 10^9
-    limit_seconds: float | None = None  # of the machine's streaming read and copy
+    limit: str = ""  # of the machine: what the next two refer to
+    limit_seconds: float | None = None
     share_of_limit: float | None = None
     peak_bytes: int | None = None  # of a call beyond its inputs
     time_stamp: str = ""  # start of the run, UTC
@@ -102,6 +103,8 @@ def load(path: Path):
 
     texts = [field.name for field in dataclasses.fields(Row) if field.type is str]
     frame = pd.read_csv(path, dtype=dict.fromkeys(texts, str))
+    if "limit" not in frame.columns:  # Older files don't say it.
+        frame["limit"] = ""
     missing = [name for name in COLUMNS if name not in frame.columns]
     if missing:
         raise ValueError(

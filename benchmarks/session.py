@@ -183,11 +183,11 @@ class Session:
             row.seconds_q20, row.seconds_q80 = q20, q80
             row.samples, row.calls_per_sample = len(seconds), contender.samples.calls
             if row.engine == "machine":
-                row.bytes = _limit_bytes(row.provider, cell.case)
+                row.bytes = limits.limit_bytes(row.provider, cell.case, self._device)
             else:
                 row.bytes = cell.case.moved_bytes(cell.mode) or None
                 if row.bytes:
-                    row.limit_seconds = limits.limit_seconds(cell.mode, medians)
+                    row.limit, row.limit_seconds = limits.limit_of(cell.mode, medians)
             if row.bytes:
                 row.gb_per_s = row.bytes / row.seconds / 1e9
             if row.limit_seconds:
@@ -200,14 +200,6 @@ class Session:
 def _row(cell: cases.Cell, row: Row) -> Row:
     case = dataclasses.asdict(cell.case)
     return dataclasses.replace(row, mode=cell.mode, dispatch=cell.dispatch, **case)
-
-
-def _limit_bytes(name: str, case: cases.Case) -> int | None:
-    if name == limits.EMPTY:
-        return None
-    if name == limits.READ:
-        return case.read_bytes
-    return 2 * case.input_bytes
 
 
 def _first_line(error: Exception) -> str:

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pandas as pd
+import pytest
 import tensorflow as tf
 from click.testing import CliRunner
 
@@ -12,6 +13,8 @@ ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
 from benchmarks import compare, environment, measure, report, results, run  # noqa: E402
+
+STORED = sorted((ROOT / "benchmarks" / "results").rglob(results.CSV_NAME))
 
 
 def test_rows_are_readable_while_the_run_goes_on(tmp_path):
@@ -27,6 +30,17 @@ def test_rows_are_readable_while_the_run_goes_on(tmp_path):
     assert summary["versions"]["tensorflow"] == tf.__version__
     results.Writer(tmp_path, environment.describe_environment("cpu"))
     assert len(results.load(tmp_path / results.PREVIOUS_NAME)) == 2
+
+
+@pytest.mark.parametrize("path", STORED, ids=lambda path: path.parent.name)
+def test_stored_results_are_readable(path):
+    """Those of before the column too: "" is the limit that a file doesn't name."""
+    rows = results.load(path)
+    assert len(rows) > 10
+    assert set(results.COLUMNS) <= set(rows.columns)
+    named = rows["share_of_limit"].notna() & (rows["limit"] != "")
+    header = path.read_text().partition("\n")[0].split(",")
+    assert named.any() == ("limit" in header and rows["share_of_limit"].notna().any())
 
 
 def test_a_foreign_file_is_refused(tmp_path):
