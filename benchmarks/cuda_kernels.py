@@ -3,14 +3,16 @@
     python -m benchmarks.cuda_kernels [--tiny] [--output FOLDER] [FILTER]
 
 Every configuration is checked by the oracle of the tests first; only right ones are
-timed, each sample with a cold L2 cache that holds no dirty lines, and compared with
-what the same card reads and copies. Under the emulator of the tests the times mean
-nothing: --tiny is for it.
+timed, each sample with a cold L2 cache that holds no dirty lines. They are compared
+with a read (forward) or a copy (backward) that moves as many bytes: a small one doesn't
+reach the rate of a large one either. Under the emulator of the tests times would mean
+nothing, so that there are none: --tiny is for it.
 """
 
 import argparse
 import ctypes
 import dataclasses
+import functools
 import itertools
 import sys
 from pathlib import Path
@@ -35,6 +37,10 @@ _TINY_SHAPES = ((2, 40, 128), (1, 1300, 20), (3, 41, 5))
 # What a call costs before it moves bytes.
 _TIME_SWEEP = tuple((64, time, 512) for time in (8, 32, 128, 512))
 _DEVIATION = ("mean", "std")
+_SAMPLES = 50
+_LARGE, _TINY = 1 << 29, 1 << 18  # bytes that are read and copied at most
+_PIECE = 16  # bytes, of which a read takes whole ones
+_LIMITS = {cases.FORWARD: "read", cases.BACKWARD: "copy"}
 _L2_BYTES, _FLUSHES = 38, 4  # cudaDevAttrL2CacheSize, and how often it is replaced
 _DEVICE_TO_DEVICE = 3
 
@@ -53,24 +59,31 @@ class Configuration:
 
 
 class Stopwatch:
-    """Times of work on the device."""
+    """Times of work on the device, and work to compare with."""
 
-    def __init__(self, cuda, samples):
-        self._cuda, self._samples = cuda, samples
+    def __init__(self, cuda, most):
+        """Reads move at most so many bytes, copies twice as many."""
+        self._cuda = cuda
         self._start, self._stop = ctypes.c_void_p(), ctypes.c_void_p()
         for event in (self._start, self._stop):
             self._call("EventCreate", ctypes.byref(event))
         l2 = ctypes.c_int()
         self._call("DeviceGetAttribute", ctypes.byref(l2), _L2_BYTES, 0)
-        # Longer to read than what follows takes to be enqueued.
-        self._flush = self._reader(_FLUSHES * l2.value if samples > 1 else 1 << 12)
+        # Longer to read than what follows takes to be enqueued; of what nobody else
+        # reads, or the last of it would be found in the cache.
+        self._flushed = 0 if cuda.is_emulated else _FLUSHES * l2.value
+        self._flush, self._source, self._target = (
+            self._random(size) for size in (self._flushed, most, most)
+        )
 
     def measure(self, launch) -> list[float]:
-        """Returns seconds: the quantiles 0.2, 0.5 and 0.8 of the samples."""
+        """Returns seconds: the quantiles 0.2, 0.5 and 0.8; none under the emulator."""
         self._cuda.check(launch() or 0)  # the first time loads code
+        if self._cuda.is_emulated:
+            return []
         milliseconds = []
-        for _ in range(self._samples):
-            self._cuda.check(self._flush())
+        for _ in range(_SAMPLES):
+            self._cuda.check(self._read(self._flush, self._flushed))
             self._call("EventRecord", self._start, None)
             launch()
             self._call("EventRecord", self._stop, None)
@@ -82,29 +95,23 @@ class Stopwatch:
             milliseconds.append(elapsed.value)
         return [float(q) / 1e3 for q in np.quantile(milliseconds, [0.2, 0.5, 0.8])]
 
-    def limits(self, size):
-        """Yields what the device does with so many bytes: name, moved, seconds."""
-        yield "nothing", 0, self.measure(lambda: None)
-        yield "read", size, self.measure(self._reader(size))
-        source, target = (
-            cuda_launchers.DeviceArray(self._cuda, np.zeros(size, np.uint8)).send()
-            for _ in range(2)
-        )
-        to, of, count = target.pointer, source.pointer, ctypes.c_size_t(size)
-        arguments = to, of, count, _DEVICE_TO_DEVICE, None
-        copy = self.measure(lambda: self._call("MemcpyAsync", *arguments))
-        yield "copy", 2 * size, copy
-        source.free()
-        target.free()
+    def read(self, moved):
+        """Enqueues a read of so many bytes; returns the error."""
+        return self._read(self._source, moved)
 
-    def _reader(self, size):
-        """Returns a call that reads so many bytes of its own."""
+    def copy(self, moved):
+        """Enqueues a copy of half as many, which moves each twice."""
+        size = ctypes.c_size_t(moved // 2)
+        arguments = self._target.pointer, self._source.pointer, size
+        self._call("MemcpyAsync", *arguments, _DEVICE_TO_DEVICE, None)
+
+    def _random(self, size):
         data = np.random.default_rng(0).integers(0, 256, size, np.uint8)
-        data = cuda_launchers.DeviceArray(self._cuda, data).send()
-        sink = cuda_launchers.DeviceArray(self._cuda, np.zeros(16, np.uint8))
-        arguments = data.pointer, ctypes.c_int64(size), sink.pointer
-        # The arrays live as long as the call does.
-        return lambda _=(data, sink): self._cuda.library.StatpoolReadAll(*arguments)
+        return cuda_launchers.DeviceArray(self._cuda, data).send()
+
+    def _read(self, data, size):
+        arguments = data.pointer, ctypes.c_int64(size), self._target.pointer
+        return self._cuda.library.StatpoolReadAll(*arguments)
 
     def _call(self, name, *arguments):
         self._cuda.check(getattr(self._cuda.runtime, f"cuda{name}")(*arguments))
@@ -116,15 +123,33 @@ class Session:
     def __init__(self, cuda, stopwatch, writer):
         self._cuda, self._stopwatch, self._writer = cuda, stopwatch, writer
         self._checker = correctness.Checker()
-        self._speeds = {}
+        self._limits = {}
 
-    def measure_limits(self, size) -> None:
+    def measure_card(self, size) -> None:
         """What the card can do at all."""
-        for name, moved, (low, median, high) in self._stopwatch.limits(size):
-            self._speeds[name] = moved / median
+        for name, moved, launch in (
+            ("nothing", 0, lambda: None),
+            ("read", size, lambda: self._stopwatch.read(size)),
+            ("copy", 2 * size, lambda: self._stopwatch.copy(2 * size)),
+        ):
             row = results.Row(name, "machine", status="limit", bytes=moved)
-            self._write(row, low, median, high)
-            print(f"{name}: {median * 1e6:.1f} us, {moved / median / 1e9:.1f} GB/s")
+            self._write(row, self._stopwatch.measure(launch))
+            print(f"{name} {_in_words(row)}")
+
+    def _limit(self, row) -> tuple[str, float | None]:
+        """A read or copy of as many bytes as the row's, tried once for each size."""
+        name = _LIMITS[row.mode]
+        moved = -(-row.bytes // _PIECE) * _PIECE
+        title = f"{name} of {moved} bytes"
+        if title not in self._limits:
+            launch = functools.partial(getattr(self._stopwatch, name), moved)
+            limit = dataclasses.replace(
+                row, provider=name, engine="machine", ours=False, status="limit",
+                reason="", error=None, bytes=moved,
+            )  # fmt: skip
+            self._write(limit, self._stopwatch.measure(launch))
+            self._limits[title] = limit.seconds
+        return title, self._limits[title]
 
     def run(self, configuration) -> bool:
         """Prints verdict and times; returns whether the results are right."""
@@ -145,23 +170,17 @@ class Session:
             right = verdict.status == correctness.OK
             said = "right" if right else f"WRONG: {verdict.reason or verdict.status}"
             print(f"{configuration.label} {said}")
-            for mode, limit, launch in (
-                (cases.FORWARD, "read", pooling.launch_forward),
-                (cases.BACKWARD, "copy", pooling.launch_gradient),
+            for mode, launch in (
+                (cases.FORWARD, pooling.launch_forward),
+                (cases.BACKWARD, pooling.launch_gradient),
             ):
                 row = self._row(configuration, mode, verdict)
                 if not right:
                     self._writer.add(row)
                     continue
-                low, median, high = self._stopwatch.measure(launch)
-                row.limit_seconds = row.bytes / self._speeds[limit]
-                row.share_of_limit = row.limit_seconds / median
-                self._write(row, low, median, high)
-                print(
-                    f"  {mode:8} {median * 1e6:9.1f} us [{low * 1e6:.1f}, "
-                    f"{high * 1e6:.1f}] {row.gb_per_s:8.1f} GB/s, "
-                    f"{row.share_of_limit:.1%} of a {limit}"
-                )
+                row.limit, row.limit_seconds = self._limit(row)
+                self._write(row, self._stopwatch.measure(launch))
+                print(f"  {mode:8} {_in_words(row)}")
         return right
 
     def _row(self, configuration, mode, verdict):
@@ -179,10 +198,25 @@ class Session:
             bytes=case.moved_bytes(mode, len(statistics)),
         )
 
-    def _write(self, row, low, median, high) -> None:
-        row.seconds_q20, row.seconds, row.seconds_q80 = low, median, high
-        row.gb_per_s = row.bytes / median / 1e9
+    def _write(self, row, quantiles) -> None:
+        if quantiles:
+            row.seconds_q20, row.seconds, row.seconds_q80 = quantiles
+            row.gb_per_s = row.bytes / row.seconds / 1e9
+        if row.limit_seconds:
+            row.share_of_limit = row.limit_seconds / row.seconds
         self._writer.add(row)
+
+
+def _in_words(row) -> str:
+    """Bytes, and times where there are some."""
+    if row.seconds is None:
+        return f"{row.bytes} bytes"
+    low, median, high = (
+        s * 1e6 for s in (row.seconds_q20, row.seconds, row.seconds_q80)
+    )
+    words = f"{median:9.1f} us [{low:.1f}, {high:.1f}] {row.gb_per_s:8.1f} GB/s"
+    share = row.share_of_limit
+    return words if share is None else f"{words}, {share:.1%} of a {row.limit}"
 
 
 def configurations(is_tiny: bool):
@@ -213,13 +247,11 @@ def main(arguments=None) -> int:
         return 0
     name = "ptxsim" if cuda.is_emulated else cuda_launchers.gpu_name()
     described = environment.describe_environment("gpu", name)
-    session = Session(
-        cuda,
-        Stopwatch(cuda, samples=1 if arguments.tiny else 50),
-        results.Writer(arguments.output, described),
-    )
+    size = _TINY if arguments.tiny else _LARGE
+    stopwatch = Stopwatch(cuda, size)
+    session = Session(cuda, stopwatch, results.Writer(arguments.output, described))
     print(f"{name}, commit {described['commit']}")
-    session.measure_limits(1 << (16 if arguments.tiny else 29))
+    session.measure_card(size)
     cells = [c for c in configurations(arguments.tiny) if arguments.filter in c.label]
     right = sum(map(session.run, cells))
     print(f"{right} configurations right, {len(cells) - right} wrong")

@@ -3,7 +3,8 @@
     python -m benchmarks.cuda_picture CSV [CSV ...]
 
 One picture beside the first CSV, kernels.png: a panel for each pass and layout, a line
-for each shape, a colour for each dtype, a marker for each card.
+for each shape, a colour for each dtype, a marker for each card. Older CSVs don't say
+the limit of a row: their shares are of the rate at which the card moves 512 MiB.
 """
 
 import sys
@@ -22,12 +23,25 @@ _COLOURS = dict(
 )
 _MARKERS = "oD^s"
 _LAYOUTS = "channels_last", "channels_first"
-_LIMITS = {cases.FORWARD: "of a read", cases.BACKWARD: "of a copy"}
+_LIMITS = {cases.FORWARD: "read", cases.BACKWARD: "copy"}
 
 
 def draw(paths: list[Path]) -> Path:
-    """Draws the default statistics without a mask; returns the picture's path."""
+    """Draws the default statistics without a mask; returns the picture's path.
+
+    Raises:
+        ValueError: If the files have shares of different limits.
+    """
     frames = [results.load(path) for path in paths]
+    of_same_size = {bool((frame["limit"] != "").any()) for frame in frames}
+    if len(of_same_size) > 1:
+        raise ValueError(
+            "CSVs of one picture must have shares of the same limit, got some of the "
+            "rate of 512 MiB and some of as many bytes as a call moves; draw them "
+            "apart, or measure anew by make gpu."
+        )
+    what = "a {} of as many bytes" if any(of_same_size) else "the rate of a 512 MiB {}"
+    most = max(frame["share_of_limit"].max() for frame in frames)
     figure, axes = plt.subplots(1, 4, figsize=(15, 4.6), sharey=True, sharex=True)
     panels = [(m, layout) for layout in _LAYOUTS for m in _LIMITS]
     shapes = []
@@ -53,9 +67,9 @@ def draw(paths: list[Path]) -> Path:
                     label=label,
                 )
         axis.set_title(f"{mode}, {layout}", fontsize=10)
-        axis.set_xlabel(f"share {_LIMITS[mode]} of the same bytes", fontsize=9)
+        axis.set_xlabel(f"share of {what.format(_LIMITS[mode])}", fontsize=9)
         axis.xaxis.set_major_formatter(mpl.ticker.PercentFormatter(1))
-        axis.set_xlim(0, 1)
+        axis.set_xlim(0, max(1, 1.02 * most))
         axis.grid(alpha=0.3)
     axes[0].set_yticks(range(len(shapes)), shapes)
     axes[0].invert_yaxis()
