@@ -27,9 +27,10 @@ def _all():
     yield from map(NumpyCore, INSTRUCTION_SETS)
     yield from map(ProgramCore, ("avx512-emulated", "aarch64"))
     yield CudaLaunchers()
-    yield from (TensorFlow("composite", mode) for mode in ("eager", "graph", "xla"))
-    yield from (TensorFlow("native", mode) for mode in ("eager", "graph", "xla"))
-    yield from (TensorFlow("native", mode, "GPU") for mode in ("eager", "graph"))
+    modes = ("eager", "graph", "xla")
+    yield from (TensorFlow("composite", mode) for mode in modes)
+    yield from (TensorFlow("native", mode) for mode in modes)
+    yield from (TensorFlow("native", mode, "GPU") for mode in modes)
     yield from map(EmulatedOps, ("eager", "graph"))
 
 
