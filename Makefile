@@ -1,5 +1,5 @@
 # make build | demo | test | bench | bench-quick | bench-peers | mutation | lint | format | clean
-# make test-tools | test-gpu-wheel | gpu | accept-instructions
+# make test-tools | test-gpu-wheel | gpu | gpu-tensorflow | accept-instructions
 # make wheel | test-installation | demo-distributed | bench-scaling
 # make packages | test-aarch64 | test-clang | test-address-sanitizer | test-sanitizers
 #
@@ -42,7 +42,7 @@ GPU_ENVIRONMENT := $(GPU_WHEEL)/.installed-$(PYTHON_TAG)
 TIDY_FILES := cuda/launch_plan.cc tests/core_program/main.cc \
   $(filter-out %_xla_ops.cc %gpu_ops.cc %gpu_registration.cc %handlers_gpu.cc,$(wildcard cc/*/*.cc))
 
-.PHONY: build demo test accept-instructions test-tools test-gpu-wheel bench bench-quick bench-peers gpu mutation lint tidy format clean
+.PHONY: build demo test accept-instructions test-tools test-gpu-wheel bench bench-quick bench-peers gpu gpu-tensorflow mutation lint tidy format clean
 .PHONY: wheel test-installation demo-distributed bench-scaling
 .PHONY: packages build-aarch64 test-aarch64 test-clang test-address-sanitizer test-sanitizers
 build: $(LIBRARY)
@@ -189,6 +189,12 @@ bench-peers: $(LIBRARY)
 # nothing is installed. FILTER="64x1500x512 float32" times some.
 gpu:
 	$(or $(if $(filter file,$(origin PYTHON)),$(wildcard $(BIN)/python)),$(PYTHON)) tools/gpu.py $(GPU)
+
+# TensorFlow itself on a card: environment, build, the contract through the op, training, benchmark.
+# WHEELS=FOLDER installs from there alone (tools/gpu_wheels.py fills it); REHEARSE=1 runs a part of
+# each on the CPU where there is no card, with what `make build` made.
+gpu-tensorflow: $(if $(HAS_GPU),,$(if $(REHEARSE),$(LIBRARY)))
+	$(PYTHON) tools/gpu_tensorflow.py $(if $(WHEELS),--wheels "$(WHEELS)") $(if $(REHEARSE),--rehearse)
 
 # Breaks the rules of the contract one by one: the contract suite must notice each.
 mutation: $(LIBRARY)

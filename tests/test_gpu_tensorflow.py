@@ -1,0 +1,141 @@
+"""`make gpu-tensorflow` up to the card: its steps and its messages."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT / "tools"))
+
+import gpu_ready  # noqa: E402
+import gpu_tensorflow  # noqa: E402
+from steps import Steps  # noqa: E402
+
+PROOF = "kernels", "contract eager", "contract graph", "contract xla"
+PROOF = *PROOF, "training", "demo", "benchmark"
+
+
+@pytest.fixture
+def nvidia_smi(monkeypatch, tmp_path):
+    """Says what another nvidia-smi, the only program on PATH, prints and returns."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    def write(prints, status=0):
+        program = tmp_path / "nvidia-smi"
+        program.write_text(f"#!/bin/sh\necho '{prints}'\nexit {status}\n")
+        program.chmod(0o755)
+
+    return write
+
+
+def test_steps_stand_in_their_order():
+    prepared = gpu_tensorflow.preparation(gpu_tensorflow.VENV, Path("wheels"))
+    names = ["wheels", "environment", "TensorFlow", "build", "doctor"]
+    assert [step.name for step in prepared] == names
+    for rehearsed in (False, True):
+        steps = gpu_tensorflow.proof(Path("python"), rehearsed)
+        assert tuple(step.name for step in steps) == PROOF
+        for step in steps:
+            on_card = {"--gpu", "GPU", "gpu"} & {str(part) for part in step.command}
+            assert bool(on_card) != rehearsed or step.name == "demo", step.command
+
+
+def test_every_step_runs_and_has_a_line_whatever_became_of_others(tmp_path, capsys):
+    def says(text, status=0):
+        return sys.executable, "-c", f"print({text!r}); exit({status})"
+
+    steps = Steps(tmp_path / "logs", {"PATH": ""})
+    plan = [
+        gpu_tensorflow.Step("first", says("one\n== 1 passed ==")),
+        gpu_tensorflow.Step("second", says("two", 3)),
+        gpu_tensorflow.Step("third", says("SKIPPED: no GPU\nall well"), never="no GPU"),
+        gpu_tensorflow.Step("fourth", ("no-such-program",)),
+        gpu_tensorflow.Step("fifth", says("five"), judge=lambda: ("90 %", True)),
+        gpu_tensorflow.Step("sixth", says("six"), judge=lambda: json.loads("no json")),
+    ]
+    gpu_tensorflow.run(steps, plan)
+    assert steps.finish("a card") == 1
+    table = capsys.readouterr().out.partition(f"a card; logs in {tmp_path}/logs\n")[2]
+    expected = (
+        ("first", "passed, 0 s", "1 passed"),
+        ("second", "FAILED (3), 0 s", "two"),
+        ("third", "FAILED (log), 0 s", "SKIPPED: no GPU"),
+        ("fourth", "FAILED (not run), 0 s", "no-such-program"),
+        ("fifth", "passed, 0 s", "five"),
+        ("fifth says", "passed", "90 %"),
+        ("sixth", "passed, 0 s", "six"),
+        ("sixth says", "FAILED", "unreadable: JSONDecodeError"),
+    )
+    for line, (name, verdict, said) in zip(table.splitlines(), expected, strict=True):
+        assert line.startswith(f"{name:14} {verdict}"), line
+        assert said in line, line
+    assert (tmp_path / "logs" / "second.log").read_text() == "two\n"
+
+
+NO_CARD = [
+    (None, 0, ("nvidia-smi must be on PATH", "580.65")),
+    ("no driver answers", 9, ("got 'no driver answers'; install", "container")),
+    ("470.82.01, Tesla T4, 15360 MiB", 0, ("470.82", "too old", "580.65")),
+]
+
+
+@pytest.mark.parametrize(("prints", "status", "words"), NO_CARD)
+def test_without_a_card_nothing_runs(
+    nvidia_smi, capsys, monkeypatch, prints, status, words
+):
+    if prints:
+        nvidia_smi(prints, status)
+    monkeypatch.setattr(gpu_tensorflow, "Steps", None)
+    assert gpu_tensorflow.main([]) == 1
+    said = capsys.readouterr().out
+    for word in (*words, "nothing was run", "REHEARSE=1"):
+        assert word in said
+
+
+@pytest.mark.parametrize("has_card", [False, True])
+def test_a_rehearsal_says_so(nvidia_smi, capsys, monkeypatch, tmp_path, has_card):
+    if has_card:
+        nvidia_smi("580.65.06, NVIDIA H200, 143771 MiB")
+    monkeypatch.setattr(gpu_tensorflow, "OUTPUT", tmp_path / "out")
+    monkeypatch.setattr(gpu_tensorflow, "preparation", lambda *_: [])
+    monkeypatch.setattr(gpu_tensorflow, "proof", lambda *_: [])
+    assert gpu_tensorflow.main(["--rehearse"]) == 0
+    said = capsys.readouterr().out
+    assert ("REHEARSED ON THE CPU, nothing here ran on a GPU" in said) != has_card
+    assert ("NVIDIA H200" in said) == has_card
+
+
+def test_each_missing_library_is_named_with_the_cure(monkeypatch, tmp_path):
+    needed = {f"libstatpool_{n}.so.1": f"nvidia-{n}-cu12" for n in ("a", "b", "c")}
+    monkeypatch.setattr(gpu_ready, "_LIBRARIES", {"12": needed})
+    monkeypatch.setattr(gpu_ready, "asked", lambda: ["nvidia-a-cu12<13,>=12.5"])
+    for package in ("b", "c"):
+        (tmp_path / "nvidia" / package / "lib").mkdir(parents=True)
+    (tmp_path / "nvidia" / "b" / "lib" / "libstatpool_b.so.1").write_text("broken")
+    there = tmp_path / "nvidia" / "c" / "lib" / "libstatpool_c.so.1"
+    subprocess.run(
+        ["c++", "-shared", "-o", there, "-x", "c++", "/dev/null"], check=True
+    )
+    found = gpu_ready.missing("12.5.1", "77", tmp_path / "tensorflow")
+    a, b, cudnn = (str(finding) for finding in found)
+    assert a.startswith("--  libstatpool_a.so.1: TensorFlow must load it, got '")
+    assert '-m pip install "nvidia-a-cu12<13,>=12.5"' in a
+    assert "libstatpool_b.so.1: " in b
+    assert "too short" in b
+    assert "libcudnn.so.77" in cudnn
+    assert 'pip install "nvidia-cudnn-cu12"' in cudnn
+
+
+def test_the_libraries_are_those_that_the_wheel_asks_for():
+    packages = {line.partition("<")[0] for line in gpu_ready.asked()}
+    others = {"nvidia-cudnn-cu12", "nvidia-cuda-nvcc-cu12"}
+    assert {*gpu_ready._LIBRARIES["12"].values()} | others == packages
+
+
+def test_wheels_are_the_only_source_where_they_are_given(tmp_path):
+    environment = gpu_tensorflow.environment_for(tmp_path, tmp_path / "wheels", False)
+    assert environment["PIP_NO_INDEX"] == "1"
+    assert environment["PIP_FIND_LINKS"] == str(tmp_path / "wheels")
