@@ -37,7 +37,8 @@ def test_the_list_of_wheels(monkeypatch, tmp_path, capsys):
     assert "0.1 GB" in capsys.readouterr().out
 
 
-def test_what_a_python_has_is_not_pinned_anew():
-    pins = gpu_environment.pins_of_what_lacks()
-    assert "numpy==" not in pins
-    assert "torch==" in pins or "nvidia-nvvm==" in pins
+def test_what_a_python_has_is_not_pinned_anew_but_what_builds():
+    pins = gpu_environment.pins_of_what_lacks().split()
+    names = {pin.partition("==")[0] for pin in pins}
+    assert not names & {"numpy", "keras", "pytest"}
+    assert names >= {"setuptools", "cmake", "nvidia-nvvm"}

@@ -35,12 +35,13 @@ def stamp(folder: Path) -> Path:
 
 
 def pins_of_what_lacks() -> str:
-    """constraints.txt without what this Python has: nobody may replace that."""
-    there = {
-        gpu_wheels.normal(one.name)
-        for one in importlib.metadata.distributions()
-        if one.name
-    }
+    """constraints.txt without what this Python has: nobody may replace that.
+
+    What builds is pinned all the same: a venv brings a setuptools that is too old.
+    """
+    found = (one.name for one in importlib.metadata.distributions())
+    there = {gpu_wheels.normal(name) for name in found if name}
+    there -= set(gpu_wheels.requirements("build"))
     pins = (gpu_wheels.ROOT / "constraints.txt").read_text().splitlines()
     kept = [p for p in pins if gpu_wheels.normal(p.partition("==")[0]) not in there]
     return "\n".join(kept) + "\n"
@@ -54,7 +55,7 @@ def lay_over(folder: Path) -> None:
     paths = {"base": folder, "platbase": folder}
     inner = Path(sysconfig.get_path("purelib", "venv", vars=paths))
     # A path file, since --system-site-packages would pass over a venv that this is.
-    outer = [path for path in sys.path if path.endswith(("site-packages", "-packages"))]
+    outer = [path for path in sys.path if path.endswith("-packages")]
     (inner / "outer.pth").write_text("\n".join(outer) + "\n")
     constraints = folder / "constraints.txt"
     constraints.write_text(pins_of_what_lacks())
