@@ -1,3 +1,4 @@
+// Counts what a request touches: words of banks, sectors, lines.
 #include "requests.h"
 
 #include <algorithm>
