@@ -6,7 +6,6 @@ no AVX-512. What the counts should be is `tests/instructions.json`, for each com
 `make accept-instructions` writes it anew for the one at hand.
 """
 
-import json
 import platform
 import re
 import shutil
@@ -14,11 +13,12 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+from accepted_counts import Accepted, name_of
 from cases import numpy_dtype
 from core_program import CoreProgram
 from native_build import DEFAULT, UnavailableError, folder
 
-ACCEPTED = Path(__file__).with_suffix(".json")
+ACCEPTED = Accepted(Path(__file__).with_suffix(".json"), "make accept-instructions")
 INSTRUCTION_SETS = ("x86-64", "avx2")
 
 SHORT = (16, 1, 128)  # finishing channels is all of the work
@@ -53,10 +53,7 @@ def accepted(instruction_set) -> dict[str, int]:
     Raises:
       UnavailableError: if there are none for this compiler.
     """
-    everything = json.loads(ACCEPTED.read_text())
-    if compiler() not in everything:
-        raise UnavailableError(f"no instructions were accepted for {compiler()}")
-    return everything[compiler()][instruction_set]
+    return ACCEPTED.counts(compiler())[instruction_set]
 
 
 def count(instruction_set) -> dict[str, int]:
@@ -87,13 +84,6 @@ def count(instruction_set) -> dict[str, int]:
         counts[f"{_name(*cell)}, forward"] = forward
         counts[f"{_name(*cell)}, gradient"] = gradient
     return counts
-
-
-def _accept() -> None:
-    """Writes what is counted now, beside the counts of other compilers."""
-    everything = json.loads(ACCEPTED.read_text()) if ACCEPTED.exists() else {}
-    everything[compiler()] = {name: count(name) for name in INSTRUCTION_SETS}
-    ACCEPTED.write_text(json.dumps(everything, indent=1) + "\n")
 
 
 def _valgrind(dumps) -> list[str]:
@@ -127,8 +117,7 @@ def _call(program, shape, dtype, data_format, statistics, masked) -> None:
 
 
 def _name(shape, dtype, data_format, statistics, masked) -> str:
-    parts = ["x".join(map(str, shape)), dtype, data_format, "+".join(statistics)]
-    return " ".join(parts + ["masked"] * masked)
+    return name_of(shape, dtype, data_format, statistics, *["masked"] * masked)
 
 
 def _in_order(dumps) -> list[Path]:
@@ -141,4 +130,4 @@ def _total(path) -> int:
 
 
 if __name__ == "__main__":
-    _accept()
+    ACCEPTED.write(compiler(), {name: count(name) for name in INSTRUCTION_SETS})
