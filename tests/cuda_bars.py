@@ -1,234 +1,211 @@
-"""Prints the bars of docs/cuda.md: what the kernels' work is held to.
+"""Counts what the CUDA kernels are held to: `tests/test_cuda_bars.py` does so.
 
-    python tests/cuda_bars.py [CUBIN ...]
+    python tests/cuda_bars.py            # prints the bars of docs/cuda.md
+    python tests/cuda_bars.py --accept   # writes tests/cuda_bars.json anew
 
-Machine code is read from the native library as it is built, or from cubins, one
-architecture each; PTX instructions are counted by the emulator. Needs nvcc, but no
-GPU, and takes a minute.
+No GPU is needed. The emulator counts the instructions of whole calls with the plan of
+an H100, each at a smaller size at which a block does the same; tools/ptxsim/README.md
+says what the longest path of a block is. Takes a minute or two, on one core.
 """
 
-import json
+import dataclasses
 import math
-import re
-import subprocess
+import os
 import sys
-import tempfile
+from pathlib import Path
 
 import cuda_launchers
-import machine_code
 import numpy as np
+from accepted_counts import Accepted, name_of
 from cases import Case
-from native_build import ROOT
+from native_build import UnavailableError
 
-from statpool import launch_plan
+import statpool
 
-SASSMODEL = ROOT / "tools" / "sassmodel"
-sys.path.append(str(SASSMODEL / "src"))
-
-from cubin import arch_of, cubins_of, resources_of  # noqa: E402
-from loops import Graph  # noqa: E402
-from sass import disassemble  # noqa: E402
-
-MULTIPROCESSORS = 132  # of an H100
-# The cards that are asked about, by the architecture whose code they run.
-CARDS = {"80": "RTX4090", "90": "H100,H200", "100": "B200"}
-# Kernels that are modelled, and how: a gradient's loads may be under a predicate.
-MODELLED = (
-    (r"ForwardKernel<\w+, (8|4|2), Default", ()),
-    (r"ForwardKernel<\w+, (8|4|2), MeanStd", ()),
-    (r"GradientKernel<\w+, (8|4|2), Default", ("--guarded",)),
+ACCEPTED = Accepted(
+    Path(__file__).with_suffix(".json"), "python tests/cuda_bars.py --accept"
 )
-FORWARD_BYTES = [
-    (shape, dtype)
-    for shape in ((64, 1500, 512), (16, 2580, 128))
-    for dtype in ("float32", "bfloat16")
-]
-# [B, T, C], dtype, layout, share that is masked
-INSTRUCTIONS = [
-    ((64, 1500, 512), "float32", "channels_first", 0),
-    ((64, 1504, 512), "float32", "channels_first", 0),
-    ((64, 1500, 512), "bfloat16", "channels_first", 0),
-    ((64, 1504, 512), "bfloat16", "channels_first", 0),
-    ((256, 16, 2048), "float32", "channels_first", 0),
-    ((64, 1500, 512), "float32", "channels_last", 0),
-    ((64, 1500, 512), "bfloat16", "channels_last", 0),
-    ((64, 1500, 512), "float32", "channels_last", 0.25),
-    ((64, 1500, 512), "bfloat16", "channels_last", 0.25),
-]
-UNSPLIT, SPLIT = (2, 40, 128), (1, 12_800, 8)
+MULTIPROCESSORS = 132  # of an H100
+DEFAULT, DEVIATION = ("mean", "max", "l2"), ("mean", "std")
+DTYPES = ("float32", "bfloat16")
+LAYOUTS = ("channels_last", "channels_first")
 
 
-def shares(cubins):
-    """Yields what share of DRAM's bandwidth the model says at least, by kernel."""
-    for kernel, options in MODELLED:
-        found = {}
-        for cubin in cubins:
-            if cards := CARDS.get(arch_of(cubin)):
-                for name, of_cards in _shares_of(cubin, kernel, cards, *options):
-                    found.setdefault(name, {}).update(of_cards)
-        for name, of_cards in found.items():
-            yield _words_of(name), of_cards
+@dataclasses.dataclass(frozen=True)
+class Cell:
+    """A call; `shape` is `[B, T, C]`, `masked` the share that doesn't count."""
+
+    shape: tuple[int, int, int]
+    dtype: str
+    data_format: str
+    statistics: tuple[str, ...] = DEFAULT
+    masked: float = 0
+
+    def __str__(self):
+        padding = [f"{self.masked:.0%} masked"] if self.masked else []
+        names = self.dtype, self.data_format, self.statistics
+        return name_of(self.shape, *names, *padding)
 
 
-def _shares_of(cubin, kernel, cards, *options):
-    command = [
-        sys.executable,
-        SASSMODEL / "sassmodel",
-        cubin,
-        "--json",
-        "--kernel",
-        kernel,
+def _cells(*shapes, layouts=LAYOUTS, dtypes=DTYPES, **options):
+    for shape in shapes:
+        for data_format in layouts:
+            for dtype in dtypes:
+                yield Cell(shape, dtype, data_format, **options)
+
+
+LARGE, LONG, SPLIT = (64, 1500, 512), (16, 2580, 128), (1, 100_000, 64)
+LAST, FIRST = LAYOUTS[:1], LAYOUTS[1:]
+FLOAT, BFLOAT = DTYPES[:1], DTYPES[1:]
+CELLS = (
+    *_cells(LARGE, LONG, (256, 16, 2048), (4096, 50, 64)),
+    *_cells((64, 1504, 512), layouts=FIRST, dtypes=BFLOAT),  # of whole vectors
+    *_cells(SPLIT, layouts=LAST, dtypes=FLOAT),  # the emulator takes long
+    *_cells(SPLIT, layouts=FIRST, dtypes=BFLOAT),
+    *_cells(LARGE, layouts=LAST, statistics=DEVIATION),
+    *_cells(LONG, statistics=DEVIATION),
+    *_cells(LARGE, layouts=LAST, masked=0.25),
+    *_cells(LONG, masked=0.25),
+)
+
+FORWARD_BYTES = [(shape, dtype) for shape in (LARGE, LONG) for dtype in DTYPES]
+# The launches of the forward and of the gradient pass.
+LAUNCHES = {(2, 40, 128): (1, 1), (1, 12_800, 8): (2, 1)}
+
+# Of a plan, what grows with the number of multiprocessors while blocks do the same.
+_SIZES = {"grid", "blocks", "slabs", "units", "bytes_read", "bytes_written"}
+
+
+def compiler() -> str:
+    """Returns the nvcc that counts depend on.
+
+    Raises:
+      UnavailableError: if this build has no CUDA kernels.
+    """
+    version = statpool.build_info()["cuda"]
+    if version is None:
+        raise UnavailableError("this build has no CUDA kernels")
+    return f"nvcc {'.'.join(version.split('.')[:2])}"
+
+
+def count(cuda, cell, smaller=None) -> dict[str, float]:
+    """Returns what a forward and a gradient pass of a call take, by name.
+
+    It is counted at `smaller`, or at what `smaller_call` returns.
+
+    For each the instructions on the longest path of a block, those that repeat and
+    those that run once; all of a second launch; and those of all warps for 512 bytes
+    of x.
+    """
+    shape, multiprocessors = smaller or smaller_call(cell)
+    case = Case(*shape, cell.dtype, data_format=cell.data_format)
+    x, mask = case.x(), None
+    if cell.masked:
+        mask = np.random.default_rng(0).random(shape[:2]) >= cell.masked
+    options = {"statistics": cell.statistics, "data_format": cell.data_format}
+    options["multiprocessors"] = multiprocessors
+    counts = {}
+    with cuda_launchers.Pooling(cuda, x, mask, **options) as pooling:
+        for name in ("forward", "gradient"):
+            cuda.reset_counts()
+            if name == "forward":
+                pooling.forward()
+            else:
+                pooling.gradient(case.upstream(cell.statistics))
+            first, *others = cuda.counts()
+            counts[f"{name}, repeating"] = round(first["path_repeating"])
+            counts[f"{name}, once"] = round(first["path_once"])
+            executed = sum(of["thread_instructions"] for of in (first, *others)) / 32
+            per_bytes = round(executed / (x.nbytes / 512), 1)
+            counts[f"{name}, for 512 bytes"] = per_bytes
+            for launch in others:
+                path = sum(launch["longest_path"])
+                counts[f"{name}, second launch"] = round(path)
+    return counts
+
+
+def smaller_call(cell):
+    """Returns a call [B, T, C] and so many multiprocessors that blocks do the same."""
+    batch, time, channels = cell.shape
+    wanted = _work(cell, cell.shape, MULTIPROCESSORS)
+    for multiprocessors in range(1, MULTIPROCESSORS):
+        part = multiprocessors / MULTIPROCESSORS
+        if cell.data_format == "channels_last":
+            smaller = max(1, int(batch * part)), time, channels
+        else:
+            # In sixteens, as in the calls here: where vectors lie is not in a plan.
+            sixteens = int(batch * channels * part) // 16
+            smaller = 1, time, 16 * max(1, sixteens)
+        if _work(cell, smaller, multiprocessors) == wanted:
+            return smaller, multiprocessors
+    return cell.shape, MULTIPROCESSORS
+
+
+def _work(cell, shape, multiprocessors):
+    """What the plans of a call give to a block."""
+    batch, time, channels = shape
+    if cell.data_format == "channels_first":
+        shape = batch, channels, time
+    plan = statpool.launch_plan(
+        shape,
+        cell.dtype,
+        statistics=cell.statistics,
+        data_format=cell.data_format,
+        multiprocessors=multiprocessors,
+    )
+    launches = [plan[name] for name in ("forward", "gradient", "join") if plan[name]]
+    return [
+        {name: of for name, of in launch.items() if name not in _SIZES}
+        | {"in turn": -(-launch["blocks"] // launch["grid"])}
+        for launch in launches
     ]
-    command += ["--card", cards, *options]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if "no kernel matches" in done.stderr:  # of a file with others
-        return
-    done.check_returncode()
-    for record in json.loads(done.stdout):
-        answers = record["cards"].items()
-        yield record["kernel"], {card: answer["share"] for card, answer in answers}
-
-
-def _words_of(kernel):
-    """As "forward bfloat16" of a kernel's name."""
-    pattern = r"GlobalStats(\w+)Kernel<(\w+), \d, (\w+)"
-    name, dtype, selection = re.match(pattern, kernel).groups()
-    names = {"float": "float32", "double": "float64"}
-    statistics = "mean + std, " if selection.startswith("MeanStd") else ""
-    return f"{statistics}{name.lower()} {names.get(dtype, dtype.lower())}"
-
-
-def instructions_before_x(cubin):
-    """Yields how many instructions come before the first 16-byte load of a kernel."""
-    targets = {name: of["targets"] for name, of in resources_of(cubin).items()}
-    for name, code in disassemble(cubin, None).items():
-        kernel = machine_code.kernel_of(name)
-        if kernel is None or not (kernel.is_wide and kernel.statistics == "default"):
-            continue
-        if kernel.dtype not in ("float32", "bfloat16"):
-            continue
-        graph = Graph(code, targets[name])
-        yield (
-            f"{kernel.pass_name.lower()} {kernel.dtype}",
-            _before_load(graph, code.code),
-        )
-
-
-def _before_load(graph, code):
-    """The instructions before the first 16-byte load, on the shortest way to one."""
-    loads = {}
-    for number, block in enumerate(graph.blocks):
-        for i, k in enumerate(block):
-            if code[k].name in ("LDG", "LDGSTS") and code[k].width == 16:
-                loads.setdefault(number, i)
-    begins = {0: 0}
-    for block in graph.order:
-        if block not in begins:
-            continue
-        # The fast way of a division is longer than the call of the slow one.
-        calls = sum(code[k].name == "CALL" for k in graph.blocks[block])
-        end = begins[block] + len(graph.blocks[block]) + 1000 * calls
-        for following in graph.successors[block]:
-            if graph.rank[following] > graph.rank[block]:
-                begins[following] = min(end, begins.get(following, end))
-    return min(begins[b] + i for b, i in loads.items() if b in begins)
 
 
 def bytes_over_floor(shape, dtype):
     """By how much a forward pass on an H100 moves more than x."""
-    plan = launch_plan(shape, dtype, multiprocessors=MULTIPROCESSORS)["forward"]
+    plan = statpool.launch_plan(shape, dtype, multiprocessors=MULTIPROCESSORS)
     size = {"float32": 4, "bfloat16": 2}[dtype]
-    moved = plan["bytes_read"] + plan["bytes_written"]
+    moved = plan["forward"]["bytes_read"] + plan["forward"]["bytes_written"]
     return moved / (math.prod(shape) * size) - 1
 
 
-def smaller_call(shape, dtype, layout):
-    """A call [B, T, C] for fewer multiprocessors, each of which does the same."""
-    batch, time, channels = shape
-    wanted = _way_of(shape, dtype, layout, MULTIPROCESSORS)
-    for count in range(1, MULTIPROCESSORS):
-        if layout == "channels_first":
-            slabs = batch * channels * count // MULTIPROCESSORS
-            smaller = (1, time, slabs)
-        else:
-            smaller = (max(batch * count // MULTIPROCESSORS, 1), time, channels)
-        if _way_of(smaller, dtype, layout, count) == wanted:
-            return smaller, count
-    raise AssertionError(f"no smaller call goes like {shape} {dtype} {layout}")
-
-
-def _way_of(shape, dtype, layout, multiprocessors):
-    """What of a plan decides how many instructions a byte takes."""
-    batch, time, channels = shape
-    if layout == "channels_first":
-        shape = batch, channels, time
-    options = {"data_format": layout, "multiprocessors": multiprocessors}
-    plan = launch_plan(shape, dtype, **options)["forward"]
-    names = "vector_width", "threads_x", "threads_y", "splits"
-    return [plan[name] for name in names]
-
-
-def warp_instructions(cuda, shape, dtype, layout, masked):
-    """PTX instructions of a warp for 512 bytes of x, of a whole forward pass."""
-    smaller, multiprocessors = smaller_call(shape, dtype, layout)
-    case = Case(*smaller, dtype, data_format=layout)
-    mask = np.random.default_rng(0).random(smaller[:2]) >= masked if masked else None
-    options = {"data_format": layout, "multiprocessors": multiprocessors}
-    launches, moved = _launches(cuda, case.x(), mask, **options)
-    thread_instructions = sum(launch["thread_instructions"] for launch in launches)
-    return thread_instructions / 32 / (moved / 512)
-
-
-def launches(cuda, shape, gradient=False):
-    """How many kernels a pass takes."""
+def launches(cuda, shape):
+    """How many kernels a forward and a gradient pass take."""
     case = Case(*shape)
-    return len(_launches(cuda, case.x(), gradient=gradient)[0])
-
-
-def _launches(cuda, x, mask=None, gradient=False, **options):
-    options["statistics"] = "mean", "max", "l2"
-    with cuda_launchers.Pooling(cuda, x, mask, **options) as pooling:
+    with cuda_launchers.Pooling(cuda, case.x()) as pooling:
         cuda.reset_counts()
-        y = pooling.forward()
-        if gradient:
-            cuda.reset_counts()
-            pooling.gradient(np.ones_like(y))
-        return cuda.counts(), x.nbytes
+        pooling.forward()
+        forward = cuda.counts()
+        cuda.reset_counts()
+        pooling.gradient(case.upstream(DEFAULT))
+        return len(forward), len(cuda.counts())
 
 
 def main() -> None:
-    """Prints the table."""
-    print("| what | now |\n|---|--:|")
-
-    def tell(what, *values):
-        print(f"| {what} | {' / '.join(map(str, values))} |", flush=True)
-
-    with tempfile.TemporaryDirectory() as folder:
-        files = sys.argv[1:] or [str(machine_code.LIBRARY)]
-        cubins = [c for f in files for c in cubins_of(f, None, folder)]
-        for what, of_cards in shares(cubins):
-            values = [f"{share:.0%}" for share in of_cards.values()]
-            tell(f"{what}: share on {' / '.join(of_cards)}", *values)
-        for cubin in cubins:
-            if arch_of(cubin) == "90":
-                for what, count in instructions_before_x(cubin):
-                    tell(f"{what}: instructions before x", count)
-    for shape, dtype in FORWARD_BYTES:
-        tell(
-            f"{shape} {dtype}: over the floor", f"{bytes_over_floor(shape, dtype):.1%}"
-        )
+    """Prints the bars; accepts the counts if asked to."""
+    os.environ["CUDA_VISIBLE_DEVICES"] = "-1"  # a GPU doesn't count
     cuda = cuda_launchers.load()
-    for shape, dtype, layout, masked in INSTRUCTIONS:
-        count = warp_instructions(cuda, shape, dtype, layout, masked)
-        padding = f", {masked:.0%} masked" if masked else ""
-        what = f"{shape} {dtype} {layout}{padding}: instructions for 512 bytes"
-        tell(what, f"{count:.0f}")
-    tell(
-        "launches: forward / with splits / gradient",
-        launches(cuda, UNSPLIT),
-        launches(cuda, SPLIT),
-        launches(cuda, SPLIT, gradient=True),
+    print(
+        "| longest path: repeating / once / all for 512 bytes / second launch |", end=""
     )
+    print(" forward | gradient |\n|---|--:|--:|")
+    counts = {}
+    for cell in CELLS:
+        counts[str(cell)] = of_cell = count(cuda, cell)
+        values = [
+            " / ".join(str(of) for name, of in of_cell.items() if name.startswith(mode))
+            for mode in ("forward", "gradient")
+        ]
+        print("|", cell, "|", " | ".join(values), "|", flush=True)
+    print("\n| what | now |\n|---|--:|")
+    for shape, dtype in FORWARD_BYTES:
+        over = f"{bytes_over_floor(shape, dtype):.1%}"
+        print(f"| forward bytes over the floor, {shape} {dtype} | {over} |")
+    for shape in LAUNCHES:
+        passes = " / ".join(map(str, launches(cuda, shape)))
+        print(f"| launches, forward / gradient, {shape} float32 | {passes} |")
+    if sys.argv[1:] == ["--accept"]:
+        ACCEPTED.write(compiler(), counts)
 
 
 if __name__ == "__main__":
