@@ -1,6 +1,6 @@
 """Trains Keras models with the op inside: on a GPU, or to rehearse on the CPU.
 
-    python tests/gpu_training.py [GPU | CPU]
+    python tests/gpu_training.py [GPU | CPU [POLICY ...]]
 
 `fit` in every policy of dtypes, compiled by XLA and not: losses must be finite and
 fall, and the op and its gradient must have run on the device, by TensorFlow or inside
@@ -192,9 +192,9 @@ def faults(case: Case, trained: Trained) -> list[str]:
     return found
 
 
-def main(device="GPU") -> int:
+def main(device="GPU", *policies) -> int:
     """Returns 0 if all training went as it should."""
-    pairs = itertools.product(POLICIES, (False, True))
+    pairs = itertools.product(policies or POLICIES, (False, True))
     cases = [Case(policy, jit, device) for policy, jit in pairs]
     # Processes of their own: determinism, once asked for, stays.
     runs = [

@@ -1,21 +1,19 @@
 """`make gpu-tensorflow` up to the card: its steps and its messages."""
 
+import csv
 import json
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
-sys.path.insert(0, str(ROOT / "tools"))
+sys.path.insert(0, str(Path(__file__).parent.parent / "tools"))
 
-import gpu_ready  # noqa: E402
 import gpu_tensorflow  # noqa: E402
 from steps import Steps  # noqa: E402
 
-PROOF = "kernels", "contract eager", "contract graph", "contract xla"
-PROOF = *PROOF, "training", "demo", "benchmark"
+CONTRACT = "contract eager", "contract graph", "contract xla"
+PROOF = "kernels", *CONTRACT, "training", "demo", "benchmark"
 
 
 @pytest.fixture
@@ -33,8 +31,8 @@ def nvidia_smi(monkeypatch, tmp_path):
 
 def test_steps_stand_in_their_order():
     prepared = gpu_tensorflow.preparation(gpu_tensorflow.VENV, Path("wheels"))
-    names = ["wheels", "environment", "TensorFlow", "build", "doctor"]
-    assert [step.name for step in prepared] == names
+    names = " ".join(step.name for step in prepared)
+    assert names == "wheels environment TensorFlow build doctor"
     for rehearsed in (False, True):
         steps = gpu_tensorflow.proof(Path("python"), rehearsed)
         assert tuple(step.name for step in steps) == PROOF
@@ -100,6 +98,8 @@ def test_a_rehearsal_says_so(nvidia_smi, capsys, monkeypatch, tmp_path, has_card
     if has_card:
         nvidia_smi("580.65.06, NVIDIA H200, 143771 MiB")
     monkeypatch.setattr(gpu_tensorflow, "OUTPUT", tmp_path / "out")
+    environment = gpu_tensorflow.gpu_environment  # knows it in ten seconds
+    monkeypatch.setattr(environment, "has_tensorflow_for_gpus", lambda: True)
     monkeypatch.setattr(gpu_tensorflow, "preparation", lambda *_: [])
     monkeypatch.setattr(gpu_tensorflow, "proof", lambda *_: [])
     assert gpu_tensorflow.main(["--rehearse"]) == 0
@@ -108,31 +108,39 @@ def test_a_rehearsal_says_so(nvidia_smi, capsys, monkeypatch, tmp_path, has_card
     assert ("NVIDIA H200" in said) == has_card
 
 
-def test_each_missing_library_is_named_with_the_cure(monkeypatch, tmp_path):
-    needed = {f"libstatpool_{n}.so.1": f"nvidia-{n}-cu12" for n in ("a", "b", "c")}
-    monkeypatch.setattr(gpu_ready, "_LIBRARIES", {"12": needed})
-    monkeypatch.setattr(gpu_ready, "asked", lambda: ["nvidia-a-cu12<13,>=12.5"])
-    for package in ("b", "c"):
-        (tmp_path / "nvidia" / package / "lib").mkdir(parents=True)
-    (tmp_path / "nvidia" / "b" / "lib" / "libstatpool_b.so.1").write_text("broken")
-    there = tmp_path / "nvidia" / "c" / "lib" / "libstatpool_c.so.1"
-    subprocess.run(
-        ["c++", "-shared", "-o", there, "-x", "c++", "/dev/null"], check=True
-    )
-    found = gpu_ready.missing("12.5.1", "77", tmp_path / "tensorflow")
-    a, b, cudnn = (str(finding) for finding in found)
-    assert a.startswith("--  libstatpool_a.so.1: TensorFlow must load it, got '")
-    assert '-m pip install "nvidia-a-cu12<13,>=12.5"' in a
-    assert "libstatpool_b.so.1: " in b
-    assert "too short" in b
-    assert "libcudnn.so.77" in cudnn
-    assert 'pip install "nvidia-cudnn-cu12"' in cudnn
+RIGHT = {"provider": "statpool", "status": "ok", "share_of_limit": "0.9", "reason": ""}
+RIGHT |= {"mode": "forward", "batch": 4, "time": 5, "channels": 6, "dtype": "float32"}
+ROWS = [
+    ({}, "90% of the machine's limit at most, in forward 4x5x6 float32", True),
+    ({"status": "wrong", "reason": "NaN"}, "statpool: NaN", False),
+    ({"share_of_limit": ""}, "limit: none measured", False),
+    ({"provider": "Lambda"}, "limit: none measured", False),
+]
 
 
-def test_the_libraries_are_those_that_the_wheel_asks_for():
-    packages = {line.partition("<")[0] for line in gpu_ready.asked()}
-    others = {"nvidia-cudnn-cu12", "nvidia-cuda-nvcc-cu12"}
-    assert {*gpu_ready._LIBRARIES["12"].values()} | others == packages
+@pytest.mark.parametrize(("change", "said", "passed"), ROWS)
+def test_a_benchmark_must_be_right_and_hold_limits(tmp_path, change, said, passed):
+    with (tmp_path / "results.csv").open("w") as file:
+        rows = csv.DictWriter(file, RIGHT)
+        rows.writeheader()
+        rows.writerow(RIGHT | change)
+    assert gpu_tensorflow.judge_benchmark(tmp_path) == (said, passed)
+
+
+@pytest.mark.parametrize(
+    ("nan", "accuracy", "rehearsed", "passed"),
+    [(None, 0.9, False, True), (None, 0.3, False, False), (None, 0.3, True, True)]
+    + [(1, 0.9, rehearsed, False) for rehearsed in (False, True)],
+)
+def test_the_demo_must_learn(tmp_path, nan, accuracy, rehearsed, passed):
+    lost = {"pooling": "lambda", "first_nan_epoch": 2, "epochs": [{"val_accuracy": 0}]}
+    ours = {"pooling": "statpool", "first_nan_epoch": nan}
+    both = [ours | {"epochs": [{"val_accuracy": accuracy}]}, lost]
+    (tmp_path / "results.json").write_text(json.dumps(both))
+    said, verdict = gpu_tensorflow.judge_demo(tmp_path, rehearsed)
+    assert verdict == passed
+    assert said.startswith(f"statpool {accuracy:.0%}")
+    assert said.endswith("lambda 0%, NaN from epoch 2 on")
 
 
 def test_wheels_are_the_only_source_where_they_are_given(tmp_path):

@@ -27,6 +27,7 @@ REHEARSED = "no card: REHEARSED ON THE CPU, nothing here ran on a GPU"
 FALLS_BACK = "statpool falls back"  # on the composite, which trains as well
 # A test that had to be left out says so: none may, on a card.
 UNUSABLE = r"can't be used:|TensorFlow sees no GPU|no CUDA kernels"
+SMALL_CELLS = "^forward.backward graph 64x(35|1500)x512 float32 "
 PROVIDERS = "(Lambda|repaired Lambda|statpool)( XLA)?$"
 
 
@@ -80,14 +81,14 @@ def proof(python, rehearsed) -> list[Step]:
 
     demo, benchmark = OUTPUT / "demo", OUTPUT / "benchmarks"
     small_demo = ("--clips", 64, "--epochs", 2, "--frames", 320, "--mel-bands", 32)
-    small_grid = ("--budget", 0.3, "--filter", "(64x35x512|64x1500x512) float32 ")
+    trained = ("CPU", "float32", "mixed_bfloat16") if rehearsed else ("GPU",)
+    on = "--output", benchmark, "--device", "cpu" if rehearsed else "gpu"
+    cells = SMALL_CELLS if rehearsed else "(graph|step) .* "
+    grid = "--filter", cells + PROVIDERS, *(("--budget", 0.3) if rehearsed else ())
     return [
         Step("kernels", (*pytest, *here, "tests/test_gpu_kernels.py"), unusable),
         *map(contract, ("eager", "graph", "xla")),
-        Step(
-            "training",
-            (python, "tests/gpu_training.py", "CPU" if rehearsed else "GPU"),
-        ),
+        Step("training", (python, "tests/gpu_training.py", *trained)),
         Step(
             "demo",
             (python, "examples/train_audio_classifier.py", "train", "--output", demo)
@@ -97,10 +98,7 @@ def proof(python, rehearsed) -> list[Step]:
         ),
         Step(
             "benchmark",
-            (python, "-m", "benchmarks.run", "--output", benchmark)
-            + ("--device", "cpu" if rehearsed else "gpu")
-            + ("--filter", PROVIDERS, "--filter", " (graph|step) ")
-            + (small_grid if rehearsed else ()),
+            (python, "-m", "benchmarks.run", *on, *grid),
             judge=lambda: judge_benchmark(benchmark),
         ),
     ]
