@@ -9,8 +9,8 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tools"))
 
-import gpu_tensorflow  # noqa: E402
-from steps import Steps  # noqa: E402
+import gpu_tensorflow
+from steps import Steps
 
 CONTRACT = "contract eager", "contract graph", "contract xla"
 PROOF = "kernels", *CONTRACT, "training", "demo", "benchmark"
