@@ -205,8 +205,9 @@ def main() -> int:
     os.environ.setdefault("TF_CPP_VMODULE", "dso_loader=1")
     findings = [*card(), *examine()]
     print(*findings, sep="\n")
-    bad = [finding.name for finding in findings if not finding.works]
-    print(f"not ready: {', '.join(bad)}" if bad else "TensorFlow runs on the card")
+    bad = [finding for finding in findings if not finding.works]
+    worst = f"{len(bad)} not ready, first {bad[0].name}: {bad[0].detail}" if bad else ""
+    print(worst or "TensorFlow runs on the card")
     return int(bool(bad))
 
 

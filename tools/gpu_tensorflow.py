@@ -84,7 +84,7 @@ def proof(python, rehearsed) -> list[Step]:
     trained = ("CPU", "float32", "mixed_bfloat16") if rehearsed else ("GPU",)
     on = "--output", benchmark, "--device", "cpu" if rehearsed else "gpu"
     cells = SMALL_CELLS if rehearsed else "(graph|step) .* "
-    grid = "--filter", cells + PROVIDERS, *(("--budget", 0.3) if rehearsed else ())
+    grid = "--filter", cells + PROVIDERS
     return [
         Step("kernels", (*pytest, *here, "tests/test_gpu_kernels.py"), unusable),
         *map(contract, ("eager", "graph", "xla")),
