@@ -87,3 +87,33 @@ def test_an_overflow_of_any_statistic_is_mended(statistics):
         y = composite.global_stats(x.astype(np.float32), statistics=statistics)
         expected = reference.global_stats(x.astype(np.float32), statistics=statistics)
         np.testing.assert_allclose(y, expected, rtol=1e-5, atol=1e-12 * x.max())
+
+
+@pytest.mark.parametrize("statistics", [("std",), ("l2", "std"), ("rms", "std")])
+@pytest.mark.parametrize("beside", [np.nan, np.inf, 1.0])
+@pytest.mark.parametrize("constant", [2e12, 1e19, 1e30])
+def test_a_huge_constant_column_has_a_gradient(statistics, beside, constant):
+    """Its deviations vanish, and in its unit epsilon does too."""
+    x = tf.constant([[constant, beside]] * 5)[tf.newaxis]
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = composite.global_stats(x, statistics=statistics)
+        std = tf.reduce_sum(y[:, -2:])
+    dx = tape.gradient(std, x).numpy()[0]
+    assert np.array_equal(dx[:, 0], np.zeros(5))
+    assert np.isnan(dx[:, 1]).all() == (not np.isfinite(beside))
+
+
+@pytest.mark.parametrize("options", [{}, {"epsilon": 0.0, "statistics": STATISTICS}])
+def test_the_derivative_of_its_operations_is_its_gradient(options):
+    """What `tf.vectorized_map` has of it: masked steps tie with no extreme."""
+    x = np.random.default_rng(0).normal(size=(2, 5, 4)).astype(np.float32)
+    x[..., 1], x[..., 2] = 0, -1
+    mask = np.array([[1, 0, 1, 1, 0], [0] * 5], bool)
+    with tf.GradientTape() as tape:
+        tape.watch(one := tf.constant(x)[tf.newaxis])
+        y = tf.vectorized_map(lambda x: composite.global_stats(x, mask, **options), one)
+    found = tf.convert_to_tensor(tape.gradient(y, one))[0]
+    upstream = np.ones(y.shape[1:])
+    expected = reference.global_stats_gradient(x, upstream, mask, **options)
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)

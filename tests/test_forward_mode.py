@@ -12,6 +12,9 @@ X, V = (
 )
 
 
+IMPLEMENTATIONS = ("native", "composite")
+
+
 def pool(implementation, **options):
     def call(x):
         return statpool.global_stats(x, implementation=implementation, **options)
@@ -62,27 +65,37 @@ def forward(function):
     return accumulator.jvp(y)
 
 
+@pytest.mark.parametrize("implementation", IMPLEMENTATIONS)
 @pytest.mark.parametrize("around", AROUND)
 @pytest.mark.parametrize("options", [{}, {"statistics": ("std", "min", "rms")}])
-def test_of_the_values(around, options):
+def test_of_the_values(around, options, implementation):
     wrap = AROUND[around]
     plain = {"loop": looped, "map_fn": mapped}.get(around, lambda f: f)
     expected = forward(plain(pool("composite", **options)))
-    found = forward(wrap(pool("native", **options)))
+    found = forward(wrap(pool(implementation, **options)))
     np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.parametrize("implementation", IMPLEMENTATIONS)
 @pytest.mark.parametrize("around", [k for k in AROUND if k not in ("map_fn", "loop")])
 @pytest.mark.parametrize("tape", ["outside", "inside"])
-def test_over_reverse_mode(around, tape):
+def test_over_reverse_mode(around, tape, implementation):
     """Hessian-vector products, the tape around the function or in it."""
     wrap = AROUND[around]
     expected = forward(gradient_of(pool("composite")))
-    native = pool("native")
+    pooled = pool(implementation)
     product = (
-        gradient_of(wrap(native)) if tape == "outside" else wrap(gradient_of(native))
+        gradient_of(wrap(pooled)) if tape == "outside" else wrap(gradient_of(pooled))
     )
     np.testing.assert_allclose(forward(product), expected, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("implementation", IMPLEMENTATIONS)
+def test_over_reverse_mode_all_in_a_function(implementation):
+    product = gradient_of(pool(implementation))
+    expected = forward(gradient_of(pool("composite")))
+    found = tf.function(lambda: forward(product))()
+    np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12)
 
 
 def test_of_a_loss_by_weights():

@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 
 import statpool
+from statpool._options import STATISTICS
 
 N, B, T, C = 3, 2, 5, 4
 RNG = np.random.default_rng(0)
@@ -91,6 +92,40 @@ def test_gradient_of_the_gradient(how):
 def test_keeps_the_options(options):
     found, expected = mapped(gradient, ("x",), tf.function, **options)
     np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("implementation", ["native", "composite"])
+@pytest.mark.parametrize("how", HOW)
+@pytest.mark.parametrize("epsilon", [1e-12, 0.0])
+@pytest.mark.parametrize("varying", [("x",), ("x", "mask", "lengths")], ids="-".join)
+def test_gradient_of_a_map(varying, epsilon, how, implementation):
+    """The tape is outside, where TensorFlow loses custom gradients."""
+    x = MANY["x"].numpy()
+    x[..., 1], x[..., 2] = 0, -1  # a silent channel, and one that is constant
+    inputs = {**{name: MANY[name] for name in varying}, "x": tf.constant(x)}
+    options = {"statistics": STATISTICS, "epsilon": epsilon}
+
+    def gradient(x, implementation, call, **padding):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = call(
+                lambda arguments: statpool.global_stats(
+                    **arguments, **options, implementation=implementation
+                ),
+                {"x": x, **padding},
+            )
+        return tape.gradient(y, x)
+
+    @HOW[how]
+    def of_a_map(x, **padding):
+        return gradient(x, implementation, tf.vectorized_map, **padding)
+
+    found = of_a_map(**inputs)
+    flat = {name: tf.reshape(t, [N * B, *t.shape[2:]]) for name, t in inputs.items()}
+    expected = gradient(
+        implementation="native", call=lambda f, arguments: f(arguments), **flat
+    )
+    np.testing.assert_allclose(found, tf.reshape(expected, x.shape), atol=1e-10)
 
 
 def test_unknown_sizes_and_a_loop_in_a_loop():

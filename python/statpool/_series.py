@@ -13,8 +13,8 @@ class Series:
     valid: tf.Tensor | None  # bool [B, T, 1] or [B, 1, T]; None if all steps count
     count: tf.Tensor  # N, but 1 where no step counts: [B, 1, 1], or [] if all count
     epsilon: tf.Tensor | float  # in squares of the units of x
-    may_vanish: bool  # whether a root can be 0
     time: int  # its axis
+    may_vanish: bool = False  # whether a root can be 0
 
     @classmethod
     def of(cls, x, mask, lengths, options):
@@ -37,8 +37,7 @@ class Series:
             x = tf.where(valid, x, tf.zeros([], x.dtype))
             count = tf.reduce_sum(tf.cast(valid, x.dtype), time, keepdims=True)
             count = tf.maximum(count, 1.0)
-        may_vanish = options.epsilon < _UNITS[x.dtype].least ** 2
-        return cls(x, valid, count, options.epsilon, may_vanish, time)
+        return cls(x, valid, count, options.epsilon, time)
 
     def where_valid(self, values, otherwise=0.0):
         """The values at the steps that count, something else at the others."""
@@ -57,8 +56,11 @@ class Series:
         return self.sum(values) / self.count
 
     def centred(self, mean):
-        """The x minus its mean; done twice, to remove the rounding of the first."""
-        nearly = self.where_valid(self.x - mean)
+        """The x minus its mean; done twice, to remove the rounding of the first.
+
+        The second time has all of the derivative.
+        """
+        nearly = self.where_valid(self.x - tf.stop_gradient(mean))
         return self.where_valid(nearly - self.mean(nearly))
 
     def has_usual_epsilon(self) -> bool:
@@ -67,7 +69,7 @@ class Series:
         return units.least**2 <= self.epsilon <= units.most**2
 
     def rescaled(self):
-        """The series in a unit for each column, the units, and 1 / units.
+        """The series in a unit for each column, and 1 / units.
 
         They are chosen among constants: XLA turns x / unit / root into
         x / (unit * root), which may overflow.
@@ -78,7 +80,7 @@ class Series:
         is_huge = largest > units.most
         # A column of 0 keeps the unit 1: XLA may multiply its unit with another first.
         is_tiny = tf.logical_and(largest > 0.0, largest < units.least)
-        of_tiny = units.of_tiny if self.may_vanish else 1.0  # else there is none
+        of_tiny = 1.0 if self.has_usual_epsilon() else units.of_tiny
 
         def choose(constants):
             huge, tiny, usual = (tf.constant(c, self.x.dtype) for c in constants)
@@ -87,8 +89,10 @@ class Series:
         of_columns = (units.of_huge, of_tiny, 1.0)
         per_unit = choose(1.0 / unit for unit in of_columns)
         epsilon = choose(self.epsilon / unit / unit for unit in of_columns)
-        scaled = dataclasses.replace(self, x=self.x * per_unit, epsilon=epsilon)
-        return scaled, choose(of_columns), per_unit
+        scaled = dataclasses.replace(
+            self, x=self.x * per_unit, epsilon=epsilon, may_vanish=True
+        )
+        return scaled, per_unit
 
 
 def _valid_steps(x, mask, lengths, time):

@@ -7,10 +7,13 @@ native op's gradient. `statpool.reference` explains the mathematics; what differ
   a sum may grow with its length (docs/contract.md).
 * Values are those of the expression that one would write by hand. Where squares
   overflow, or x holds Inf or NaN, all are computed anew with care: in a unit for each
-  column, and NaN apart. Graphs decide that when they run.
-* The gradient is the explicit formula, not the derivative of the forward pass, and is
-  built from differentiable operations, with the slope of a root in terms of itself. A
-  division that could meet 0 is fed 1 there and replaced by 0 afterwards: `tf.where`
+  column, and NaN apart. Graphs decide that when they run, out of sight of whoever
+  differentiates them: TensorFlow can't do that to a conditional in each of its modes.
+* The gradient is the explicit formula, of x and of what the forward pass saved of it.
+  All of it can be differentiated again; what was computed anew then counts as constant.
+* Where TensorFlow loses a custom gradient (`tf.vectorized_map` does) the derivative of
+  the forward pass takes its place. It is the same, but 0 for what was computed anew.
+* A division that could meet 0 is fed 1 there and replaced by 0 afterwards: `tf.where`
   alone would still let the derivative of the branch not taken through, as 0 * inf.
 """
 
@@ -42,6 +45,7 @@ def global_stats(
 
 def pool(x, mask, lengths, options) -> tf.Tensor:
     """`global_stats` with options that are checked."""
+    asked = mask
     x, mask, lengths = _tensors.check(x, mask, lengths, options)
 
     @tf.custom_gradient
@@ -56,7 +60,7 @@ def pool(x, mask, lengths, options) -> tf.Tensor:
         y = tf.cast(y, options.result_dtype(x.dtype))
         return y if options.keepdims else tf.squeeze(y, options.time), gradient
 
-    return pool_with_gradient(x)
+    return _tensors.marked(pool_with_gradient(x), asked)
 
 
 def global_stats_gradient(
@@ -95,27 +99,42 @@ def _forward(series, options):
     if "std" in names and "mean" not in names:
         others.append("mean")
 
-    def results(values, per_unit, saved):
-        y = tf.concat([values[name] for name in names], options.channel)
-        return y, per_unit, [saved[name] for name in (*others, *extremes)]
-
-    def careful():
-        scaled, unit, per_unit = series.rescaled()
+    def careful(series):
+        scaled, per_unit = series.rescaled()
         picked = {name: _EXTREMES[name].careful_value(series) for name in extremes}
-        saved = _values(scaled, others)
-        values = {name: value * unit for name, value in saved.items()}
-        return results(values | picked, per_unit, saved | picked)
+        return _Saved(_values(scaled, others) | picked, per_unit)
+
+    def side_by_side(saved):
+        per_unit = saved.per_unit
+        values = saved.values | {name: saved.values[name] / per_unit for name in others}
+        return tf.concat([values[name] for name in names], options.channel)
 
     # Who watches all operations, as tf.debugging.enable_check_numerics() does, shall
     # see no overflow that is mended afterwards.
     is_watched = op_callbacks.should_invoke_op_callbacks()
     if not others or is_watched or not series.has_usual_epsilon():
-        y, per_unit, saved = careful()
-    else:
-        values = _values(series, (*others, *extremes))
-        by_hand = results(values, tf.ones_like(values[others[0]]), values)
-        y, per_unit, saved = tf.cond(_are_finite(values), lambda: by_hand, careful)
-    return y, _Saved(dict(zip((*others, *extremes), saved, strict=True)), per_unit)
+        saved = careful(series)
+        return side_by_side(saved), saved
+    values = _values(series, (*others, *extremes))
+    by_hand = _Saved(values, tf.ones_like(values[others[0]]))
+    witness = _witness(values)
+    are_finite = tf.reduce_sum(witness) < witness.dtype.max
+    if tf.executing_eagerly():
+        saved = by_hand if are_finite else careful(series)
+        return side_by_side(saved), saved
+    unseen = dataclasses.replace(series, x=tf.stop_gradient(series.x))
+    anew = tf.cond(are_finite, lambda: _unseen(by_hand), lambda: careful(unseen))
+    # NaN where the witness is not finite. A converter to ONNX multiplies by conditions
+    # of another form, by which Inf becomes NaN.
+    doubt = tf.sqrt(witness.dtype.max - witness)
+    saved = tf.nest.map_structure(
+        lambda *two: tf.where(tf.not_equal(doubt, doubt), *two), _unseen(anew), by_hand
+    )
+    return side_by_side(saved), saved
+
+
+def _unseen(tensors):
+    return tf.nest.map_structure(tf.stop_gradient, tensors)
 
 
 def _values(series, names):
@@ -124,11 +143,10 @@ def _values(series, names):
     return {name: _STATISTICS[name].value(series, mean) for name in names}
 
 
-def _are_finite(values):
-    """Whether x and all sums of it are finite: then the root with most in it is."""
+def _witness(values):
+    """The root with most in it: finite where a column and all sums of it are."""
     roots = [values[name] for name in _ROOTS if name in values]
-    witness = roots[0] if roots else tf.abs(values["mean"])
-    return tf.reduce_sum(witness) < witness.dtype.max
+    return roots[0] if roots else tf.abs(values["mean"])
 
 
 def _gradient(x, series, saved, upstream, options):
@@ -137,7 +155,6 @@ def _gradient(x, series, saved, upstream, options):
         upstream = tf.expand_dims(upstream, options.time)
     parts = tf.split(upstream, len(options.statistics), axis=options.channel)
     upstreams = dict(zip(options.statistics, parts, strict=True))
-    saved = tf.nest.map_structure(tf.stop_gradient, saved)
     contributions = [
         statistic.gradient(series, saved, upstreams[name])
         for name, statistic in _STATISTICS.items()
@@ -169,24 +186,31 @@ class _Extreme:
     name: str
     pick: Callable
     opposite: Callable
-    last: str  # the number that is picked last, as dtypes name it
+    latter: Callable  # of two, what is picked last
+    last: str  # the finite number that is picked last, as dtypes name it
 
     def value(self, series, mean):
-        if series.valid is None:
-            return self.pick(series.x, series.time, keepdims=True)
-        last = tf.constant(getattr(series.x.dtype, self.last), series.x.dtype)
-        some = tf.reduce_any(series.valid, series.time, keepdims=True)
-        x = series.where_valid(series.x, tf.where(some, last, tf.zeros_like(last)))
-        return self.pick(x, series.time, keepdims=True)
+        return self._picked(series, self._last(series.x.dtype))
 
     def careful_value(self, series):
         """The value where x may hold Inf, or NaN, of which no graph has a constant."""
-        x = series.x
+        x, last = series.x, self._last(series.x.dtype)
         if series.valid is not None:
-            x = series.where_valid(x, self.opposite(x, series.time, keepdims=True))
+            last = self.latter(self.opposite(x, series.time, keepdims=True), last)
         is_nan = tf.reduce_any(tf.not_equal(x, x), series.time, keepdims=True)
         nan_or_zero = tf.sqrt(-tf.cast(is_nan, x.dtype))  # -0, which changes nothing
-        return self.pick(x, series.time, keepdims=True) + nan_or_zero
+        return self._picked(series, last) + nan_or_zero
+
+    def _last(self, dtype):
+        return tf.constant(getattr(dtype, self.last), dtype)
+
+    def _picked(self, series, last):
+        """What is picked of the steps that count, which come before the last."""
+        x = series.x
+        if series.valid is not None:
+            some = tf.reduce_any(series.valid, series.time, keepdims=True)
+            x = series.where_valid(x, tf.where(some, last, tf.zeros([], x.dtype)))
+        return self.pick(x, series.time, keepdims=True)
 
     def gradient(self, series, saved, g):
         extreme = saved.values[self.name]
@@ -206,30 +230,20 @@ class _Root:
 
     def value(self, series, mean):
         squares = series.sum(tf.square(self._distances(series, mean)))
-        return tf.sqrt(self._averaged(squares, series) + series.epsilon)
+        squares = self._averaged(squares, series) + series.epsilon
+        if not series.may_vanish:
+            return tf.sqrt(squares)
+        is_zero = tf.equal(squares, 0.0)
+        return _where(is_zero, 0.0, tf.sqrt(_where(is_zero, 1.0, squares)))
 
     def gradient(self, series, saved, g):
         series = dataclasses.replace(series, x=series.x * saved.per_unit)
         distances = self._distances(series, saved.values.get("mean"))
-        direction = self._direction(distances, saved.values[self.name], series)
-        return direction * self._averaged(g, series)
-
-    def _direction(self, distances, root, series):
-        """Distances / root, and 0 where that is 0."""
-
-        @tf.custom_gradient
-        def root_of(distances):
-            def gradient(upstream):
-                direction = self._direction(distances, root, series)
-                return direction * self._averaged(upstream, series)
-
-            return tf.identity(root), gradient
-
-        root_again = root_of(distances)
-        if not series.may_vanish:
-            return distances / root_again  # NaN and Inf do what they should
+        # In a column of huge values the deviations may vanish, whatever epsilon is.
+        root = saved.values[self.name]
         is_zero = tf.equal(root, 0.0)
-        return _where(is_zero, 0.0, distances / _where(is_zero, 1.0, root_again))
+        inverse = _where(is_zero, 0.0, 1.0 / _where(is_zero, 1.0, root))
+        return distances * inverse * self._averaged(g, series)
 
     def _distances(self, series, mean):
         return series.centred(mean) if self.centred else series.x
@@ -239,8 +253,8 @@ class _Root:
 
 
 _EXTREMES = {
-    "max": _Extreme("max", tf.reduce_max, opposite=tf.reduce_min, last="min"),
-    "min": _Extreme("min", tf.reduce_min, opposite=tf.reduce_max, last="max"),
+    "max": _Extreme("max", tf.reduce_max, tf.reduce_min, tf.minimum, last="min"),
+    "min": _Extreme("min", tf.reduce_min, tf.reduce_max, tf.maximum, last="max"),
 }
 _ROOTS = {  # those with larger squares below them come first
     "l2": _Root("l2", centred=False, averaged=False),
