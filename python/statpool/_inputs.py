@@ -40,7 +40,7 @@ def check_shapes(x, mask, lengths, data_format) -> None:
     if not _fits(mask, (batch, time)):
         raise ValueError(
             f"mask must have shape [B, T] = {[batch, time]} for x of {received}, got "
-            f"{list(mask)}; pass one bool per step"
+            f"{list(mask)}; pass one bool per step, or lengths by name"
         )
     if not _fits(lengths, (batch,)) and not _fits(lengths, (batch, 1)):
         raise ValueError(

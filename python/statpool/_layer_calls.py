@@ -4,7 +4,7 @@ import dataclasses
 
 import tensorflow as tf
 
-from statpool import _inputs, _keras, ops
+from statpool import _inputs, _keras, _tensors, ops
 
 
 def is_ready(layer, inputs) -> bool:
@@ -41,14 +41,18 @@ def pool_images(layer, inputs, mask):
     options = layer.options
     last = options.data_format == "channels_last"
     height, width, channel = (1, 2, 3) if last else (2, 3, 1)
-    sizes = tf.unstack(tf.shape(inputs, out_type=tf.int64), num=4)
+    # Slices, of which every converter knows more than of tf.unstack.
+    shape = tf.shape(inputs, out_type=tf.int64)
+    sizes = [shape[axis] for axis in range(4)]
     known = inputs.shape.as_list()
     channels = sizes[channel] if known[channel] is None else known[channel]
     steps = sizes[height] * sizes[width]
     flat = [sizes[0], steps, channels] if last else [sizes[0], channels, steps]
     if mask is not None:
-        mask = _as_positions(mask, [known[axis] for axis in (0, height, width)])
-        mask = tf.broadcast_to(mask, [sizes[0], sizes[height], sizes[width]])
+        positions = (0, height, width)
+        expected = [sizes[axis] for axis in positions]
+        mask = _as_positions(mask, expected, [known[axis] for axis in positions])
+        mask = tf.broadcast_to(mask, expected)
         mask = tf.reshape(mask, [sizes[0], steps])
     flat_options = dataclasses.replace(options, keepdims=False)
     y = _pool(layer, tf.reshape(inputs, flat), mask, None, flat_options)
@@ -69,23 +73,30 @@ def _as_pooled(layer, inputs):
             f"{type(inputs).__module__.split('.')[0]}; set TF_USE_LEGACY_KERAS=1 for "
             "tf_keras, or 0 for Keras 3, before statpool is imported"
         )
+    if not hasattr(inputs.dtype, "name"):  # a variable of Keras 3
+        inputs = tf.convert_to_tensor(inputs)
     dtype = layer.pooled_dtype(inputs.dtype)
     return inputs if inputs.dtype.name == dtype else tf.cast(inputs, dtype)
 
 
-def _as_positions(mask, positions):
-    """A mask of images as `[B, H, W]` or `[B, H, 1]`."""
-    mask = tf.convert_to_tensor(mask)
+def _as_positions(mask, sizes, known):
+    """A mask of images of these sizes as `[B, H, W]` or `[B, H, 1]`."""
+    mask = _tensors.dense(mask, "mask")
+    rule = "mask must have shape [B, H, W] or [B, H]"
     rank = mask.shape.rank
     if rank is not None:
-        _inputs.check_image_mask_shape(mask.shape.as_list(), positions)
-        return tf.expand_dims(mask, 2) if rank == 2 else mask
-    is_right = tf.debugging.assert_rank_in(  # decided when the function runs
-        mask,
-        (2, 3),
-        message="mask must have shape [B, H, W] or [B, H]; pass one bool for every "
-        "position, or for every row",
-    )
-    with tf.control_dependencies([is_right]):
-        missing = tf.ones([3 - tf.rank(mask)], tf.int32)
-    return tf.reshape(mask, tf.concat([tf.shape(mask), missing], 0))
+        _inputs.check_image_mask_shape(mask.shape.as_list(), known)
+        if None not in (*mask.shape.as_list(), *known):
+            return tf.expand_dims(mask, 2) if rank == 2 else mask
+    else:  # decided when the function runs
+        is_right = tf.debugging.assert_rank_in(
+            mask,
+            (2, 3),
+            message=f"{rule}; pass one bool for every position, or for every row",
+        )
+        with tf.control_dependencies([is_right]):
+            rank = tf.rank(mask)
+    shape = tf.shape(mask, out_type=tf.int64)
+    mask = tf.reshape(mask, tf.concat([shape, tf.ones([3 - rank], tf.int64)], 0))
+    width = tf.where(tf.equal(rank, 2), tf.ones([], tf.int64), sizes[2])
+    return _tensors.of_shape(mask, [*sizes[:2], width], rule)

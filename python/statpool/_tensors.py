@@ -2,12 +2,16 @@
 
 The op's kernels check what only a run shows; for the composite it is done here. What is
 known while tracing is checked there, the rest by assertions in the graph. XLA drops
-assertions; lengths outside [0, T] then act as if clipped.
+assertions: shapes are refused in another way there, masks of other numbers than 0 and 1
+give NaN, and lengths outside [0, T] act as if clipped.
 """
 
 import contextlib
+import re
 
 import tensorflow as tf
+from tensorflow.python.framework import ops as framework_ops
+from tensorflow.python.ops import control_flow_util
 
 from statpool import _inputs
 
@@ -25,9 +29,43 @@ def convert(x, mask, lengths, options):
         options.result_dtype(x.dtype)
     return (
         x,
-        _optional(mask, "mask", _inputs.check_mask_dtype, _as_bool),
+        _optional(mask, "mask", _inputs.check_mask_dtype, _as_bool, x, options),
         _optional(lengths, "lengths", _inputs.check_lengths_dtype, _flat),
     )
+
+
+def in_xla() -> bool:
+    """Whether what is traced now will be compiled by XLA."""
+    return control_flow_util.GraphOrParentsInXlaContext(
+        framework_ops.get_default_graph()
+    )
+
+
+def dense(value, name):
+    """The value as a tensor that is not ragged."""
+    if isinstance(value, tf.RaggedTensor):
+        raise tf.errors.InvalidArgumentError(
+            None,
+            None,
+            f"{name} must be a dense tensor, got a ragged one of shape {value.shape}; "
+            "convert it by its to_tensor()",
+        )
+    return tf.convert_to_tensor(value, name=name)
+
+
+def marked(y, mask):
+    """The results, but NaN where XLA can't refuse the numbers of a mask.
+
+    It has no errors at run time; an additive mask, whose 0 keeps, must not be believed.
+    """
+    if mask is None or not in_xla():
+        return y
+    mask = tf.convert_to_tensor(mask)
+    if mask.dtype == tf.bool:
+        return y
+    is_binary = tf.reduce_all(tf.logical_or(tf.equal(mask, 0), tf.equal(mask, 1)))
+    one_or_nan = tf.sqrt(tf.where(is_binary, 1.0, -1.0))
+    return y * tf.cast(one_or_nan, y.dtype)
 
 
 def check(x, mask, lengths, options):
@@ -39,9 +77,9 @@ def check(x, mask, lengths, options):
     x = _with_rank(x, 3, "x must have rank 3")
     if mask is not None:
         axes = (0, options.time)
-        mask = _with_shape(mask, x, axes, "mask must have shape [B, T]")
+        mask = with_shape(mask, x, axes, "mask must have shape [B, T]")
     if lengths is not None:
-        lengths = _with_shape(lengths, x, (0,), "lengths must have shape [B]")
+        lengths = with_shape(lengths, x, (0,), "lengths must have shape [B]")
         lengths = _within(lengths, tf.shape(x, out_type=tf.int64)[options.time])
     return x, mask, lengths
 
@@ -60,7 +98,7 @@ def check_upstream(x, upstream, options):
         return upstream
     sizes = tf.unstack(tf.shape(x, out_type=tf.int64), num=3)
     expected = options.output_shape(sizes[0], sizes[options.channel])
-    return _of_shape(upstream, expected, "upstream must have the shape of the output")
+    return of_shape(upstream, expected, "upstream must have the shape of the output")
 
 
 # ------------------------------------------------------------------------ conversions
@@ -75,20 +113,23 @@ def _padded(x, lengths, options):
     return x.to_tensor(), x.row_lengths()
 
 
-def _optional(value, name, check_dtype, adapt):
+def _optional(value, name, check_dtype, adapt, *arguments):
     """A mask or lengths as the tensor that `adapt` returns; None stays None."""
     if value is None:
         return None
-    tensor = tf.convert_to_tensor(value, name=name)
+    tensor = dense(value, name)
     with invalid_argument_errors():
         check_dtype(tensor.dtype)
-    return adapt(tensor)
+    return adapt(tensor, *arguments)
 
 
-def _as_bool(mask):
+def _as_bool(mask, x, options):
     """A mask as bool; numbers must be 0 and 1."""
     if mask.dtype == tf.bool:
         return mask
+    with invalid_argument_errors():  # before values: it may be lengths that stand here
+        shapes = _known_shape(x), _known_shape(mask)
+        _inputs.check_shapes(*shapes, None, options.data_format)
     keep = tf.cast(mask, tf.bool)
     is_binary = tf.reduce_all(tf.equal(tf.cast(keep, mask.dtype), mask))
     message = "mask must be True and False, or 1 and 0; convert it. Received:"
@@ -120,21 +161,24 @@ def _is_known(*tensors):
     return all(tensor.shape.is_fully_defined() for tensor in tensors)
 
 
-def _with_shape(tensor, x, axes, rule):
-    """Asserts that the shape is that of x along some of its axes."""
+def with_shape(tensor, x, axes, rule):
+    """The tensor, whose shape must be that of x along some of its axes."""
     if _is_known(tensor, x):
         return tensor
     sizes = tf.shape(x, out_type=tf.int64)
-    return _of_shape(tensor, [sizes[axis] for axis in axes], rule)
+    return of_shape(tensor, [sizes[axis] for axis in axes], rule)
 
 
-def _of_shape(tensor, expected, rule):
-    """Asserts a shape; the sizes are tensors."""
+def of_shape(tensor, expected, rule):
+    """The tensor, whose shape must be the expected one, of sizes that are tensors."""
     tensor = _with_rank(tensor, len(expected), rule)
     expected = tf.stack([tf.cast(size, tf.int64) for size in expected])
     shape = tf.shape(tensor, out_type=tf.int64)
     message = f"{rule}; expected and received shape:"
     fits = tf.reduce_all(tf.equal(shape, expected))
+    if in_xla():  # which knows all sizes when it compiles, and names what it refuses
+        name = re.sub(r"\W+", "_", rule)
+        return tf.reshape(tensor, tf.where(fits, shape, -2 - expected), name=name)
     return _after(tf.debugging.Assert(fits, [message, expected, shape]), tensor)
 
 

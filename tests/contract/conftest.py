@@ -58,3 +58,9 @@ def checking(request):
 def unchecking(request):
     """One that can't."""
     return _usable(request.param)
+
+
+@_implementations([i for i in IMPLEMENTATIONS if getattr(i, "mode", None) == "xla"])
+def compiled(request):
+    """One inside XLA."""
+    return _usable(request.param)

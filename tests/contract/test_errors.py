@@ -40,6 +40,7 @@ BAD = [
     Bad("long mask", ("mask", "[2,6]"), {"mask": np.ones((2, 6), bool)}),
     Bad("mask of one example", ("mask", "[1,5]"), {"mask": np.ones((1, 5), bool)}),
     Bad("mask of rank 1", ("mask", "[5]"), {"mask": np.ones(5, bool)}),
+    Bad("lengths for a mask", ("mask", "[2]", "by name"), {"mask": np.array([4, 5])}),
     Bad("mask of rank 3", ("mask", "[2,5,3]"), {"mask": np.ones((2, 5, 3), bool)}),
     Bad("too many lengths", ("lengths", "[3]"), {"lengths": np.array([1, 2, 3])}),
     Bad("lengths in a row", ("lengths", "[1,2]"), {"lengths": np.array([[1, 2]])}),
@@ -48,6 +49,7 @@ BAD = [
     Bad("negative epsilon", ("epsilon", ">= 0", "-1"), {"epsilon": -1.0}),
     Bad("infinite epsilon", ("epsilon", "finite", "inf"), {"epsilon": np.inf}),
     Bad("NaN for epsilon", ("epsilon", "finite", "nan"), {"epsilon": np.nan}),
+    Bad("keepdims for epsilon", ("epsilon", "number", "True"), {"epsilon": True}),
     Bad("epsilon in words", ("epsilon", "number", "small"), {"epsilon": "small"}),
     Bad("no statistic", ("statistics", "at least one"), {"statistics": ()}),
     Bad("unknown statistic", ("statistics", "median"), {"statistics": ("median",)}),
@@ -56,6 +58,7 @@ BAD = [
     Bad("no sequence", ("statistics", "sequence", "3"), {"statistics": 3}),
     Bad("layout", ("data_format", "channels_last", "NHWC"), {"data_format": "NHWC"}),
     Bad("keepdims", ("keepdims", "bool", "yes"), {"keepdims": "yes"}),
+    Bad("array", ("keepdims", "bool", "[ True]"), {"keepdims": np.array([True])}),
     Bad("wide output", ("output_dtype", "float64"), {"output_dtype": "float64"}),
     Bad("narrow output", ("output_dtype", "float16"), {"output_dtype": "float16"}),
 ]
@@ -94,8 +97,22 @@ def test_bad_lengths(checking, bad):
 @pytest.mark.parametrize("bad", BAD_MASKS, ids=str)
 def test_masks_of_other_numbers(rejecting, bad):
     if getattr(rejecting, "mode", None) == "xla":
-        pytest.skip("XLA drops assertions: what isn't 0 counts")
+        pytest.skip("XLA has no errors at run time: its results are NaN")
     _expect(rejecting, bad, rejecting.forward, x=X, **bad.arguments)
+
+
+@pytest.mark.parametrize("keeps", [0, 1])
+def test_masks_of_other_numbers_inside_xla(compiled, keeps):
+    """Additive masks too, whose 0 keeps, and soft ones: NaN, not the padding's mean."""
+    x = np.arange(30, dtype=np.float32).reshape(2, 5, 3)
+    upstream = np.ones((2, 9), np.float32)
+    for drops in (-1e9, 0.5, np.nan, 2.0):
+        mask = np.full((2, 5), keeps, np.float32)
+        assert np.isfinite(compiled.forward(x, mask)).all()
+        mask[1, 3] = drops
+        assert np.isnan(compiled.forward(x, mask)).all()
+        counting = mask != 0
+        assert np.isnan(compiled.gradient(x, upstream, mask)[counting]).all()
 
 
 @pytest.mark.parametrize("bad", BAD + BAD_LENGTHS, ids=str)
