@@ -23,13 +23,13 @@ _HOMES = {
 }
 _MODULES = ("composite", "doctor", "layers", "numpy", "ops", "reference")
 
+# Without the modules: `from statpool import *` leaves Keras' `layers` as it is.
 __all__ = [
     "NativeLibraryError",
     "__version__",
     "library_path",
     "load_library",
     *_HOMES,
-    *_MODULES,
 ]
 
 
@@ -58,4 +58,4 @@ if importlib.util.find_spec(_keras.NAME) and importlib.util.find_spec("tensorflo
 
 
 def __dir__():
-    return sorted(__all__)
+    return sorted((*__all__, *_MODULES))

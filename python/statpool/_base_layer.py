@@ -51,7 +51,7 @@ class BaseGlobalStatsPooling(keras.layers.Layer):
             output_dtype,
         )
         self.options.result_dtype(self.compute_dtype)
-        self.implementation = check_implementation(implementation)
+        self.implementation = implementation
         self.input_spec = keras.layers.InputSpec(ndim=self.rank)
         self.supports_masking = True
 
@@ -60,6 +60,15 @@ class BaseGlobalStatsPooling(keras.layers.Layer):
     data_format = property(lambda self: self.options.data_format)
     keepdims = property(lambda self: self.options.keepdims)
     output_dtype = property(lambda self: self.options.output_dtype)
+
+    @property
+    def implementation(self):
+        """Who computes; may be assigned."""
+        return self._implementation
+
+    @implementation.setter
+    def implementation(self, implementation):
+        self._implementation = check_implementation(implementation)
 
     def __call__(self, *args, **kwargs):
         """Calls the layer as Keras does.

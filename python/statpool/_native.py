@@ -22,6 +22,9 @@ _loading = threading.RLock()
 class NativeLibraryError(RuntimeError):
     """The native library can't be used; the message says why and what helps."""
 
+    # AutoGraph raises errors anew of types that it knows how to make: by this one.
+    __init__ = Exception.__init__
+
 
 def _once(function):
     """Caches what a function without arguments returns; threads wait for the first."""

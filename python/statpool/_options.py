@@ -125,6 +125,10 @@ def check_statistics(statistics) -> tuple[str, ...]:
 
 def check_epsilon(epsilon) -> float:
     """Returns epsilon as a finite Python float >= 0."""
+    if _is_bool(epsilon):  # keepdims, where epsilon stands
+        raise ValueError(
+            f"epsilon must be a number, got {epsilon!r}; pass keepdims by its name"
+        )
     try:
         value = float(epsilon)
     except (TypeError, ValueError) as error:
@@ -164,7 +168,7 @@ def check_dtype(dtype, name="x") -> str:
 def check_keepdims(keepdims) -> bool:
     """Returns keepdims as a bool; 0 and 1 are accepted, strings and arrays are not."""
     try:
-        value = operator.index(keepdims)
+        value = operator.index(bool(keepdims) if _is_bool(keepdims) else keepdims)
     except TypeError:
         value = None
     if value not in (0, 1):
@@ -179,6 +183,11 @@ def dtype_name(dtype) -> str:
     if isinstance(dtype, str):
         return dtype
     return str(getattr(dtype, "name", None) or getattr(dtype, "__name__", dtype))
+
+
+def _is_bool(value) -> bool:
+    """Whether the value is a bool of Python or of NumPy, whose name has changed."""
+    return type(value).__name__ in ("bool", "bool_")
 
 
 def _check_choice(name, value, choices) -> str:

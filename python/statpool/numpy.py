@@ -4,6 +4,7 @@ For checking results, for feature extraction outside a model, and for forcing an
 instruction set in tests.
 """
 
+import operator
 import os
 from typing import Unpack
 
@@ -169,6 +170,13 @@ def _dtype(name):
 def _threads(num_threads) -> int:
     if num_threads is None:
         return len(os.sched_getaffinity(0))
-    if num_threads < 1:
-        raise ValueError(f"num_threads must be at least 1, got {num_threads}")
-    return num_threads
+    try:
+        count = operator.index(num_threads)
+    except TypeError:
+        count = 0
+    if count < 1:
+        raise ValueError(
+            f"num_threads must be an integer of at least 1, got {num_threads!r}; pass "
+            "None for all cores"
+        )
+    return count
