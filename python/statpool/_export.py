@@ -21,9 +21,14 @@ def export(
       **options: Further arguments of `model.export`.
 
     Raises:
-      ValueError: if no such file can hold the op.
+      ValueError: if no such file can hold the op, or `implementation` names no form.
       statpool.NativeLibraryError: with "native", if the op can't run here.
     """
+    if implementation not in ("composite", "native"):
+        raise ValueError(
+            f"implementation must be 'composite' or 'native', got {implementation!r}; "
+            "the first loads everywhere, the second where the op's library is loaded"
+        )
     is_native = implementation == "native"
     if is_native and format != "tf_saved_model":
         raise ValueError(

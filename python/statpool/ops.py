@@ -3,12 +3,11 @@
 import contextlib
 import contextvars
 import functools
+import sys
 import warnings
 
 import tensorflow as tf
 from tensorflow.python.eager import context
-from tensorflow.python.framework import ops as framework_ops
-from tensorflow.python.ops import control_flow_util
 
 from statpool import _availability, _native, _tensors, composite
 from statpool._options import DEFAULT_STATISTICS, Options, check_implementation
@@ -71,6 +70,9 @@ def pool(x, mask, lengths, options, implementation, name) -> tf.Tensor:
     if not _use_native(implementation):
         with tf.name_scope(name or "global_stats"):
             return composite.pool(x, mask, lengths, options)
+    if not tf.executing_eagerly():
+        _warn_an_exporter()
+    asked = mask
     x, mask, lengths = _tensors.convert(x, mask, lengths, options)
     # TensorFlow's fast way of calling an op eagerly takes no names of dtypes.
     y, _ = _native.ops().statpool_global_stats(
@@ -84,7 +86,8 @@ def pool(x, mask, lengths, options, implementation, name) -> tf.Tensor:
         data_format=options.data_format,
         name=name,
     )
-    return tf.expand_dims(y, options.time) if options.keepdims else y
+    y = tf.expand_dims(y, options.time) if options.keepdims else y
+    return _tensors.marked(y, asked)
 
 
 _forced = contextvars.ContextVar("forced_implementation", default=None)
@@ -111,9 +114,7 @@ def _use_native(implementation) -> bool:
     implementation = _forced.get() or implementation
     if implementation == "composite":
         return False
-    in_xla = control_flow_util.GraphOrParentsInXlaContext(
-        framework_ops.get_default_graph()
-    )
+    in_xla = _tensors.in_xla()
     if implementation == "native" and not in_xla:
         _native.ops()
         return True
@@ -128,6 +129,25 @@ def _use_native(implementation) -> bool:
         raise _native.NativeLibraryError(reason)
     _warn_once(reason)
     return False
+
+
+# They take the op for one that a runtime will know, and write a file that never loads.
+_EXPORTERS = ("keras.src.export.onnx", "keras.src.export.litert", "tensorflow.lite.")
+
+
+def _warn_an_exporter() -> None:
+    """Warns where one of these is what traces the op."""
+    frame = sys._getframe()
+    while frame is not None:
+        if frame.f_globals.get("__name__", "").startswith(_EXPORTERS):
+            warnings.warn(
+                "statpool's op can't be run from ONNX or LiteRT, which this exporter "
+                "writes; export by statpool.export, or within "
+                "statpool.force_implementation('composite')",
+                stacklevel=3,
+            )
+            return
+        frame = frame.f_back
 
 
 def _why_unusable_where_this_runs() -> str | None:
