@@ -1,224 +1,293 @@
-// Adds a chunk of steps to an accumulator. 16-bit and float32 values are summed by pairs in float,
-// their deviations too, and only what eight of them come to enters the double accumulators: an
-// eighth of a double operation for each sum and element, which even cards with few double units
-// hide behind the memory.
+// Adds a chunk of steps to accumulators. 16-bit and float32 values are summed by pairs in float,
+// their deviations too, and only what a chunk comes to enters the double accumulators: an eighth of
+// a double operation for each sum and element, or less, which even cards with few double units hide
+// behind the memory.
 #ifndef STATPOOL_CUDA_ACCUMULATE_CUH_
 #define STATPOOL_CUDA_ACCUMULATE_CUH_
 
 #include <cmath>
 #include <cstdint>
-#include <limits>
 #include <type_traits>
 
 #include "cc/core/accumulators.h"
 #include "cc/core/problem.h"
 #include "cuda/accumulator.cuh"
+#include "cuda/chunk_values.cuh"
 #include "cuda/launch_plan.h"
+#include "cuda/roots.cuh"
 
 namespace statpool {
 namespace cuda {
-
-constexpr int kRows = kForwardRows;
 
 // Whether sums in float may overflow, or squares vanish: those of float16 never do.
 template <typename T>
 constexpr bool kMayLeaveRange = !std::is_same_v<T, core::Float16>;
 
-// The power of two that brings a chunk whose squares leave the range of float back into it, and its
-// inverse. Rare, so that it is to take no registers: hence not in double.
-struct Scale {
-  float to;
-  double back;
-
-  __device__ __forceinline__ explicit Scale(float squares)
-      : to(squares < 1 ? 0x1p96f : 0x1p-96f), back(squares < 1 ? 0x1p-96 : 0x1p96) {}
-};
-
-__device__ __forceinline__ bool AreZero(const float (&v)[kRows]) {
-  uint32_t bits = 0;
-  for (int r = 0; r < kRows; ++r) bits |= __float_as_uint(v[r]);
-  return bits << 1 == 0;
+__device__ __forceinline__ float MultiplyAdd(float a, float b, float c) {
+  return __fmaf_rn(a, b, c);
+}
+__device__ __forceinline__ double MultiplyAdd(double a, double b, double c) {
+  return __fma_rn(a, b, c);
 }
 
-// A sum in float, and what rounding took from it.
-struct ExactSum {
+// What rounding takes from a sum in float, as good as double can tell: by a sum in double where the
+// architecture has many double units, else bit by bit.
+struct WideTotal {
+  double total;
+
+  explicit __device__ __forceinline__ WideTotal(float number) : total(number) {}
+
+  friend __device__ __forceinline__ WideTotal operator+(WideTotal a, const WideTotal& b) {
+    a.total += b.total;
+    return a;
+  }
+
+  __device__ __forceinline__ float Rest(float sum) const { return static_cast<float>(total - sum); }
+};
+
+struct CompensatedTotal {
   float value;
   float error = -0.0f;  // what adds nothing, not even an instruction
 
-  friend __device__ __forceinline__ ExactSum operator+(ExactSum a, const ExactSum& b) {
+  explicit __device__ __forceinline__ CompensatedTotal(float number) : value(number) {}
+
+  friend __device__ __forceinline__ CompensatedTotal operator+(CompensatedTotal a,
+                                                               const CompensatedTotal& b) {
     core::AddCompensated(b.value, &a.value, &a.error);
     a.error += b.error;
     return a;
   }
+
+  __device__ __forceinline__ float Rest(float) const { return error; }
 };
 
-// The sum of the `n` values of a chunk that count, times `scale`, and their squared deviations:
-// from the rounded mean, and from what that was rounded from, as good as double would tell.
-struct CentralSums {
-  ExactSum sum;
-  float mean;
-  float around_rounded;
-  float around_mean;
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900 && __CUDA_ARCH__ < 1200
+using Total = WideTotal;
+#else
+using Total = CompensatedTotal;
+#endif
 
-  template <typename IsValid>
-  __device__ __forceinline__ CentralSums(const float (&v)[kRows], const IsValid& is_valid, float n,
-                                         float scale) {
-    sum = core::PairwiseSum<kRows, ExactSum>([&](int r) { return ExactSum{v[r] * scale}; });
-    mean = sum.value / n;
-    around_rounded = core::PairwiseSum<kRows, float>([&](int r) {
-      const float deviation = v[r] * scale - mean;
-      return is_valid(r) ? deviation * deviation : 0;
-    });
-    const float left = __fmaf_rn(-n, mean, sum.value) + sum.error;  // the former is exact
-    around_mean = around_rounded - left * left / n;
+struct NoTotal {
+  explicit __device__ __forceinline__ NoTotal(double) {}
+  friend __device__ __forceinline__ NoTotal operator+(const NoTotal& a, const NoTotal&) {
+    return a;
   }
 };
 
-// Adds the squared deviations of a chunk: in float from its own mean, and in double the distance of
-// that mean from a value that all chunks of the thread share, until Accumulator::Centre. `wide_sum`
-// is the sum as it enters accumulator->sum.
-template <typename T, typename IsValid, typename Count>
-__device__ __forceinline__ void AddCentral(const float (&v)[kRows], const IsValid& is_valid,
-                                           int32_t steps, double wide_sum,
-                                           Accumulator<float, Count>* accumulator) {
-  if (steps == 0) return;
-  const float n = static_cast<float>(steps);
-  const CentralSums chunk(v, is_valid, n, 1);
-  double around_mean = chunk.around_mean;
-  float rest = chunk.sum.error;
-  if (kMayLeaveRange<T> && !core::IsInFloatRange(chunk.around_rounded)) {
-    bool are_equal = true;
-    for (int r = 0; r < kRows; ++r) are_equal &= !is_valid(r) || v[r] == chunk.mean;
-    if (!are_equal) {
-      const Scale scale(chunk.around_rounded);
-      const CentralSums scaled(v, is_valid, n, scale.to);
-      around_mean = scaled.around_mean * scale.back * scale.back;
-      rest = static_cast<float>(scaled.sum.value * scale.back - wide_sum +
-                                scaled.sum.error * scale.back);
-    }
+// The sum of some numbers, and that of their squares.
+template <typename Compute, typename TotalOf = NoTotal>
+struct Powers {
+  Compute sum = 0;
+  Compute squares = 0;
+  TotalOf total = TotalOf(0);
+
+  friend __device__ __forceinline__ Powers operator+(const Powers& a, const Powers& b) {
+    return {a.sum + b.sum, a.squares + b.squares, a.total + b.total};
   }
-  for (int r = 0; r < kRows; ++r) {
-    if (accumulator->steps == 0 && is_valid(r)) accumulator->pivot = v[r];
-  }
-  // The product is exact.
-  const double distance = __fma_rn(-n, accumulator->pivot, wide_sum) + rest;
-  accumulator->deviations.Add(around_mean + distance * distance / steps);
-  accumulator->rest += rest;
+};
+
+// Of number(i) for all i of some values, part by part.
+template <typename TotalOf = NoTotal, typename Values, typename Number>
+__device__ __forceinline__ auto PowersOf(const Values&, const Number& number) {
+  using Compute = typename Values::Compute;
+  constexpr int kSize = Values::kPartSize;
+  return core::PairwiseSum<Values::kParts, Powers<Compute, TotalOf>>([&](int part) {
+    Compute numbers[kSize];
+#pragma unroll
+    for (int i = 0; i < kSize; ++i) numbers[i] = number(part * kSize + i);
+    return Powers<Compute, TotalOf>{
+        core::PairwiseSum<kSize, Compute>([&](int i) { return numbers[i]; }),
+        core::PairwiseSum<kSize / 2, Compute>([&](int i) {
+          return MultiplyAdd(numbers[2 * i], numbers[2 * i],
+                             numbers[2 * i + 1] * numbers[2 * i + 1]);
+        }),
+        core::PairwiseSum<kSize, TotalOf>([&](int i) { return TotalOf(numbers[i]); })};
+  });
 }
 
-// Joins the deviations of a chunk to those of the steps before, in double throughout.
-template <typename IsValid, typename Count>
-__device__ __forceinline__ void AddCentral(const double (&v)[kRows], const IsValid& is_valid,
-                                           int32_t steps, double sum,
-                                           Accumulator<double, Count>* accumulator) {
-  if (steps == 0) return;
-  const double before =
-      accumulator->steps == 0 ? 0 : accumulator->Total() / static_cast<double>(accumulator->steps);
+// ------------------------------------------------------------------------------------------------
+// float32 and 16-bit values
+
+// How many values of a chunk count.
+struct Steps {
+  int32_t count;
+  double inverse;
+
+  template <bool kIsWhole>
+  static __device__ __forceinline__ Steps Of(int32_t count) {
+    if constexpr (kIsWhole) return {count, 1.0 / count};  // known to the compiler
+    // Worked out for each column anew, for it would take registers to keep it.
+    asm volatile("" : "+r"(count));
+    return {count, count == 0 ? 0 : Inverse(count)};
+  }
+};
+
+// The sums of a chunk in float.
+struct ChunkSums {
+  Powers<float> values;
+  float rest;        // what rounding took from their sum
+  float centre;      // what deviations are from: the rounded mean
+  float deviations;  // the sum of their squares
+
+  template <typename Values, typename Sums>
+  __device__ __forceinline__ void Add(const Values& v, const Sums& needed, const Steps& steps) {
+    const auto value = [&](int i) { return v[i]; };
+    if (!needed.central) {
+      values = PowersOf(v, value);
+      return;
+    }
+    const auto sums = PowersOf<Total>(v, value);
+    values = {sums.sum, sums.squares};
+    rest = sums.total.Rest(sums.sum);
+    centre = sums.sum * static_cast<float>(steps.inverse);
+    v.Reload();
+    deviations = PowersOf(v, [&](int i) { return v.Counts(i) ? v[i] - centre : 0; }).squares;
+  }
+
+  __device__ __forceinline__ bool IsFinite() const { return values.sum - values.sum == 0; }
+
+  // Whether the sums that are needed are as good as float can tell.
+  template <typename Sums>
+  __device__ __forceinline__ bool AreInRange(const Sums& needed) const {
+    const bool is_in_range = needed.squares ? core::IsInFloatRange(values.squares) : IsFinite();
+    return is_in_range && (!needed.central || core::IsInFloatRange(deviations));
+  }
+};
+
+// Whether all values that count are `value`.
+template <typename Values>
+__device__ __forceinline__ bool AreAll(const Values& v, float value) {
+  bool are_all = true;
+  v.ForEach([&](double one, bool counts) { are_all &= !counts || one == value; });
+  return are_all;
+}
+
+// What a chunk adds to an accumulator.
+struct WideSums {
+  double sum;
+  double squares;
+  double around_mean;
+  float rest;  // what rounding took from sum
+
+  // Of a chunk that counts as a whole, whose size is a power of two, or of another.
+  template <bool kIsWhole, typename Sums>
+  __device__ __forceinline__ void Widen(const ChunkSums& of, const Sums& needed,
+                                        const Steps& steps) {
+    sum = of.values.sum;
+    squares = of.values.squares;
+    if (!needed.central) return;
+    rest = of.rest;
+    if constexpr (kIsWhole) {
+      around_mean = of.deviations - rest * rest * static_cast<float>(steps.inverse);
+    } else {
+      const double from_centre =
+          rest + double{__fmaf_rn(-static_cast<float>(steps.count), of.centre, of.values.sum)};
+      around_mean = of.deviations - from_centre * from_centre * steps.inverse;
+    }
+  }
+
+  // Takes in double what left the range of float: each sum by itself, so that it has the same bits
+  // whatever is asked for. Rare, but for chunks of equal values.
+  template <typename Values, typename Sums>
+  __device__ __forceinline__ void Repeat(const Values& v, const ChunkSums& of, const Sums& needed,
+                                         const Steps& steps) {
+    v.Reload();
+    const bool repeats_squares =
+        needed.squares && !core::IsInFloatRange(of.values.squares) && !AreAll(v, 0);
+    const bool repeats_deviations =
+        needed.central && !core::IsInFloatRange(of.deviations) && !AreAll(v, of.centre);
+    if (of.IsFinite() && !repeats_squares && !repeats_deviations) return;
+    const double base = of.IsFinite() ? of.centre : v.Any();  // next to the mean, or a value
+    Powers<double> values = {};
+    Powers<double> deviations = {};
+    v.ForEach([&](double value, bool counts) {
+      values = values + Powers<double>{value, value * value};
+      const double deviation = counts ? value - base : 0;
+      if (needed.central)
+        deviations = deviations + Powers<double>{deviation, deviation * deviation};
+    });
+    if (!of.IsFinite()) sum = values.sum;
+    if (repeats_squares) squares = values.squares;
+    if (!repeats_deviations) return;
+    rest = static_cast<float>(values.sum - sum);
+    around_mean = deviations.squares - deviations.sum * deviations.sum * steps.inverse;
+  }
+
+  // `v` are the values that count, `steps` of them.
+  template <typename Values, typename Sums, typename Count>
+  __device__ __forceinline__ void AddTo(Accumulator<float, Count>* to, const Values& v,
+                                        const Sums& needed, const Steps& steps) const {
+    if (needed.central) {
+      if (to->steps == 0) to->pivot = v.Any();
+      // The product is exact.
+      const double distance = __fma_rn(-static_cast<double>(steps.count), to->pivot, sum) + rest;
+      to->deviations.Add(around_mean + distance * distance * steps.inverse);
+      to->rest += rest;
+    }
+    if (needed.sum) to->sum.Add(sum);
+    if (needed.squares) to->squares.Add(squares);
+  }
+};
+
+// Adds all of a chunk but its extremes to kCount accumulators. values_of(v) are the values of
+// accumulator v. Returns bit v where there is a NaN among those.
+template <typename T, bool kIsWhole, typename Sums, typename ValuesOf, typename Count, int kCount>
+__device__ __forceinline__ uint32_t AddSums(const ValuesOf& values_of, const Sums& needed,
+                                            Accumulator<float, Count> (&accumulators)[kCount]) {
+  uint32_t nans = 0;
+#pragma unroll
+  for (int v = 0; v < kCount; ++v) {
+    const auto values = values_of(v);
+    const Steps steps = Steps::Of<kIsWhole>(values.Steps());
+    if (!kIsWhole && steps.count == 0) continue;
+    ChunkSums chunk = {};
+    chunk.Add(values, needed, steps);
+    nans |= static_cast<uint32_t>(chunk.values.squares != chunk.values.squares)
+            << v;  // squares never cancel
+    WideSums wide = {};
+    wide.Widen<kIsWhole>(chunk, needed, steps);
+    if constexpr (kMayLeaveRange<T>) {
+      if (!chunk.AreInRange(needed)) wide.Repeat(values, chunk, needed, steps);
+    }
+    wide.AddTo(&accumulators[v], values, needed, steps);
+    accumulators[v].steps += steps.count;
+  }
+  return nans;
+}
+
+// ------------------------------------------------------------------------------------------------
+// float64
+
+// Joins the deviations of a chunk to those of the steps before.
+template <typename Values, typename Count>
+__device__ __forceinline__ void AddCentral(const Values& v, int32_t steps, double sum,
+                                           Accumulator<double, Count>* to) {
+  const double before = to->steps == 0 ? 0 : to->Total() / static_cast<double>(to->steps);
   const double mean = sum / steps;
   const double distance = mean - before;
-  const double deviations = core::PairwiseSum<kRows, double>([&](int r) {
-    const double deviation = v[r] - mean;
-    return is_valid(r) ? deviation * deviation : 0.0;
-  });
-  accumulator->deviations.Add(deviations + distance * distance *
-                                               core::DistanceWeight(steps, accumulator->steps));
+  const auto deviations = PowersOf(v, [&](int i) { return v.Counts(i) ? v[i] - mean : 0.0; });
+  to->deviations.Add(deviations.squares +
+                     distance * distance * core::DistanceWeight(steps, to->steps));
 }
 
-// Adds `v`, which is 0 in rows that don't count, and its squares. What leaves the range of float is
-// scaled and summed again: each sum by itself, so that it has the same bits whatever is asked for.
-template <typename T, typename Sums, typename IsValid, typename Count>
-__device__ __forceinline__ void AddSums(const float (&v)[kRows], float squares,
-                                        const IsValid& is_valid, int32_t steps, const Sums& needed,
-                                        Accumulator<float, Count>* accumulator) {
-  const float sum = core::PairwiseSum<kRows, float>([&](int r) { return v[r]; });
-  double wide_sum = sum;
-  double wide_squares = squares;
-  if constexpr (kMayLeaveRange<T>) {
-    const bool is_finite = sum - sum == 0;  // as it is where squares are in range
-    const bool is_in_range = needed.squares ? core::IsInFloatRange(squares) : is_finite;
-    if (!is_in_range && !AreZero(v)) {
-      const Scale scale(needed.squares ? squares : std::numeric_limits<float>::infinity());
-      const auto value = [&](int r) { return v[r] * scale.to; };
-      if (!is_finite) wide_sum = core::PairwiseSum<kRows, float>(value) * scale.back;
-      wide_squares = core::PairwiseSum<kRows, float>([&](int r) { return value(r) * value(r); }) *
-                     scale.back * scale.back;
-    }
+template <typename T, bool kIsWhole, typename Sums, typename ValuesOf, typename Count, int kCount>
+__device__ __forceinline__ uint32_t AddSums(const ValuesOf& values_of, const Sums& needed,
+                                            Accumulator<double, Count> (&accumulators)[kCount]) {
+  uint32_t nans = 0;
+#pragma unroll
+  for (int v = 0; v < kCount; ++v) {
+    const auto values = values_of(v);
+    const int32_t steps = values.Steps();
+    if (!kIsWhole && steps == 0) continue;
+    auto& to = accumulators[v];
+    const auto [sum, squares, none] = PowersOf(values, [&](int i) { return values[i]; });
+    nans |= static_cast<uint32_t>(squares != squares) << v;
+    if (needed.central) AddCentral(values, steps, sum, &to);
+    if (needed.sum) to.sum.Add(sum);
+    if (needed.squares) to.squares.Add(squares);
+    to.steps += steps;
   }
-  if (needed.central) AddCentral<T>(v, is_valid, steps, wide_sum, accumulator);
-  if (needed.sum) accumulator->sum.Add(wide_sum);
-  if (needed.squares) accumulator->squares.Add(wide_squares);
-}
-
-template <typename T, typename Sums, typename IsValid, typename Count>
-__device__ __forceinline__ void AddSums(const double (&v)[kRows], double squares,
-                                        const IsValid& is_valid, int32_t steps, const Sums& needed,
-                                        Accumulator<double, Count>* accumulator) {
-  const double sum = core::PairwiseSum<kRows, double>([&](int r) { return v[r]; });
-  if (needed.central) AddCentral(v, is_valid, steps, sum, accumulator);
-  if (needed.sum) accumulator->sum.Add(sum);
-  if (needed.squares) accumulator->squares.Add(squares);
-}
-
-__device__ __forceinline__ float Larger(float a, float b) { return fmaxf(a, b); }
-__device__ __forceinline__ double Larger(double a, double b) { return fmax(a, b); }
-
-// The largest value of a chunk and of what was before, or the least, and how many of the chunk
-// equal it. NaN wins and equals nothing.
-template <typename Compute>
-struct Extreme {
-  Compute value;
-  int32_t count;
-};
-
-// Of kSign * v. is_nan says that there is a NaN among the values that count.
-template <int kSign, typename Compute, typename IsValid>
-__device__ __forceinline__ Extreme<Compute> ExtremeOf(const Compute (&v)[kRows],
-                                                      const IsValid& is_valid, bool is_nan,
-                                                      Compute before) {
-  constexpr Compute kNan = std::numeric_limits<Compute>::quiet_NaN();
-  const auto candidate = [&](int r) { return is_valid(r) ? v[r] : kNan; };
-  Compute best = kSign * before;
-  for (int r = 0; r < kRows; ++r) best = Larger(best, kSign * candidate(r));
-  Extreme<Compute> extreme = {is_nan || before != before ? kNan : kSign * best, 0};
-  for (int r = 0; r < kRows; ++r) extreme.count += candidate(r) == extreme.value;
-  return extreme;
-}
-
-template <typename Compute, typename Count>
-__device__ __forceinline__ void UpdateExtreme(const Extreme<Compute>& of, Compute* extreme,
-                                              Count* count) {
-  *count = (*extreme == of.value ? *count : 0) + of.count;
-  *extreme = of.value;
-}
-
-// The sum of squares. Those of 16-bit values are exact in float, unless too small to matter or too
-// large for any sum, so that a fused operation rounds as two would.
-template <typename T, typename Compute>
-__device__ __forceinline__ Compute SumOfSquares(const Compute (&v)[kRows]) {
-  if constexpr (sizeof(T) == 2) {
-    return core::PairwiseSum<kRows / 2, float>(
-        [&](int i) { return __fmaf_rn(v[2 * i], v[2 * i], v[2 * i + 1] * v[2 * i + 1]); });
-  } else {
-    return core::PairwiseSum<kRows, Compute>([&](int r) { return v[r] * v[r]; });
-  }
-}
-
-// Adds the `steps` rows of which is_valid(r) holds. In the others, v must be 0. maximum(is_nan) is
-// their maximum.
-template <typename T, typename Sums, typename Count, typename IsValid, typename Maximum>
-__device__ __forceinline__ void AddChunk(const core::ComputeType<T> (&v)[kRows],
-                                         const IsValid& is_valid, int32_t steps, const Sums& needed,
-                                         const Maximum& maximum,
-                                         Accumulator<core::ComputeType<T>, Count>* accumulator) {
-  const auto squares = SumOfSquares<T>(v);
-  const bool is_nan = squares != squares;  // and only then: squares never cancel
-  if (needed.max) UpdateExtreme(maximum(is_nan), &accumulator->max, &accumulator->max_count);
-  if (needed.min) {
-    const auto minimum = ExtremeOf<-1>(v, is_valid, is_nan, accumulator->min);
-    UpdateExtreme(minimum, &accumulator->min, &accumulator->min_count);
-  }
-  AddSums<T>(v, squares, is_valid, steps, needed, accumulator);
-  accumulator->steps += steps;
+  return nans;
 }
 
 }  // namespace cuda

@@ -43,6 +43,10 @@ struct Sum {
 };
 
 // The count of a split fits into 32 bits (cuda/launch_plan.cc); that of all of time may not.
+//
+// Deviations of float input are from `pivot`, one of the values or the mean of some: what that adds
+// to them is at most as many times the result as there are steps in a split, or splits, and double
+// has bits to spare. float64 has none, so there they are from the mean.
 template <typename C, typename Count>
 struct Accumulator {
   using Compute = C;
@@ -50,8 +54,8 @@ struct Accumulator {
   Sum<Compute> sum;
   Sum<Compute> squares;
   Sum<Compute> deviations;
-  Compute rest;   // what rounding took from sum: the mean of deviations must not be rounded
-  Compute pivot;  // what deviations are from in a thread's loop; double has no use for it
+  Compute rest;  // what rounding took from sum: the mean of deviations must not be rounded
+  Compute pivot;
   Compute max;
   Compute min;
   Count max_count;  // steps that equal max
@@ -63,14 +67,27 @@ struct Accumulator {
     return Sum<Compute>::kCompensated ? sum.value : sum.value + rest;
   }
 
-  // Makes deviations from `pivot`, one of the values, those from the mean of all. What this cancels
-  // is at most as many times the result as there are values, and double has bits to spare.
+  // The sum of the values' distances from `pivot`; its first product is exact.
+  __device__ double Distance() const {
+    return __fma_rn(-static_cast<double>(steps), pivot, sum.value) + rest;
+  }
+
+  // The squared deviations from the mean. `inverse` is that of the steps.
+  __device__ double AroundMean(double inverse) const {
+    if constexpr (Sum<Compute>::kCompensated) return deviations.Value();
+    const double distance = Distance();
+    const double around_mean = deviations.value - distance * distance * inverse;
+    return around_mean < 0 ? 0 : around_mean;
+  }
+
+  // Makes the rounded mean the pivot.
   __device__ void Centre() {
     if (Sum<Compute>::kCompensated || steps == 0) return;
-    const double n = static_cast<double>(steps);
-    const double distance = Total() - n * pivot;
-    const double around_mean = deviations.value - distance * distance / n;
-    deviations.value = around_mean < 0 ? 0 : around_mean;
+    const double inverse = 1.0 / static_cast<double>(steps);
+    deviations.value = AroundMean(inverse);
+    pivot = static_cast<Compute>(Total() * inverse);
+    const double distance = Distance();
+    deviations.value += distance * distance * inverse;
   }
 
   __device__ void Clear() {
@@ -89,18 +106,12 @@ struct Accumulator {
 template <typename AccumulatorOf>
 constexpr bool kHasRest = !Sum<typename AccumulatorOf::Compute>::kCompensated;
 
-// All that a kernel with such sums may need.
-template <typename Sums>
-constexpr Sums kMostSums = {};
-template <>
-constexpr core::NeededSums kMostSums<core::NeededSums> = {true, true, true, true, true};
-
 // Calls visit(whether it is needed, &number) for every number of an accumulator that such a kernel
 // may need. Wide and narrow ones come in runs, so that arrays of them stay aligned.
 template <typename Sums, typename Visit, typename AccumulatorOf>
 __host__ __device__ __forceinline__ constexpr void ForEachNumber(const Sums& needed, Visit&& visit,
                                                                  AccumulatorOf* accumulator) {
-  constexpr Sums kMost = kMostSums<Sums>;
+  constexpr Sums kMost = core::kMost<Sums>;
   const auto visit_sum = [&visit](bool is_needed, Sum<typename AccumulatorOf::Compute>* sum) {
     visit(is_needed, &sum->value);
     if constexpr (Sum<typename AccumulatorOf::Compute>::kCompensated) visit(is_needed, &sum->error);
@@ -111,7 +122,10 @@ __host__ __device__ __forceinline__ constexpr void ForEachNumber(const Sums& nee
   visit(true, &accumulator->steps);
   if (kMost.max) visit(needed.max, &accumulator->max_count);
   if (kMost.min) visit(needed.min, &accumulator->min_count);
-  if constexpr (kMost.central && kHasRest<AccumulatorOf>) visit(needed.central, &accumulator->rest);
+  if constexpr (kMost.central && kHasRest<AccumulatorOf>) {
+    visit(needed.central, &accumulator->rest);
+    visit(needed.central, &accumulator->pivot);
+  }
   if (kMost.max) visit(needed.max, &accumulator->max);
   if (kMost.min) visit(needed.min, &accumulator->min);
 }
@@ -119,7 +133,7 @@ __host__ __device__ __forceinline__ constexpr void ForEachNumber(const Sums& nee
 // Room for the numbers of an accumulator.
 template <typename AccumulatorOf, typename Sums>
 constexpr int64_t kAccumulatorBytes =
-    AccumulatorBytes(kMostSums<Sums>, sizeof(typename AccumulatorOf::Compute),
+    AccumulatorBytes(core::kMost<Sums>, sizeof(typename AccumulatorOf::Compute),
                      sizeof(decltype(AccumulatorOf::steps)));
 
 template <typename AccumulatorOf, typename Sums>
@@ -127,19 +141,27 @@ constexpr int64_t VisitedBytes() {
   AccumulatorOf accumulator = {};
   int64_t bytes = 0;
   ForEachNumber(
-      kMostSums<Sums>, [&bytes](bool, auto* number) { bytes += sizeof *number; }, &accumulator);
+      core::kMost<Sums>, [&bytes](bool, auto* number) { bytes += sizeof *number; }, &accumulator);
   return bytes;
 }
 
-// Joins deviations from two means (core::DistanceWeight), before the sums are joined.
+// Joins deviations, before the sums are joined: from two pivots, or in double from two means
+// (core::DistanceWeight).
 template <typename AccumulatorOf>
 __device__ __forceinline__ void JoinCentral(const AccumulatorOf& part, AccumulatorOf* to) {
-  if (part.steps == 0) return;
-  const double mean = to->steps == 0 ? 0 : to->Total() / static_cast<double>(to->steps);
-  const double distance = part.Total() / static_cast<double>(part.steps) - mean;
-  to->deviations.Join(part.deviations);
-  to->deviations.Add(distance * distance * core::DistanceWeight(part.steps, to->steps));
-  to->rest += part.rest;
+  if constexpr (kHasRest<AccumulatorOf>) {
+    if (to->steps == 0) to->pivot = part.pivot;
+    const double shift = double{part.pivot} - to->pivot;
+    const double moved = 2 * part.Distance() + static_cast<double>(part.steps) * shift;
+    to->deviations.Add(part.deviations.value + shift * moved);
+    to->rest += part.rest;
+  } else {
+    if (part.steps == 0) return;
+    const double mean = to->steps == 0 ? 0 : to->Total() / static_cast<double>(to->steps);
+    const double distance = part.Total() / static_cast<double>(part.steps) - mean;
+    to->deviations.Join(part.deviations);
+    to->deviations.Add(distance * distance * core::DistanceWeight(part.steps, to->steps));
+  }
 }
 
 // NaN wins and equals nothing.

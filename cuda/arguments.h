@@ -16,10 +16,12 @@ struct ForwardArguments : core::ForwardBuffers {
   core::Shape shape;
   double epsilon;
   core::NeededSums needed;
-  core::SavedFieldList fields;
-  int8_t statistic_of[core::kSavedFieldCount];  // the place in y of each one of the list, or -1
-  int32_t statistics;                           // S
-  bool is_y_float;                              // y is float32, whatever x is
+  // Of each SavedField the place of channel 0 in `saved`, and in y as a statistic; -1 for none.
+  int64_t saved_at[core::kSavedFieldCount];
+  int64_t y_at[core::kSavedFieldCount];
+  int64_t saved_stride;  // from example to example
+  int64_t y_stride;
+  bool is_y_float;  // y is float32, whatever x is
   bool is_channels_last;
   LaunchPlan plan;
 };

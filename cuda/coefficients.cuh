@@ -8,12 +8,18 @@
 
 #include "cc/core/gradient.h"
 #include "cuda/arguments.h"
+#include "cuda/for_each_index.cuh"
 #include "cuda/launch_plan.h"
-#include "cuda/shared_columns.cuh"
+#include "cuda/roots.cuh"
+#include "cuda/shared_slots.cuh"
 #include "cuda/vector_io.cuh"
 
 namespace statpool {
 namespace cuda {
+
+// What coefficients are worked out in.
+template <typename Compute>
+using Wide = std::conditional_t<std::is_same_v<Compute, double>, double, Quick>;
 
 // A slope in double: a norm of 1e-30 under an upstream of 1 stays finite.
 template <typename Compute>
@@ -29,7 +35,7 @@ struct Slope {
       if (scale == 0) scale = core::RootScale(root);
       value += core::RootSlope(g / n, root * scale);
     } else {
-      value += core::RootSlope(g, n * root);
+      value += core::RootSlope(Quick(g), Quick(n * root));
     }
   }
 
@@ -73,22 +79,17 @@ struct Coefficients {
                              Compute* share) {
     constant += core::UnlessNan(value, 0.0);
     *extreme = static_cast<Compute>(value);
-    *share = static_cast<Compute>(core::ExtremeShare(g, count));
+    *share =
+        static_cast<Compute>(double{core::ExtremeShare(Wide<Compute>(g), Wide<Compute>(count))});
   }
 };
-
-// All that a kernel with such terms may take.
-template <typename Terms>
-constexpr Terms kMostTerms = {true, true, true, true, true};
-template <>
-constexpr core::DefaultGradientTerms kMostTerms<core::DefaultGradientTerms> = {};
 
 // Calls visit(whether a term takes it, &number) for every number that such a kernel may take. Wide
 // and narrow ones come in runs, so that arrays of them stay aligned.
 template <typename Terms, typename Visit, typename Compute>
 __host__ __device__ __forceinline__ constexpr void ForEachNumber(const Terms& terms, Visit&& visit,
                                                                  Coefficients<Compute>* of) {
-  constexpr Terms kMost = kMostTerms<Terms>;
+  constexpr Terms kMost = core::kMost<Terms>;
   const auto visit_slope = [&visit](bool is_taken, Slope<Compute>* slope) {
     visit(is_taken, &slope->value);
     if constexpr (Slope<Compute>::kScaled) visit(is_taken, &slope->scale);
@@ -109,35 +110,87 @@ __host__ __device__ __forceinline__ constexpr void ForEachNumber(const Terms& te
   }
 }
 
+// Room for the numbers of a channel's coefficients.
 template <typename Compute, typename Terms>
-constexpr int64_t CoefficientBytes() {
+constexpr int64_t kCoefficientBytes = CoefficientBytes(core::kMost<Terms>, sizeof(Compute));
+
+template <typename Compute, typename Terms>
+constexpr int64_t CountedBytes() {
   Coefficients<Compute> coefficients;
   int64_t bytes = 0;
   ForEachNumber(
-      kMostTerms<Terms>, [&bytes](bool, auto* number) { bytes += sizeof *number; }, &coefficients);
+      core::kMost<Terms>, [&bytes](bool, auto* number) { bytes += sizeof *number; }, &coefficients);
   return bytes;
 }
 
-// The coefficients of the channels of a block: see cuda::BlockColumns.
-template <typename Compute, typename Terms, int kThreads, int kVector>
-struct CoefficientBuffer {
-  SharedColumns<BlockColumns(kThreads, kVector), CoefficientBytes<Compute, Terms>()> columns;
+// The same in float. The mean is what it is rounded to, and the rest.
+struct NarrowCoefficients {
+  float constant = 0;
+  float slope = 0;
+  float central = 0;
+  float mean = 0;
+  float mean_rest = 0;
+  float max = 0;
+  float max_share = 0;
+  float min = 0;
+  float min_share = 0;
 
-  __device__ __forceinline__ void Store(const Terms& terms, int slot, Coefficients<Compute> of) {
-    ForEachNumber(terms, columns.Writer(slot), &of);
-  }
+  NarrowCoefficients() = default;
 
-  __device__ __forceinline__ Coefficients<Compute> Load(const Terms& terms, int slot) {
-    Coefficients<Compute> of;
-    ForEachNumber(terms, columns.Reader(slot), &of);
-    return of;
-  }
+  explicit __device__ __forceinline__ NarrowCoefficients(const Coefficients<float>& of)
+      : constant(static_cast<float>(of.constant)),
+        slope(static_cast<float>(of.slope.value)),
+        central(static_cast<float>(of.central.value)),
+        mean(static_cast<float>(of.mean)),
+        mean_rest(static_cast<float>(of.mean - mean)),
+        max(of.max),
+        max_share(of.max_share),
+        min(of.min),
+        min_share(of.min_share) {}
 };
 
-// constant and slope in float.
-struct NarrowCoefficients {
-  float constant;
-  float slope;
+template <typename Terms, typename Visit>
+__device__ __forceinline__ void ForEachNumber(const Terms& terms, Visit&& visit,
+                                              NarrowCoefficients* of) {
+  constexpr Terms kMost = core::kMost<Terms>;
+  if (kMost.constant) visit(terms.constant, &of->constant);
+  if (kMost.slope) visit(terms.slope, &of->slope);
+  if (kMost.central) {
+    visit(terms.central, &of->central);
+    visit(terms.central, &of->mean);
+    visit(terms.central, &of->mean_rest);
+  }
+  if (kMost.max) {
+    visit(terms.max, &of->max);
+    visit(terms.max, &of->max_share);
+  }
+  if (kMost.min) {
+    visit(terms.min, &of->min);
+    visit(terms.min, &of->min_share);
+  }
+}
+
+// The coefficients of the channels of a block in shared memory, of either kind: the narrow ones
+// take less room.
+template <typename Compute, typename Terms>
+class CoefficientBuffer {
+ public:
+  explicit __device__ __forceinline__ CoefficientBuffer(void* bytes) : slots_(bytes) {}
+
+  template <typename Of>
+  __device__ __forceinline__ void Store(const Terms& terms, int32_t slot, Of of) {
+    ForEachNumber(terms, slots_.Writer(slot), &of);
+  }
+
+  template <typename Of>
+  __device__ __forceinline__ void Load(const Terms& terms, int32_t slot, Of* of) {
+    ForEachNumber(terms, slots_.Reader(slot), of);
+  }
+
+ private:
+  static_assert(CountedBytes<Compute, Terms>() == kCoefficientBytes<Compute, Terms>,
+                "there is room for each number, and for no other");
+  SharedSlots<kCoefficientBytes<Compute, Terms>> slots_;
 };
 
 // Whether a value and its product with any x lose no more than a rounding each in float. NaN may
@@ -147,21 +200,29 @@ __device__ __forceinline__ bool IsModerate(double value) {
   return !(magnitude > 0x1p100) && (!(magnitude < 0x1p-100) || magnitude == 0);
 }
 
+// Whether NarrowCoefficients do.
+template <typename Terms>
+__device__ __forceinline__ bool AreModerate(const Coefficients<float>& of, const Terms& terms) {
+  return (!terms.constant || IsModerate(of.constant)) &&
+         (!terms.slope || IsModerate(of.slope.value)) &&
+         (!terms.central || (IsModerate(of.central.value) && IsModerate(of.mean)));
+}
+
 // What the forward pass saved of a channel.
 template <typename Compute>
 struct SavedChannel {
   Compute fields[core::kSavedFieldCount];
 
-  __device__ double At(core::SavedField field) const { return fields[static_cast<int>(field)]; }
-  __device__ double Steps() const { return At(core::SavedField::kSteps); }
+  __device__ Wide<Compute> At(core::SavedField field) const {
+    return double{fields[static_cast<int>(field)]};
+  }
+  __device__ Wide<Compute> Steps() const { return At(core::SavedField::kSteps); }
 };
 
 // Whether a kernel with such terms may be asked for a statistic, and read a saved field.
 template <typename Terms>
 constexpr bool MayTake(int statistic) {
-  constexpr Terms kMost = kMostTerms<Terms>;
-  const core::GradientTerms& terms = core::kStatistics[statistic].terms;
-  return (kMost.central || !terms.central) && (kMost.min || !terms.min);
+  return core::Contains(core::kMostFlags<Terms>, core::kStatistics[statistic].terms);
 }
 
 template <typename Terms>
@@ -170,15 +231,6 @@ constexpr bool MayRead(int field) {
     if (MayTake<Terms>(i) && core::kStatistics[i].saved >> field & 1) return true;
   }
   return false;
-}
-
-// Calls use(std::integral_constant<int, i>()) for i in [0, kCount).
-template <int kCount, typename Use, int kFirst = 0>
-__device__ __forceinline__ void ForEachIndex(const Use& use) {
-  if constexpr (kFirst < kCount) {
-    use(std::integral_constant<int, kFirst>());
-    ForEachIndex<kCount, Use, kFirst + 1>(use);
-  }
 }
 
 // Of channel c of example b. All loads come first, so that they are in flight together.
@@ -210,7 +262,7 @@ __device__ __forceinline__ Coefficients<core::ComputeType<T>> CoefficientsOf(
   ForEachIndex<core::kStatisticCount>([&](auto i) {
     if constexpr (MayTake<Terms>(i)) {
       if (a.statistic_at[i] < 0) return;
-      core::AddGradient(static_cast<core::Statistic>(i.value), double{upstream[i]}, saved,
+      core::AddGradient(static_cast<core::Statistic>(i.value), Wide<Compute>(upstream[i]), saved,
                         &coefficients);
     }
   });

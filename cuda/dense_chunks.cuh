@@ -16,39 +16,29 @@
 namespace statpool {
 namespace cuda {
 
-// The chunks of kRows rows that a thread asks for ahead: as many as kBytes of shared memory hold
-// for all threads of a block, two at most, which keep the loads of cards with most bandwidth in
-// flight. None where the architecture can't copy to shared memory by itself, or not so few bytes.
-template <typename T, int kVector, int kRows, int64_t kBytes>
-constexpr int ChunksAhead() {
-#ifdef __CUDA_ARCH__
-  constexpr int64_t kChunkBytes = BlockThreads(sizeof(T)) * kRows * kVectorBytes;
-  if (kVector > 1 && __CUDA_ARCH__ >= 800) return std::min<int>(kBytes / kChunkBytes, 2);
-#endif
-  return 0;
-}
-
-// Of one thread in one unit. A thread reads what it has copied itself, which takes no barrier.
-template <typename T, int kVector, int kRows, int64_t kBytes>
+// Of one thread in one unit, kAhead chunks ahead where the architecture can copy to shared memory
+// by itself, and not so few bytes. A thread reads what it has copied itself, which takes no
+// barrier.
+template <typename T, int kVector, int kRows, int kMostAhead>
 class DenseChunks {
  public:
-  static constexpr int kAhead = ChunksAhead<T, kVector, kRows, kBytes>();
-  static constexpr int kThreads = BlockThreads(sizeof(T));
+#ifdef __CUDA_ARCH__
+  static constexpr int kAhead = kVector > 1 && __CUDA_ARCH__ >= 800 ? kMostAhead : 0;
+#else
+  static constexpr int kAhead = 0;
+#endif
 
-  // Room for what the threads of a block ask for.
-  struct Buffer {
-    uint4 vectors[std::max(kAhead * kRows * kThreads, 1)];
-  };
-
-  // Asks for the first chunks. x is where row 0 would lie, and read only if `is_read`. A first row
-  // that is cut is left out.
+  // Asks for the first chunks, into `buffer`, which has room for those of all threads of the block
+  // (ChunkBytes in cuda/launch_plan.h). x is where row 0 would lie, and read only if `is_read`. A
+  // first row that is cut is left out, with so many `head_rows` in all.
   __device__ __forceinline__ DenseChunks(const LaunchPlan& plan, const ValidSteps& is_valid,
-                                         const Unit& unit, const T* x, bool is_read, Buffer* buffer)
-      : plan_(plan), places_(buffer->vectors + threadIdx.x), is_read_(is_read) {
+                                         const Unit& unit, const T* x, int32_t head_rows,
+                                         bool is_read, uint4* buffer)
+      : plan_(plan), places_(PlacesIn(buffer)), is_read_(is_read) {
     const int32_t fold_bits = __ffs(static_cast<int32_t>(plan.fold)) - 1;  // it is a power of two
     const int32_t dense_rows = is_valid.mask == nullptr ? is_valid.end >> fold_bits : 0;
     end_ = dense_rows - (kRows - 1) * plan.threads_y;
-    row_ = unit.y + (is_valid.CutsRow(unit.y, plan.fold) ? kRows * plan.threads_y : 0);
+    row_ = unit.y + (is_valid.CutsRow(unit.y, plan.fold) ? head_rows * plan.threads_y : 0);
     x_ = x + row_ * plan.row_elements;
     if constexpr (kAhead > 0) {
 #pragma unroll
@@ -83,7 +73,7 @@ class DenseChunks {
       for (int r = 0; r < kRows; ++r, x += plan_.stride) {
         asm volatile("cp.async.cg.shared.global [%0], [%1], 16;"
                      :
-                     : "r"(place + r * static_cast<uint32_t>(kThreads * sizeof(uint4))), "l"(x)
+                     : "r"(place + r * static_cast<uint32_t>(kWarpThreads * sizeof(uint4))), "l"(x)
                      : "memory");
       }
     }
@@ -97,7 +87,7 @@ class DenseChunks {
       asm volatile("cp.async.wait_group %0;" ::"n"(kAhead - 1) : "memory");
 #pragma unroll
       for (int r = 0; r < kRows; ++r) {
-        rows[r] = VectorOf<kVector, T>(PlaceOf(number)[r * kThreads]);
+        rows[r] = VectorOf<kVector, T>(PlaceOf(number)[r * kWarpThreads]);
       }
     } else {
       const T* x = x_;
@@ -107,7 +97,13 @@ class DenseChunks {
   }
 
   __device__ __forceinline__ uint4* PlaceOf(int32_t number) {
-    return places_ + number % std::max(kAhead, 1) * (kRows * kThreads);
+    return places_ + number % std::max(kAhead, 1) * (kRows * kWarpThreads);
+  }
+
+  // Those of a warp lie together.
+  static __device__ __forceinline__ uint4* PlacesIn(uint4* buffer) {
+    const uint32_t warp = threadIdx.x / kWarpThreads;
+    return buffer + warp * (kAhead * kRows * kWarpThreads) + threadIdx.x % kWarpThreads;
   }
 
   const LaunchPlan& plan_;

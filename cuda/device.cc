@@ -18,11 +18,16 @@ cudaError_t CurrentDevice(Device* device) {
     *device = found->second;
     return cudaSuccess;
   }
-  int multiprocessors = 0;
-  const cudaError_t query =
-      cudaDeviceGetAttribute(&multiprocessors, cudaDevAttrMultiProcessorCount, index);
-  if (query != cudaSuccess) return query;
-  *device = {multiprocessors};
+  int values[6];
+  constexpr cudaDeviceAttr kAttributes[] = {
+      cudaDevAttrMultiProcessorCount,        cudaDevAttrComputeCapabilityMajor,
+      cudaDevAttrComputeCapabilityMinor,     cudaDevAttrMaxThreadsPerMultiProcessor,
+      cudaDevAttrMaxBlocksPerMultiprocessor, cudaDevAttrMaxSharedMemoryPerMultiprocessor};
+  for (int i = 0; i < 6; ++i) {
+    const cudaError_t query = cudaDeviceGetAttribute(&values[i], kAttributes[i], index);
+    if (query != cudaSuccess) return query;
+  }
+  *device = {values[0], values[1] * 10 + values[2], values[3], values[4], values[5]};
   known.emplace(index, *device);
   return cudaSuccess;
 }

@@ -33,6 +33,11 @@ __device__ __forceinline__ int64_t Quotient(int64_t n, const Divisor& divisor) {
   return n / divisor.by;
 }
 
+// As the former where it can.
+__device__ __forceinline__ int64_t QuotientOfAny(int64_t n, const Divisor& divisor) {
+  return n >> 31 == 0 ? int64_t{Quotient(static_cast<uint32_t>(n), divisor)} : Quotient(n, divisor);
+}
+
 #endif
 
 }  // namespace cuda

@@ -34,13 +34,18 @@ cudaError_t LaunchGlobalStats(const core::Problem& problem, const ForwardPlan& p
   a.shape = problem.shape;
   a.epsilon = problem.epsilon;
   a.needed = core::NeededSumsOf(problem.statistics);
-  a.fields = core::SavedFieldsOf(problem.statistics);
-  std::fill_n(a.statistic_of, core::kSavedFieldCount, int8_t{-1});
-  for (int i = 0; i < problem.statistics.size; ++i) {
-    const core::SavedField value = core::RowOf(problem.statistics.items[i]).value;
-    a.statistic_of[core::PlaceOf(value, a.fields)] = static_cast<int8_t>(i);
+  const core::SavedFieldList fields = core::SavedFieldsOf(problem.statistics);
+  const int64_t channels = problem.shape.channels;
+  for (int i = 0; i < core::kSavedFieldCount; ++i) {
+    const int place = core::PlaceOf(static_cast<core::SavedField>(i), fields);
+    a.saved_at[i] = place < 0 ? -1 : place * channels;
+    a.y_at[i] = -1;
   }
-  a.statistics = problem.statistics.size;
+  for (int i = 0; i < problem.statistics.size; ++i) {
+    a.y_at[static_cast<int>(core::RowOf(problem.statistics.items[i]).value)] = i * channels;
+  }
+  a.saved_stride = fields.size * channels;
+  a.y_stride = problem.statistics.size * channels;
   a.is_y_float = problem.out_dtype == core::DType::kFloat32;
   a.is_channels_last = problem.layout == core::Layout::kChannelsLast;
   a.plan = plan.launch;

@@ -20,6 +20,8 @@ namespace cuda {
 // ------------------------------------------------------------------------------------------------
 // Kernels
 
+extern __shared__ uint4 shared[];  // of a block: chunks, then coefficients
+
 template <typename Terms>
 __device__ __forceinline__ bool NeedsX(const Terms& terms) {
   return terms.slope || terms.central || terms.max || terms.min;
@@ -35,41 +37,39 @@ __device__ __forceinline__ Compute Smooth(Compute v, const Terms& terms,
   return static_cast<Compute>(smooth);
 }
 
-// constant + slope * x, in float: what it takes where a card has few double units.
+// The same in float: what it takes where a card has few double units.
 template <typename Terms>
 __device__ __forceinline__ float Smooth(float v, const Terms& terms,
                                         const NarrowCoefficients& coefficients) {
   float smooth = terms.constant ? coefficients.constant : 0;
   if (terms.slope) smooth += coefficients.slope * v;
+  if (terms.central) {
+    smooth += coefficients.central * ((v - coefficients.mean) - coefficients.mean_rest);
+  }
   return smooth;
 }
 
+// The chunks of kGradientRows that are asked for ahead.
 template <typename T, typename Terms, int kVector>
-using CoefficientBufferOf =
-    CoefficientBuffer<core::ComputeType<T>, Terms, BlockThreads(sizeof(T)), kVector>;
+using GradientChunks =
+    DenseChunks<T, kVector, kGradientRows,
+                GradientChunksAhead(sizeof(T), kCoefficientBytes<core::ComputeType<T>, Terms>)>;
 
-// Their buffer lies beside that of the coefficients, in the 48 KB that a block has without more
-// ado.
-template <typename T, typename Terms, int kVector>
-using GradientChunks = DenseChunks<T, kVector, kGradientRows,
-                                   (48 << 10) - sizeof(CoefficientBufferOf<T, Terms, kVector>)>;
-
-// The thread's rows of its unit. `smooth` is either kind of coefficients; x and dx are where row 0
-// would lie. Steps that don't count are written, but not read.
-template <typename T, int kVector, typename Terms, typename Chunks, typename Smoother,
-          typename Compute>
+// The thread's rows of its unit. x and dx are where row 0 would lie. Steps that don't count are
+// written, but not read.
+template <typename T, int kVector, typename Terms, typename Chunks, typename CoefficientsOf>
 __device__ __forceinline__ void GradientRows(const LaunchPlan& plan, const Terms& terms,
                                              const ValidSteps& is_valid, const Unit& unit,
                                              const T* x, T* dx, Chunks chunks,
-                                             const Coefficients<Compute> (&coefficients)[kVector],
-                                             const Smoother (&smooth)[kVector]) {
+                                             const CoefficientsOf (&coefficients)[kVector]) {
+  using Compute = core::ComputeType<T>;
   // Of what was loaded; 0 where an item does not count.
   const auto gradient_of = [&](const Vector<T, kVector>& of, const auto& is_valid_item) {
     Compute gradient[kVector];
 #pragma unroll
     for (int v = 0; v < kVector; ++v) {
       const Compute value = ToCompute(of.Item(v));
-      Compute sum = Smooth(value, terms, smooth[v]);
+      Compute sum = Smooth(value, terms, coefficients[v]);
       if (terms.max) sum += value == coefficients[v].max ? coefficients[v].max_share : 0;
       if (terms.min) sum += value == coefficients[v].min ? coefficients[v].min_share : 0;
       gradient[v] = is_valid_item(v) ? sum : 0;
@@ -113,63 +113,77 @@ __device__ __forceinline__ void GradientRows(const LaunchPlan& plan, const Terms
 }
 
 template <typename Terms>
-constexpr bool kIsDefault = std::is_same_v<Terms, core::DefaultGradientTerms>;
+constexpr bool kAreKnownTerms = !std::is_same_v<Terms, core::GradientTerms>;
 
 // A block owns plan.groups units, a group of threads one unit, a thread kVector neighbouring
 // columns of every threads_y-th row in it, and their coefficients. It asks for its first rows
 // before it works those out.
 template <typename T, int kVector, typename Terms>
 __global__ void __launch_bounds__(BlockThreads(sizeof(T)),
-                                  BlocksPerMultiprocessor(sizeof(T), kIsDefault<Terms>))
+                                  GradientBlocks(sizeof(T), kAreKnownTerms<Terms>))
     GlobalStatsGradientKernel(const __grid_constant__ GradientArguments a, const Terms terms) {
   using Compute = core::ComputeType<T>;
-  __shared__ CoefficientBufferOf<T, Terms, kVector> buffer;
-  __shared__ typename GradientChunks<T, Terms, kVector>::Buffer chunk_buffer;
+  using ChunksOf = GradientChunks<T, Terms, kVector>;
   const LaunchPlan& plan = a.plan;
+  CoefficientBuffer<Compute, Terms> buffer(shared + ChunksOf::kAhead * kGradientRows *
+                                                        static_cast<int32_t>(blockDim.x));
   for (int64_t block = blockIdx.x; block < plan.blocks; block += gridDim.x) {
     const Unit unit = UnitOf(plan, block);
     const ValidSteps is_valid = ValidStepsOf(plan, a.mask, a.lengths, unit, a.shape.time);
     const int64_t first = RowZero(plan, is_valid, unit, a.shape.time);
     const T* __restrict__ x = static_cast<const T*>(a.x) + first;
     T* __restrict__ dx = static_cast<T*>(a.dx) + first;
-    GradientChunks<T, Terms, kVector> chunks(plan, is_valid, unit, x, NeedsX(terms), &chunk_buffer);
-    // The channels of the group, one a thread at a time.
+    ChunksOf chunks(plan, is_valid, unit, x, kGradientRows, NeedsX(terms), shared);
+    // The channels of the group, one a thread at a time: in float, unless a channel of the block
+    // needs more.
     const int32_t room = static_cast<int32_t>(min(plan.width, plan.threads_x * int64_t{kVector}));
     const int32_t base = unit.group * room;
+    bool is_narrow = std::is_same_v<Compute, float>;
 #pragma unroll 1
-    for (int32_t i = unit.thread; unit.exists && i < room; i += plan.group_threads) {
-      const int64_t column = unit.first_column + i;
-      if (column >= plan.width) break;
-      buffer.Store(terms, base + i,
-                   CoefficientsOf<T, Terms>(a, unit.b, unit.first_channel + column));
+    while (true) {
+      bool are_moderate = true;
+#pragma unroll 1
+      for (int32_t i = unit.thread; unit.exists && i < room; i += plan.group_threads) {
+        const int64_t column = unit.first_column + i;
+        if (column >= plan.width) break;
+        const auto of = CoefficientsOf<T, Terms>(a, unit.b, unit.first_channel + column);
+        if constexpr (std::is_same_v<Compute, float>) {
+          are_moderate &= AreModerate(of, terms);
+          if (is_narrow) {
+            buffer.Store(terms, base + i, NarrowCoefficients(of));
+            continue;
+          }
+        }
+        buffer.Store(terms, base + i, of);
+      }
+      const bool is_right = __syncthreads_and(are_moderate);
+      if (is_right || !is_narrow) break;
+      is_narrow = false;
     }
-    __syncthreads();
-    Coefficients<Compute> coefficients[kVector];
-    bool is_narrow = std::is_same_v<Compute, float> && !terms.central;
-    NarrowCoefficients narrow[kVector];
     auto channel = static_cast<int32_t>(unit.column - unit.first_column);
     if (channel >= room) channel %= room;
+    const auto load = [&](auto& coefficients) {
+      int32_t next = channel;
 #pragma unroll
-    for (int v = 0; v < kVector; ++v) {
-      if (unit.is_active) {
-        coefficients[v] = buffer.Load(terms, base + channel);
+      for (int v = 0; v < kVector; ++v) {
+        if (unit.is_active) buffer.Load(terms, base + next, &coefficients[v]);
+        next = next + 1 == room ? 0 : next + 1;
       }
-      is_narrow &= IsModerate(coefficients[v].constant) && IsModerate(coefficients[v].slope.value);
-      narrow[v].constant = static_cast<float>(coefficients[v].constant);
-      narrow[v].slope = static_cast<float>(coefficients[v].slope.value);
-      // Kept, for the compiler would rather convert them anew for every row.
-      asm volatile("" : "+f"(narrow[v].constant), "+f"(narrow[v].slope));
-      channel = channel + 1 == room ? 0 : channel + 1;
-    }
-    __syncthreads();
-    if (!unit.is_active) continue;
+      __syncthreads();
+    };
     if constexpr (std::is_same_v<Compute, float>) {
       if (is_narrow) {
-        GradientRows(plan, terms, is_valid, unit, x, dx, chunks, coefficients, narrow);
+        NarrowCoefficients coefficients[kVector];
+        load(coefficients);
+        if (unit.is_active) {
+          GradientRows(plan, terms, is_valid, unit, x, dx, chunks, coefficients);
+        }
         continue;
       }
     }
-    GradientRows(plan, terms, is_valid, unit, x, dx, chunks, coefficients, coefficients);
+    Coefficients<Compute> coefficients[kVector];
+    load(coefficients);
+    if (unit.is_active) GradientRows(plan, terms, is_valid, unit, x, dx, chunks, coefficients);
   }
 }
 
@@ -179,8 +193,9 @@ __global__ void __launch_bounds__(BlockThreads(sizeof(T)),
 template <typename T, int kVector>
 cudaError_t LaunchGradientOf(const GradientArguments& a, cudaStream_t stream) {
   const auto grid = static_cast<unsigned>(a.plan.grid);
-  core::WithKnown<core::DefaultGradientTerms>(a.terms, [&](const auto& terms) {
-    GlobalStatsGradientKernel<T, kVector><<<grid, a.plan.block, 0, stream>>>(a, terms);
+  WithKnownTerms(a.terms, [&](const auto& terms) {
+    GlobalStatsGradientKernel<T, kVector>
+        <<<grid, a.plan.block, a.plan.shared_bytes, stream>>>(a, terms);
   });
   return cudaGetLastError();
 }

@@ -1,36 +1,54 @@
 // Joins the accumulators that the threads of a group hold of the same channels, in a fixed order,
-// and hands what comes out to them channel by channel, through shared memory.
+// and hands what comes out to them channel by channel.
 #ifndef STATPOOL_CUDA_JOIN_CUH_
 #define STATPOOL_CUDA_JOIN_CUH_
 
 #include <cstdint>
 
 #include "cuda/accumulator.cuh"
-#include "cuda/shared_columns.cuh"
+#include "cuda/launch_plan.h"
+#include "cuda/shared_slots.cuh"
 
 namespace statpool {
 namespace cuda {
 
-// Room for the accumulators of a block; for half of them where static shared memory couldn't hold
-// all, or a multiprocessor those of its blocks: vectors of eight, and statistics that are known
-// only at run time.
-template <typename AccumulatorOf, typename Sums, int kThreads, int kVector>
-struct JoinBuffer {
+constexpr int32_t kCopiesOfLevel = 4;
+
+// Accumulators in shared memory.
+template <typename AccumulatorOf, typename Sums>
+class JoinBuffer {
+ public:
   static constexpr int64_t kBytes = kAccumulatorBytes<AccumulatorOf, Sums>;
-  static constexpr bool kHoldsHalf = kVector == 8 || kThreads * kVector * kBytes > 44 << 10;
-  static constexpr int kSlots = kThreads * kVector / (kHoldsHalf ? 2 : 1);
   static_assert(VisitedBytes<AccumulatorOf, Sums>() == kBytes,
                 "there is room for each number, and for no other");
 
-  SharedColumns<kSlots, kBytes> columns;
+  __device__ __forceinline__ JoinBuffer(const Sums& needed, void* bytes)
+      : needed_(needed), slots_(bytes) {}
 
-  __device__ __forceinline__ void Store(const Sums& needed, int slot, AccumulatorOf* accumulator) {
-    ForEachNumber(needed, columns.Writer(slot), accumulator);
+  __device__ __forceinline__ void Store(int32_t slot, AccumulatorOf* accumulator) const {
+    ForEachNumber(needed_, slots_.Writer(slot), accumulator);
   }
 
-  __device__ __forceinline__ void Load(const Sums& needed, int slot, AccumulatorOf* accumulator) {
-    ForEachNumber(needed, columns.Reader(slot), accumulator);
+  __device__ __forceinline__ void Load(int32_t slot, AccumulatorOf* accumulator) const {
+    ForEachNumber(needed_, slots_.Reader(slot), accumulator);
   }
+
+  // Joins slots first, first + step and so on below `end`; there is one.
+  __device__ __forceinline__ AccumulatorOf Joined(int32_t first, int32_t end, int32_t step) const {
+    AccumulatorOf joined;
+    Load(first, &joined);
+#pragma unroll 1
+    for (int32_t slot = first + step; slot < end; slot += step) {
+      AccumulatorOf part;
+      Load(slot, &part);
+      Join(needed_, part, &joined);
+    }
+    return joined;
+  }
+
+ private:
+  const Sums& needed_;
+  SharedSlots<kBytes> slots_;
 };
 
 // A group of threads. Accumulator v of its thread t has index t * kVector + v, and `stride` indices
@@ -45,13 +63,13 @@ struct JoinGroup {
 };
 
 // Calls use(i, accumulator) for i in [0, stride), each by another thread of the group as far as
-// there are, with what all copies hold together. Every thread of the block must call it.
+// there are, with what all copies hold together. Every thread of the block must call it. `bytes` is
+// shared memory for as many accumulators as SlotsOfJoin says.
 template <int kThreads, int kVector, typename Sums, typename AccumulatorOf, typename Use>
-__device__ __forceinline__ void JoinCopies(
-    const Sums& needed, const JoinGroup& group,
-    JoinBuffer<AccumulatorOf, Sums, kThreads, kVector>* buffer,
-    AccumulatorOf (&accumulators)[kVector], const Use& use) {
-  constexpr bool kHoldsHalf = JoinBuffer<AccumulatorOf, Sums, kThreads, kVector>::kHoldsHalf;
+__device__ __forceinline__ void JoinCopies(const Sums& needed, const JoinGroup& group, void* bytes,
+                                           AccumulatorOf (&accumulators)[kVector], const Use& use) {
+  const JoinBuffer<AccumulatorOf, Sums> buffer(needed, bytes);
+  constexpr bool kHoldsHalf = HoldsHalf(kThreads * kVector, kAccumulatorBytes<AccumulatorOf, Sums>);
   const int32_t room = group.threads * kVector / (kHoldsHalf ? 2 : 1);
   const int32_t base = group.number * room;
   // Stores those of the accumulators with indices in [first, first + count).
@@ -60,7 +78,7 @@ __device__ __forceinline__ void JoinCopies(
     for (int v = 0; v < kVector; ++v) {
       const int32_t index = group.thread * kVector + v - first;
       if (group.exists && index >= 0 && index < count) {
-        buffer->Store(needed, base + index, &accumulators[v]);
+        buffer.Store(base + index, &accumulators[v]);
       }
     }
     __syncthreads();
@@ -78,7 +96,7 @@ __device__ __forceinline__ void JoinCopies(
       const int32_t index = group.thread * kVector + v;
       if (group.exists && index < moved) {
         AccumulatorOf part;
-        buffer->Load(needed, base + index, &part);
+        buffer.Load(base + index, &part);
         Join(needed, part, &accumulators[v]);
       }
     }
@@ -86,28 +104,75 @@ __device__ __forceinline__ void JoinCopies(
     copies = kept;
   }
 
-  // The rest there, an accumulator a thread.
+  // The rest there, an accumulator a thread, as many copies at a time as leave no thread idle.
   store(0, copies * group.stride);
 #pragma unroll 1
-  while (copies > 1) {
-    const int32_t kept = (copies + 1) / 2;
-    const int32_t moved = (copies - kept) * group.stride;
+  while (copies > kCopiesOfLevel && group.threads > group.stride) {
+    const int32_t most = (copies + kCopiesOfLevel - 1) / kCopiesOfLevel;
+    const int32_t kept = min(most, group.threads / group.stride);
+    if (kept == 1) break;
+    const int32_t end = base + copies * group.stride;
 #pragma unroll 1
-    for (int32_t i = group.thread; group.exists && i < moved; i += group.threads) {
-      AccumulatorOf joined, part;
-      buffer->Load(needed, base + i, &joined);
-      buffer->Load(needed, base + i + kept * group.stride, &part);
-      Join(needed, part, &joined);
-      buffer->Store(needed, base + i, &joined);
+    for (int32_t i = group.thread; group.exists && i < kept * group.stride; i += group.threads) {
+      AccumulatorOf joined = buffer.Joined(base + i, end, kept * group.stride);
+      buffer.Store(base + i, &joined);
     }
     __syncthreads();
     copies = kept;
   }
 #pragma unroll 1
   for (int32_t i = group.thread; group.exists && i < group.stride; i += group.threads) {
-    AccumulatorOf joined;
-    buffer->Load(needed, base + i, &joined);
-    use(i, joined);
+    use(i, buffer.Joined(base + i, base + copies * group.stride, group.stride));
+  }
+  __syncthreads();
+}
+
+// The number that a lane so many on in the warp has.
+template <typename Number>
+__device__ __forceinline__ Number FromLane(Number number, int32_t lanes_on) {
+  return __shfl_down_sync(0xffffffff, number, lanes_on);
+}
+
+// As above, of a channel that all threads of a group have one accumulator of: calls
+// use(accumulator) in its first thread. `slots` are shared memory for an accumulator of each
+// thread, taken only where a group reaches into another warp; `are_in_warps` says that none does.
+template <typename Sums, typename AccumulatorOf, typename Use>
+__device__ __forceinline__ void JoinLanes(const Sums& needed, const JoinGroup& group,
+                                          bool are_in_warps, void* bytes,
+                                          AccumulatorOf* accumulator, const Use& use) {
+  const auto tid = static_cast<int32_t>(threadIdx.x);
+  const int32_t lane = tid % kWarpThreads;
+  const int32_t end =
+      min(kWarpThreads - lane, group.threads - group.thread);  // of the group's lanes
+  const int32_t widest = min(group.threads, kWarpThreads);
+#pragma unroll 1
+  for (int32_t lanes_on = 1; lanes_on < widest; lanes_on *= 2) {
+    AccumulatorOf part = *accumulator;
+    ForEachNumber(
+        needed,
+        [lanes_on](bool is_needed, auto* number) {
+          if (is_needed) *number = FromLane(*number, lanes_on);
+        },
+        &part);
+    if (lanes_on < end) Join(needed, part, accumulator);
+  }
+  if (are_in_warps) {
+    if (group.exists && group.thread == 0) use(*accumulator);
+    return;
+  }
+  const JoinBuffer<AccumulatorOf, Sums> buffer(needed, bytes);
+  __syncthreads();  // what was there before has been read
+  if (group.exists && lane == 0) buffer.Store(tid, accumulator);
+  __syncthreads();
+  if (group.exists && group.thread == 0) {
+#pragma unroll 1
+    for (int32_t slot = (tid / kWarpThreads + 1) * kWarpThreads; slot < tid + group.threads;
+         slot += kWarpThreads) {
+      AccumulatorOf part;
+      buffer.Load(slot, &part);
+      Join(needed, part, accumulator);
+    }
+    use(*accumulator);
   }
   __syncthreads();
 }

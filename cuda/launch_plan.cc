@@ -1,7 +1,9 @@
 #include "cuda/launch_plan.h"
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
+#include <type_traits>
 
 #include "cc/core/accumulators.h"
 #include "cc/core/dtype.h"
@@ -16,35 +18,37 @@ constexpr int64_t kMaxFoldedThreadsX = 64;  // a folded row can't be cut into ti
 constexpr int64_t kShiftedVectors = 4;      // of a slab, from which on its ends may be cut
 constexpr int64_t kSectorBytes = 32;        // what the memory delivers at least
 constexpr int64_t kLineBytes = 128;         // and what stores should fill
-constexpr int64_t kMaxSteps = 1 << 30;      // counters of a split are 32 bits wide
+constexpr int64_t kRegisters = 65536;       // of a multiprocessor, on every device
+constexpr int64_t kSystemBytes = 1024;      // of shared memory, that each block takes
 constexpr int64_t kMaxWaves = 4;            // of blocks, that splits may be chosen to fill
-
-// What takes time beside the rows that a thread loads, in that of a row, as fitted to an H100: what
-// a block does before and after, a last chunk that is cut, each halving of the copies of an
-// accumulator, the coefficients of a channel, an accumulator that a split leaves, a second launch.
-constexpr int64_t kBlockRows = 12;
-constexpr int64_t kCutChunkRows = 4;
-constexpr int64_t kHalvingRows = 1;
-constexpr int64_t kCoefficientRows = 3;
-constexpr int64_t kPartialRows = 4;
-constexpr int64_t kSecondLaunchRows = 20;
 
 int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
-// What of a pass its plan depends on.
+// What of a pass its plan depends on. Whatever the statistics: a selection has the bits that it has
+// among all, so it is planned as the default ones are.
 struct Pass {
   bool is_forward;
-  int64_t chunk_rows;  // that a thread loads at once
-  int64_t threads;     // of a block
-  int64_t slots;       // blocks of so many threads that the device holds
+  int64_t time;
   int64_t element_bytes;
+  int64_t slot_bytes;  // of an accumulator, or of a channel's coefficients, in shared memory
+  Device device;
+
+  int64_t ChunkRows() const { return is_forward ? kForwardRows : kGradientRows; }
+  int64_t Threads() const { return BlockThreads(element_bytes); }
+
+  int64_t ChunksAhead() const {
+    if (device.architecture < 80) return 0;
+    return is_forward ? ForwardChunksAhead(element_bytes)
+                      : GradientChunksAhead(element_bytes, slot_bytes);
+  }
 };
 
 Pass PassOf(const core::Problem& problem, const Device& device, bool is_forward) {
-  const int64_t bytes = core::BytesOf(problem.dtype);
-  // Whatever the statistics: a selection has the bits that it has among all.
-  const int64_t slots = int64_t{device.multiprocessors} * BlocksPerMultiprocessor(bytes, true);
-  return {is_forward, is_forward ? kForwardRows : kGradientRows, BlockThreads(bytes), slots, bytes};
+  const int64_t compute_bytes = core::ComputeBytesOf(problem.dtype);
+  return {is_forward, problem.shape.time, core::BytesOf(problem.dtype),
+          is_forward ? AccumulatorBytes(core::DefaultSums(), compute_bytes, sizeof(int32_t))
+                     : CoefficientBytes(core::DefaultGradientTerms(), compute_bytes),
+          device};
 }
 
 // Vectors and rows: 16 bytes a thread where the start of every slab and the rows allow it, or where
@@ -86,8 +90,37 @@ int64_t ColumnsOf(const LaunchPlan& plan) {
   return std::min<int64_t>(plan.width, int64_t{plan.threads_x} * plan.vector_width);
 }
 
-// The rest of a plan that has its tiles, for so many rows at a time and splits.
-void SetGroups(int64_t threads_y, int64_t splits, const Pass& pass, LaunchPlan* plan) {
+// Of a block with so many slots, and chunks of `rows` ahead.
+int64_t SharedBytes(const LaunchPlan& plan, const Pass& pass, int64_t slot_bytes, int64_t ahead) {
+  const int64_t warps = plan.block / kWarpThreads;
+  const int64_t chunks = plan.vector_width > 1 ? warps * ChunkBytes(ahead, pass.ChunkRows()) : 0;
+  if (!pass.is_forward) return chunks + SlotsBytes(plan.groups * ColumnsOf(plan), slot_bytes);
+  int64_t slots = plan.block;
+  if (!IsOneChannel(plan)) {
+    slots *= plan.vector_width;
+    if (HoldsHalf(pass.Threads() * plan.vector_width, slot_bytes)) slots /= 2;
+  }
+  return std::max(chunks, SlotsBytes(slots, slot_bytes));
+}
+
+// Blocks that a multiprocessor holds at a time.
+int64_t Resident(const LaunchPlan& plan, const Pass& pass) {
+  const Device& device = pass.device;
+  const int64_t registers = pass.is_forward
+                                ? ForwardRegisters(pass.element_bytes, IsOneChannel(plan))
+                                : kGradientRegisters;
+  const int64_t warps = plan.block / kWarpThreads;
+  const int64_t shared = SharedBytes(plan, pass, pass.slot_bytes, pass.ChunksAhead());
+  return std::max<int64_t>(std::min({int64_t{device.blocks}, int64_t{device.threads / plan.block},
+                                     kRegisters / (registers * kWarpThreads) / warps,
+                                     device.shared_bytes / (shared + kSystemBytes)}),
+                           1);
+}
+
+// The rest of a plan that has its tiles, for so many rows at a time, splits and groups of a block
+// at most.
+void SetGroups(int64_t threads_y, int64_t splits, int64_t most_groups, const Pass& pass,
+               LaunchPlan* plan) {
   plan->threads_y = threads_y;
   plan->group_threads = plan->threads_x * plan->threads_y;
   // Half of a group's accumulators are sent to the others.
@@ -97,37 +130,124 @@ void SetGroups(int64_t threads_y, int64_t splits, const Pass& pass, LaunchPlan* 
       std::max<int64_t>(CeilDiv(CeilDiv(plan->rows, splits), sector_rows), 1) * sector_rows;
   plan->splits = std::max<int64_t>(CeilDiv(plan->rows, plan->rows_per_split), 1);
   plan->units = plan->slabs * plan->splits * plan->tiles;
-  // Small groups share a block once there are enough of them for every multiprocessor.
-  const int64_t most = std::min(pass.threads / plan->group_threads,
-                                BlockColumns(pass.threads, plan->vector_width) / ColumnsOf(*plan));
-  plan->groups = std::clamp<int64_t>(plan->units / pass.slots, 1, std::max<int64_t>(most, 1));
+  const int64_t most =
+      std::min({pass.Threads() / plan->group_threads, most_groups, plan->units,
+                BlockColumns(pass.Threads(), plan->vector_width) / ColumnsOf(*plan)});
+  plan->groups = std::max<int64_t>(most, 1);
   plan->blocks = CeilDiv(plan->units, plan->groups);
-  plan->block = CeilDiv(plan->groups * plan->group_threads, 32) * 32;
+  plan->block = CeilDiv(plan->groups * plan->group_threads, kWarpThreads) * kWarpThreads;
+  plan->resident = Resident(*plan, pass);
 }
 
-// The time that a plan takes, in eighths of that of a thread's row.
-int64_t CostOf(const LaunchPlan& plan, const Pass& pass) {
-  const int64_t thread_rows = CeilDiv(plan.rows_per_split, plan.threads_y);
-  int64_t rows = thread_rows + kBlockRows;
-  if (thread_rows % pass.chunk_rows != 0) rows += kCutChunkRows;
-  if (pass.is_forward) {
-    for (int64_t left = plan.threads_y * plan.fold; left > 1; left = (left + 1) / 2) {
-      rows += kHalvingRows;
-    }
-    if (plan.splits > 1) rows += kPartialRows * plan.vector_width / plan.threads_y;
-  } else {
-    rows += kCoefficientRows * CeilDiv(ColumnsOf(plan), plan.group_threads);
-    // Stores that fill no line, or no sector, take longer.
-    const int64_t row_bytes = plan.threads_x * plan.vector_width * pass.element_bytes;
-    const int64_t stored = row_bytes * (plan.tiles > 1 ? 1 : plan.threads_y);
-    rows += stored < kSectorBytes ? rows : stored < kLineBytes ? rows / 4 : 0;
+// ------------------------------------------------------------------------------------------------
+// The time that a plan takes, in cycles of a multiprocessor.
+
+// Instructions of a thread, as counted in the machine code of sm_90: of a row of 16-bit elements,
+// of float32 and of float64.
+struct RowCost {
+  double of_16_bits;
+  double of_float;
+  double of_double;
+
+  double For(int64_t element_bytes) const {
+    return element_bytes == 2 ? of_16_bits : element_bytes == 4 ? of_float : of_double;
   }
-  // Blocks of a last wave that isn't full are quicker: half the way from parts of waves to whole
-  // ones.
-  const int64_t resident = pass.slots * pass.threads / plan.block;
-  const int64_t whole = CeilDiv(plan.blocks, resident) * resident;
-  const int64_t time = (plan.blocks + whole) * rows * 8 / (2 * resident);
-  return time + (pass.is_forward && plan.splits > 1 ? 8 * kSecondLaunchRows : 0);
+};
+constexpr RowCost kForwardRow = {50, 27, 30};
+constexpr RowCost kChannelRow = {42, 24, 28};  // all of one channel
+constexpr RowCost kGradientRow = {62, 33, 25};
+constexpr double kPrologue = 160;
+constexpr double kCutChunk = 1.2;      // a chunk of fewer rows, beside a whole one
+constexpr double kCutRows = 150;       // a row of one channel that is cut
+constexpr double kCutItems = 1.6;      // a chunk that is cut amid a row, beside a whole one
+constexpr double kJoin = 26;           // an accumulator that joins another
+constexpr double kResults = 100;       // of a channel
+constexpr double kCoefficients = 200;  // of a channel
+constexpr double kNumbers = 8;         // of an accumulator or a channel, to shared memory or back
+
+// Cycles, as fitted to the times of an H100: of an instruction in loops and where code runs once,
+// while few other warps compete; of a wait for memory; of a second launch.
+constexpr double kLoopCycles = 3.5;
+constexpr double kOnceCycles = 6;
+constexpr double kWaitCycles = 760;
+constexpr double kSecondLaunchCycles = 1000;
+constexpr double kBytesPerCycle = 13;
+constexpr double kLineCycles = 0.4;  // of the first-level cache
+
+double CyclesOf(double alone, double warps_of_scheduler) {
+  return std::max(alone, warps_of_scheduler) + std::min(alone, warps_of_scheduler) / 8;
+}
+
+// What a block does before or after its loop.
+double OnceOf(const LaunchPlan& plan, const Pass& pass) {
+  const double columns = static_cast<double>(ColumnsOf(plan));
+  const double a_thread = std::ceil(columns / plan.group_threads);
+  if (!pass.is_forward) {
+    return kPrologue + kCoefficients * a_thread + 2 * kNumbers * plan.vector_width;
+  }
+  if (IsOneChannel(plan)) {
+    double instructions = kResults;
+    for (int32_t lanes = 1; lanes < std::min(plan.group_threads, kWarpThreads); lanes *= 2) {
+      instructions += kJoin;
+    }
+    return instructions + kJoin * (plan.group_threads / kWarpThreads);
+  }
+  const double copies = static_cast<double>(plan.threads_y * plan.fold);
+  const double joined_at_once = std::max(1.0, std::floor(plan.group_threads / columns));
+  return kNumbers * plan.vector_width + kResults * a_thread +
+         kJoin * (copies / joined_at_once * a_thread + std::log2(joined_at_once));
+}
+
+double CostOf(const LaunchPlan& plan, const Pass& pass) {
+  const int64_t chunk_rows = pass.ChunkRows();
+  const int64_t thread_rows = CeilDiv(plan.rows_per_split, plan.threads_y);
+  const double row = (!pass.is_forward     ? kGradientRow
+                      : IsOneChannel(plan) ? kChannelRow
+                                           : kForwardRow)
+                         .For(pass.element_bytes);
+  const int64_t chunks = thread_rows / chunk_rows;
+  const double whole = static_cast<double>(chunks * chunk_rows);
+  double rows = whole;
+  if (thread_rows > chunks * chunk_rows) rows += kCutChunk * chunk_rows;
+  double loop = rows * row;
+  const bool is_cut = plan.rows * plan.fold != pass.time;
+  if (is_cut)
+    loop += pass.is_forward && IsOneChannel(plan) ? kCutRows : kCutItems * chunk_rows * row;
+  if (plan.vector_width == 1) loop *= pass.element_bytes == 2 ? 0.25 : 0.5;
+  const double once = OnceOf(plan, pass);
+
+  const double blocks = static_cast<double>(plan.blocks);
+  const double of_multiprocessor = blocks / pass.device.multiprocessors;
+  const double most = std::ceil(of_multiprocessor);
+  const double waves = std::ceil(most / plan.resident);
+  const double warps =
+      std::min<double>(plan.resident, most) * plan.block / kWarpThreads / 4;  // of a scheduler
+  const double once_cycles = once * CyclesOf(kOnceCycles, warps);
+  const double waits = (chunks > 0) + (thread_rows % chunk_rows != 0) + is_cut;
+  const double path = waves * ((kPrologue + loop) * CyclesOf(kLoopCycles, warps) + once_cycles +
+                               waits * kWaitCycles);
+
+  // Bytes, of which multiprocessors with a block more decide.
+  const double unit_rows = static_cast<double>(plan.rows_per_split) * plan.threads_x;
+  const double vectors = unit_rows * plan.groups * most;
+  const double passes = pass.is_forward ? 1 : 2;
+  double bytes = vectors * plan.vector_width * pass.element_bytes * passes;
+  // Rows that fill no sector are read and written in parts.
+  const int64_t side_by_side = plan.threads_x * plan.vector_width * pass.element_bytes *
+                               (plan.tiles > 1 ? 1 : plan.threads_y);
+  if (side_by_side < kSectorBytes) bytes *= 1.5;
+  if (!pass.is_forward && side_by_side < kLineBytes) bytes *= 1.25;
+  const double memory = bytes / kBytesPerCycle + once_cycles;
+  const double lines = vectors / kWarpThreads * passes *
+                       std::max<double>(kWarpThreads * kVectorBytes / kLineBytes,
+                                        kWarpThreads * kVectorBytes / side_by_side);
+  const double cache = lines * kLineCycles;
+  double cycles = std::sqrt(path * path + memory * memory + cache * cache);
+  if (pass.is_forward && plan.splits > 1) {
+    cycles += kSecondLaunchCycles + 2 * kWaitCycles +
+              kOnceCycles * (kResults + 6 * kJoin + kJoin * CeilDiv(plan.splits, kWarpThreads));
+  }
+  return cycles;
 }
 
 // The cheapest of the plans with tiles down to a few sectors or kLeastColumns, and groups down to a
@@ -142,17 +262,21 @@ LaunchPlan MakePlan(const core::Problem& problem, int64_t alignment, const Pass&
   SetVectors(shape.time, pass.element_bytes, alignment, &plan);
 
   LaunchPlan best = plan;
-  int64_t least = 0;
+  double least = 0;
   const auto consider = [&](int64_t threads_y, int64_t splits) {
-    SetGroups(threads_y, splits, pass, &plan);
-    const int64_t cost = CostOf(plan, pass);
-    if (best.units != 0 && cost >= least) return;
-    best = plan;
-    least = cost;
+    for (int64_t groups = 1;; groups *= 2) {
+      SetGroups(threads_y, splits, groups, pass, &plan);
+      const double cost = CostOf(plan, pass);
+      if (best.units == 0 || cost < least) {
+        best = plan;
+        least = cost;
+      }
+      if (plan.groups < groups || splits > 1) break;
+    }
   };
   // A forward pass joins two copies of an accumulator or more (cuda/join.cuh).
   const int64_t least_y = pass.is_forward && plan.fold == 1 ? 2 : 1;
-  const int64_t least_splits = std::max<int64_t>(CeilDiv(plan.rows, kMaxSteps / plan.fold), 1);
+  const int64_t least_splits = std::max<int64_t>(CeilDiv(plan.rows, kMaxRows), 1);
   const int64_t least_x = std::min(kMaxThreadsX / 8, kLeastColumns / plan.vector_width);
   for (int64_t x = kMaxThreadsX; x >= least_x; x /= 2) {
     SetTiles(x, pass.element_bytes, &plan);
@@ -160,11 +284,13 @@ LaunchPlan MakePlan(const core::Problem& problem, int64_t alignment, const Pass&
     const auto whole_sectors = [sector_rows](int64_t rows) {
       return rows - rows % std::min(rows, sector_rows);
     };
-    const int64_t most_y = std::max<int64_t>(pass.threads / plan.threads_x, 1);
+    const int64_t most_y = std::max<int64_t>(pass.Threads() / plan.threads_x, 1);
     // Splits are for blocks of one group.
-    const int64_t chunks = plan.rows / (most_y * pass.chunk_rows);
+    SetGroups(whole_sectors(most_y), least_splits, 1, pass, &plan);
+    const int64_t slots = int64_t{pass.device.multiprocessors} * plan.resident;
+    const int64_t chunks = plan.rows / (most_y * pass.ChunkRows());
     for (int64_t waves = 1; waves <= kMaxWaves; ++waves) {
-      const int64_t splits = std::min(waves * pass.slots / (plan.slabs * plan.tiles), chunks);
+      const int64_t splits = std::min(waves * slots / (plan.slabs * plan.tiles), chunks);
       if (splits > least_splits) consider(whole_sectors(most_y), splits);
     }
     for (int64_t y = most_y; y >= least_y; y /= 2) {
@@ -219,19 +345,24 @@ int64_t AlignmentOf(const core::GradientBuffers& buffers) {
 ForwardPlan MakeForwardPlan(const core::Problem& problem, int64_t alignment, const Device& device) {
   const core::Shape& shape = problem.shape;
   const int64_t element_bytes = core::BytesOf(problem.dtype);
+  const Pass pass = PassOf(problem, device, /*is_forward=*/true);
   ForwardPlan plan = {};
   LaunchPlan& launch = plan.launch;
-  launch = MakePlan(problem, alignment, PassOf(problem, device, /*is_forward=*/true));
+  launch = MakePlan(problem, alignment, pass);
+  WithKnownSums(core::NeededSumsOf(problem.statistics), [&](const auto& sums) {
+    const auto most = core::kMost<std::decay_t<decltype(sums)>>;
+    const int64_t compute_bytes = core::ComputeBytesOf(problem.dtype);
+    launch.shared_bytes = SharedBytes(
+        launch, pass, AccumulatorBytes(most, compute_bytes, sizeof(int32_t)), pass.ChunksAhead());
+  });
   if (launch.splits > 1) {
-    const int64_t channels = launch.slabs * launch.width;
+    const int64_t channels = shape.batch * shape.channels;
     plan.workspace_bytes = launch.splits * channels * PartialBytes(problem);
-    const int64_t threads = BlockThreads(element_bytes);
     JoinPlan& join = plan.join;
-    join.threads_y = std::clamp<int64_t>(launch.splits, 1, threads);
-    join.threads_x = std::clamp<int64_t>(threads / join.threads_y, 1, channels);
-    join.blocks = CeilDiv(channels, join.threads_x);
+    join.block = kJoinThreads;
+    join.blocks = CeilDiv(channels, kJoinThreads / kWarpThreads);
     join.grid = std::min(join.blocks, kMaxGrid);
-    join.block = CeilDiv(int64_t{join.threads_x} * join.threads_y, 32) * 32;
+    join.by_channels = DivisorOf(shape.channels);
   }
   launch.bytes_read = ElementsOf(shape) * element_bytes + plan.workspace_bytes;
   launch.bytes_written =
@@ -241,7 +372,15 @@ ForwardPlan MakeForwardPlan(const core::Problem& problem, int64_t alignment, con
 
 LaunchPlan MakeGradientPlan(const core::Problem& problem, int64_t alignment, const Device& device) {
   const int64_t element_bytes = core::BytesOf(problem.dtype);
-  LaunchPlan plan = MakePlan(problem, alignment, PassOf(problem, device, /*is_forward=*/false));
+  const Pass pass = PassOf(problem, device, /*is_forward=*/false);
+  LaunchPlan plan = MakePlan(problem, alignment, pass);
+  WithKnownTerms(core::GradientTermsOf(problem.statistics), [&](const auto& terms) {
+    const auto most = core::kMost<std::decay_t<decltype(terms)>>;
+    const int64_t slot_bytes = CoefficientBytes(most, core::ComputeBytesOf(problem.dtype));
+    const int64_t ahead =
+        device.architecture < 80 ? 0 : GradientChunksAhead(element_bytes, slot_bytes);
+    plan.shared_bytes = SharedBytes(plan, pass, slot_bytes, ahead);
+  });
   if (problem.shape.time == 0) plan.grid = plan.blocks = 0;
   plan.bytes_written = ElementsOf(problem.shape) * element_bytes;
   plan.bytes_read = plan.bytes_written + OutputBytes(problem, element_bytes) + SavedBytes(problem);

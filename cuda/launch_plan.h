@@ -31,16 +31,77 @@ constexpr int64_t kMaxGrid = 2147483647;  // blocks along x, on every device
 constexpr int kForwardRows = 8;
 constexpr int kGradientRows = 4;
 
-// Threads of a block. A thread of a 16-bit block has twice the accumulators, and twice the
+constexpr int32_t kWarpThreads = 32;
+constexpr int32_t kJoinThreads = 256;  // of a block of the second launch
+
+// Rows of a split at most: a thread counts its own with 16 bits, and its sums of squared deviations
+// have bits for as many values (cuda/accumulator.cuh).
+constexpr int64_t kMaxRows = 1 << 15;
+
+// Threads of a block at most. A thread of a 16-bit block has twice the accumulators, and twice the
 // registers.
 constexpr int32_t BlockThreads(int64_t element_bytes) { return element_bytes == 2 ? 128 : 256; }
 
-// Blocks that a multiprocessor holds, for __launch_bounds__. Of its 65536 registers a thread gets
-// up to 128 (16-bit types: 168) where the compiler knows the statistics, and up to 255 where they
-// are known only at run time.
-constexpr int32_t BlocksPerMultiprocessor(int64_t element_bytes, bool is_known) {
-  if (element_bytes == 2) return is_known ? 3 : 2;
-  return is_known ? 2 : 1;
+// Blocks of so many threads that a multiprocessor has registers for, for __launch_bounds__.
+constexpr int32_t ForwardBlocks(int64_t element_bytes, bool is_known) {
+  return (element_bytes == 2 ? 2 : 1) + is_known;
+}
+
+constexpr int32_t GradientBlocks(int64_t element_bytes, bool is_known) {
+  return (element_bytes == 2 ? 2 : 1) * (is_known ? 2 : 1);
+}
+
+// Registers of a thread at most, where the compiler knows the statistics; else the blocks above may
+// have all.
+constexpr int32_t ForwardRegisters(int64_t element_bytes, bool is_one_channel) {
+  return element_bytes != 2 ? 128 : is_one_channel ? 152 : 168;
+}
+constexpr int32_t kGradientRegisters = 128;
+
+// Calls use(selection) with the sums that kernels are compiled for, or else with them.
+template <typename Use>
+auto WithKnownSums(const core::NeededSums& needed, const Use& use) {
+  using core::DefaultSums, core::MeanSums, core::MaxSums, core::MeanStdSums;
+  return core::WithKnown<DefaultSums, MeanSums, MaxSums, MeanStdSums>(needed, use);
+}
+
+template <typename Use>
+auto WithKnownTerms(const core::GradientTerms& terms, const Use& use) {
+  return core::WithKnown<core::DefaultGradientTerms, core::MeanStdGradientTerms>(terms, use);
+}
+
+// ------------------------------------------------------------------------------------------------
+// Shared memory of a block: what its threads have asked for ahead, and numbers of channels.
+
+// A tile holds the slots of kWarpThreads channels. The gap keeps threads apart whose slots are a
+// vector apart.
+constexpr int64_t TileBytes(int64_t slot_bytes) { return kWarpThreads * slot_bytes + 8; }
+
+constexpr int64_t SlotsBytes(int64_t slots, int64_t slot_bytes) {
+  return (slots + kWarpThreads - 1) / kWarpThreads * TileBytes(slot_bytes);
+}
+
+// Of so many chunks of a warp.
+constexpr int64_t ChunkBytes(int64_t chunks, int64_t rows) {
+  return chunks * rows * kWarpThreads * kVectorBytes;
+}
+
+// Chunks that are asked for ahead: as many as fit beside what else is in the 48 KB that a block has
+// without more ado, two at most, which keep the loads of cards with most bandwidth in flight.
+constexpr int ChunksAhead(int64_t element_bytes, int64_t rows, int64_t room) {
+  const int64_t warps = BlockThreads(element_bytes) / kWarpThreads;
+  return static_cast<int>(std::min<int64_t>(room / (warps * ChunkBytes(1, rows)), 2));
+}
+
+// Leaves room for the three blocks of 16-bit kernels that the smallest multiprocessors from sm_80
+// on hold in 100 KB, 1 KB of each being the system's.
+constexpr int ForwardChunksAhead(int64_t element_bytes) {
+  return ChunksAhead(element_bytes, kForwardRows, 32 << 10);
+}
+
+// Whether a block has room for half of its accumulators only.
+constexpr bool HoldsHalf(int64_t accumulators, int64_t bytes) {
+  return accumulators * bytes > 34 << 10;
 }
 
 // Channels of a block at most: a gradient keeps their coefficients in shared memory.
@@ -48,10 +109,40 @@ constexpr int32_t BlockColumns(int64_t threads, int64_t vector_width) {
   return static_cast<int32_t>(std::max<int64_t>(threads * vector_width / 2, threads));
 }
 
+constexpr int GradientChunksAhead(int64_t element_bytes, int64_t coefficient_bytes) {
+  const int64_t threads = BlockThreads(element_bytes);
+  const int64_t columns = BlockColumns(threads, kVectorBytes / element_bytes);
+  return ChunksAhead(element_bytes, kGradientRows,
+                     (48 << 10) - SlotsBytes(columns, coefficient_bytes));
+}
+
+// Bytes of the numbers of an accumulator that are needed, one beside the other; they are those of
+// cuda/accumulator.cuh.
+template <typename Sums>
+constexpr int64_t AccumulatorBytes(const Sums& needed, int64_t compute_bytes, int64_t count_bytes) {
+  const bool is_double = compute_bytes == 8;
+  const int64_t sum = is_double ? 16 : 8;                  // with its error
+  const int64_t rest = is_double ? 0 : 2 * compute_bytes;  // and the pivot
+  return count_bytes + core::NeededBytes(needed, sum, rest, compute_bytes + count_bytes);
+}
+
+// The same of a channel's coefficients, which are those of cuda/coefficients.cuh.
+template <typename Terms>
+constexpr int64_t CoefficientBytes(const Terms& taken, int64_t compute_bytes) {
+  const int64_t slope = compute_bytes == 8 ? 16 : 8;  // with its scale
+  return 8 * (taken.constant + taken.central) + slope * (taken.slope + taken.central) +
+         2 * compute_bytes * (taken.max + taken.min);
+}
+
+// ------------------------------------------------------------------------------------------------
+// Plans
+
 struct LaunchPlan {
-  int64_t grid;    // blocks along x; each does every grid-th one of `blocks`
-  int64_t blocks;  // ceil(units / groups)
-  int32_t block;   // threads
+  int64_t grid;          // blocks along x; each does every grid-th one of `blocks`
+  int64_t blocks;        // ceil(units / groups)
+  int32_t block;         // threads
+  int64_t shared_bytes;  // of a block
+  int32_t resident;      // blocks that a multiprocessor holds at a time
 
   int32_t vector_width;   // elements that a thread loads at once
   int32_t threads_x;      // vectors side by side
@@ -83,14 +174,17 @@ struct LaunchPlan {
   int64_t bytes_written;  // of results, and of partial results
 };
 
-// The second launch of a forward pass with splits: a thread for each channel and every threads_y-th
-// split.
+// Whether all items of a thread's vectors are steps of one channel.
+constexpr bool IsOneChannel(const LaunchPlan& plan) {
+  return plan.width == 1 && plan.vector_width > 1;
+}
+
+// The second launch of a forward pass with splits: a warp for each channel.
 struct JoinPlan {
   int64_t grid;
   int64_t blocks;
   int32_t block;
-  int32_t threads_x;  // channels
-  int32_t threads_y;  // splits at a time
+  Divisor by_channels;
 };
 
 struct ForwardPlan {
@@ -110,16 +204,6 @@ STATPOOL_API ForwardPlan MakeForwardPlan(const core::Problem& problem, int64_t a
                                          const Device& device);
 STATPOOL_API LaunchPlan MakeGradientPlan(const core::Problem& problem, int64_t alignment,
                                          const Device& device);
-
-// Bytes of the numbers of an accumulator that are needed, one beside the other; they are those of
-// cuda/accumulator.cuh.
-template <typename Sums>
-constexpr int64_t AccumulatorBytes(const Sums& needed, int64_t compute_bytes, int64_t count_bytes) {
-  const bool is_double = compute_bytes == 8;
-  const int64_t sum = is_double ? 16 : 8;  // with its error
-  const int64_t rest = is_double ? 0 : compute_bytes;
-  return count_bytes + core::NeededBytes(needed, sum, rest, compute_bytes + count_bytes);
-}
 
 }  // namespace cuda
 }  // namespace statpool

@@ -1,5 +1,5 @@
 // Partial results: what each split of time leaves in the workspace until all are joined, an array
-// [B, splits, C] for every number of an accumulator, its counts in 64 bits.
+// [B, C, splits] for every number of an accumulator, its counts in 64 bits.
 #ifndef STATPOOL_CUDA_PARTIALS_CUH_
 #define STATPOOL_CUDA_PARTIALS_CUH_
 
@@ -11,14 +11,14 @@
 namespace statpool {
 namespace cuda {
 
-// Calls move(&number, its place) for the partial result of (slab, split, column).
+// Calls move(&number, its place) for the partial result of a split of one of all channels.
 template <typename Sums, typename Compute, typename Move>
 __device__ __forceinline__ void VisitPartial(const ForwardArguments& a, const Sums& needed,
-                                             int64_t slab, int64_t split, int64_t column,
+                                             int64_t channel, int64_t split,
                                              Accumulator<Compute, int64_t>* accumulator,
                                              const Move& move) {
-  const int64_t size = a.plan.slabs * a.plan.splits * a.plan.width;
-  const int64_t index = (slab * a.plan.splits + split) * a.plan.width + column;
+  const int64_t size = a.plan.slabs * a.plan.width * a.plan.splits;
+  const int64_t index = channel * a.plan.splits + split;
   char* row = static_cast<char*>(a.workspace);
   const auto visit = [&](bool is_needed, auto* number) {
     if (!is_needed) return;
@@ -31,26 +31,28 @@ __device__ __forceinline__ void VisitPartial(const ForwardArguments& a, const Su
 template <typename Sums, typename Compute>
 __device__ __forceinline__ void StorePartial(const ForwardArguments& a, const Sums& needed,
                                              const Accumulator<Compute, int32_t>& accumulator,
-                                             int64_t slab, int64_t split, int64_t column) {
+                                             int64_t channel, int64_t split) {
   Accumulator<Compute, int64_t> wide;
   wide.sum = accumulator.sum;
   wide.squares = accumulator.squares;
   wide.deviations = accumulator.deviations;
   wide.rest = accumulator.rest;
+  wide.pivot = accumulator.pivot;
   wide.max = accumulator.max;
   wide.min = accumulator.min;
   wide.max_count = accumulator.max_count;
   wide.min_count = accumulator.min_count;
   wide.steps = accumulator.steps;
-  VisitPartial(a, needed, slab, split, column, &wide,
+  if (needed.central) wide.Centre();
+  VisitPartial(a, needed, channel, split, &wide,
                [](auto* number, auto* place) { *place = *number; });
 }
 
 template <typename Sums, typename Compute>
 __device__ __forceinline__ void LoadPartial(const ForwardArguments& a, const Sums& needed,
-                                            int64_t slab, int64_t split, int64_t column,
+                                            int64_t channel, int64_t split,
                                             Accumulator<Compute, int64_t>* accumulator) {
-  VisitPartial(a, needed, slab, split, column, accumulator,
+  VisitPartial(a, needed, channel, split, accumulator,
                [](auto* number, auto* place) { *number = *place; });
 }
 

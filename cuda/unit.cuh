@@ -130,18 +130,30 @@ struct ValidItems {
   static_assert(kVector <= 16 && 32 % kVector == 0, "the items of a row share a word");
   static_assert(kRows <= 32, "the rows of an item fit into one");
   static constexpr uint32_t kAll = (1u << kVector) - 1;
-  uint32_t words[(kBits + 31) / 32];
+  static constexpr int kWords = (kBits + 31) / 32;
+  uint32_t words[kWords];
   uint32_t whole;  // bit r for a row that is of the slab alone
 
   __device__ void Clear() {
     for (uint32_t& word : words) word = 0;
   }
 
-  __device__ void SetRow(int r) { words[r * kVector / 32] |= kAll << (r * kVector % 32); }
+  // The first rows, as a whole.
+  __device__ void SetRows(int32_t count) {
+    Clear();
+#pragma unroll
+    for (int r = 0; r < kRows; ++r) {
+      if (r < count) words[r * kVector / 32] |= kAll << (r * kVector % 32);
+    }
+  }
 
   // Of all items of row r: bit v for item v.
   __device__ uint32_t Row(int r) const {
-    return words[r * kVector / 32] >> (r * kVector % 32) & kAll;
+    uint32_t of_row = words[0];  // never an index that only runs know
+    for (int w = 1; w < kWords; ++w) {
+      if (r * kVector / 32 == w) of_row = words[w];
+    }
+    return of_row >> (r * kVector % 32) & kAll;
   }
 
   __device__ bool At(int r, int v) const { return Row(r) >> v & 1; }
@@ -153,6 +165,12 @@ struct ValidItems {
     constexpr uint32_t kFirstItems = 0xffffffffu / kAll;  // bit 0 of every kVector bits
     int32_t count = 0;
     for (uint32_t word : words) count += __popc(word & kFirstItems << v);
+    return count;
+  }
+
+  __device__ int32_t CountAll() const {
+    int32_t count = 0;
+    for (uint32_t word : words) count += __popc(word);
     return count;
   }
 

@@ -182,11 +182,53 @@ struct DefaultGradientTerms
 struct MeanStdGradientTerms : KnownGradientTerms<Statistic::kMean, Statistic::kStd> {};
 
 template <typename Flags, int kCount>
+constexpr Flags All(bool Flags::* const (&members)[kCount]) {
+  Flags all = {};
+  for (bool Flags::* member : members) all.*member = true;
+  return all;
+}
+
+// All that code compiled for a selection may be asked for: everything, where it is known only at
+// run time.
+template <typename Selection>
+constexpr Selection kMost = {};
+template <>
+constexpr NeededSums kMost<NeededSums> = All(kNeededSums);
+template <>
+constexpr GradientTerms kMost<GradientTerms> = All(kGradientTerms);
+
+// The same as flags.
+template <typename Selection>
+constexpr auto kMostFlags = Selection::kFlags;
+template <>
+constexpr NeededSums kMostFlags<NeededSums> = kMost<NeededSums>;
+template <>
+constexpr GradientTerms kMostFlags<GradientTerms> = kMost<GradientTerms>;
+
+template <typename Flags, int kCount>
 constexpr bool AreEqual(const Flags& a, const Flags& b, bool Flags::* const (&members)[kCount]) {
   for (bool Flags::* member : members) {
     if (a.*member != b.*member) return false;
   }
   return true;
+}
+
+// Whether whatever `part` has is there.
+template <typename Flags, int kCount>
+constexpr bool Contains(const Flags& all, const Flags& part,
+                        bool Flags::* const (&members)[kCount]) {
+  for (bool Flags::* member : members) {
+    if (part.*member && !(all.*member)) return false;
+  }
+  return true;
+}
+
+constexpr bool Contains(const NeededSums& all, const NeededSums& part) {
+  return Contains(all, part, kNeededSums);
+}
+
+constexpr bool Contains(const GradientTerms& all, const GradientTerms& part) {
+  return Contains(all, part, kGradientTerms);
 }
 
 constexpr bool AreEqual(const NeededSums& a, const NeededSums& b) {

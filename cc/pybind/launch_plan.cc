@@ -22,13 +22,15 @@ py::dict LaunchOf(const Plan& plan) {
   dict["grid"] = plan.grid;
   dict["blocks"] = plan.blocks;
   dict["block"] = plan.block;
-  dict["threads_x"] = plan.threads_x;
-  dict["threads_y"] = plan.threads_y;
   return dict;
 }
 
 py::dict ToDict(const cuda::LaunchPlan& plan) {
   py::dict dict = LaunchOf(plan);
+  dict["shared_bytes"] = plan.shared_bytes;
+  dict["resident"] = plan.resident;
+  dict["threads_x"] = plan.threads_x;
+  dict["threads_y"] = plan.threads_y;
   dict["vector_width"] = plan.vector_width;
   dict["group_threads"] = plan.group_threads;
   dict["groups"] = plan.groups;
@@ -48,7 +50,7 @@ py::dict ToDict(const cuda::LaunchPlan& plan) {
 // `shape` is that of x, checked by the caller.
 py::dict LaunchPlan(const std::vector<int64_t>& shape, const std::string& dtype_name,
                     const std::vector<std::string>& statistics, const std::string& data_format,
-                    int32_t multiprocessors, int64_t alignment) {
+                    int32_t multiprocessors, int32_t architecture, int64_t alignment) {
   core::Problem problem = {};
   const auto check = [](const std::string& broken_rule) {
     if (!broken_rule.empty()) throw py::value_error(broken_rule);
@@ -57,7 +59,7 @@ py::dict LaunchPlan(const std::vector<int64_t>& shape, const std::string& dtype_
   check(core::ParseLayout(data_format, &problem.layout));
   problem.shape = core::ShapeOf(problem.layout, shape.at(0), shape.at(1), shape.at(2));
   problem.dtype = problem.out_dtype = DTypeOf(dtype_name);
-  const cuda::Device device = {multiprocessors};
+  const cuda::Device device = cuda::DeviceOf(architecture, multiprocessors);
   const cuda::ForwardPlan forward = cuda::MakeForwardPlan(problem, alignment, device);
   py::dict dict;
   dict["forward"] = ToDict(forward.launch);
@@ -71,7 +73,8 @@ py::dict LaunchPlan(const std::vector<int64_t>& shape, const std::string& dtype_
 
 void DefineLaunchPlan(py::module_* m) {
   m->def("launch_plan", &LaunchPlan, py::arg("shape"), py::arg("dtype"), py::arg("statistics"),
-         py::arg("data_format"), py::arg("multiprocessors"), py::arg("alignment"));
+         py::arg("data_format"), py::arg("multiprocessors"), py::arg("architecture"),
+         py::arg("alignment"));
 }
 
 }  // namespace pybind

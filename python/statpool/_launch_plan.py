@@ -15,6 +15,7 @@ def launch_plan(
     statistics=_options.DEFAULT_STATISTICS,
     data_format="channels_last",
     multiprocessors=132,
+    architecture=90,
     alignment=16,
 ) -> dict:
     """Returns what the CUDA kernels would launch; needs neither a GPU nor CUDA.
@@ -25,6 +26,7 @@ def launch_plan(
       statistics: As in `statpool.global_stats`.
       data_format: As there.
       multiprocessors: Of the GPU; an H100 has 132.
+      architecture: Its compute capability times ten: what a multiprocessor holds.
       alignment: The largest power of two that divides the address of x, from the size
         of an element up to 16.
 
@@ -50,6 +52,11 @@ def launch_plan(
         raise ValueError(
             f"multiprocessors must be in [1, 65535], got {multiprocessors}"
         )
+    if not 75 <= architecture < 1000:
+        raise ValueError(
+            "architecture must be a compute capability times ten, from 75 on, got "
+            f"{architecture}"
+        )
     least = {"float32": 4, "float64": 8}.get(dtype, 2)
     if alignment not in (2, 4, 8, 16) or alignment < least:
         raise ValueError(
@@ -62,5 +69,6 @@ def launch_plan(
         _options.check_statistics(statistics),
         data_format,
         multiprocessors,
+        architecture,
         alignment,
     )
