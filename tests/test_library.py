@@ -174,6 +174,18 @@ def test_doctor_reports_and_succeeds():
     assert re.search(r"ok +XLA +has the op's kernels for CPU", done.stdout)
 
 
+def test_doctor_says_what_it_found_before_a_library_ended_it():
+    done = run(
+        "import os, signal\n"
+        "from statpool import _availability, doctor\n"
+        "_availability.why_unavailable = lambda: os.kill(os.getpid(), signal.SIGBUS)\n"
+        "doctor.report()\n"
+    )
+    assert done.returncode < 0
+    found = [line[4:].partition("  ")[0] for line in done.stdout.splitlines()]
+    assert found == ["Python", "TensorFlow", "NumPy binding"]
+
+
 def test_unknown_attribute_is_an_attribute_error():
     with pytest.raises(AttributeError, match="nonsense"):
         _ = statpool.nonsense

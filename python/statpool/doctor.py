@@ -35,17 +35,28 @@ class Finding:
 
 def examine() -> list[Finding]:
     """Returns one finding for each thing that statpool stands on."""
-    return [_python(), _tensorflow(), _numpy_binding(), _op(), _gpu(), _xla()]
+    return list(_findings())
 
 
 def report() -> int:
-    """Prints the findings; returns 0 if the op runs here, else 1."""
-    findings = examine()
-    width = max(len(finding.name) for finding in findings)
-    for finding in findings:
+    """Prints each finding as it is found; returns 0 if the op runs here, else 1.
+
+    A library that is cut off ends the process: what was found before it is said then.
+    """
+    op_runs = False
+    for finding in _findings():
         mark = "ok" if finding.works else "--"
-        print(f"{mark}  {finding.name:<{width}}  {finding.detail}")
-    return 0 if all(f.works for f in findings if f.name == "TensorFlow op") else 1
+        print(f"{mark}  {finding.name:<{_WIDTH}}  {finding.detail}", flush=True)
+        op_runs |= finding.works and finding.name == "TensorFlow op"
+    return 0 if op_runs else 1
+
+
+_WIDTH = len("NumPy binding")
+
+
+def _findings():
+    for find in (_python, _tensorflow, _numpy_binding, _op, _gpu, _xla):
+        yield find()
 
 
 def _python() -> Finding:
