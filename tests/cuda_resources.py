@@ -60,7 +60,7 @@ def registers_table(usages: dict) -> str:
         cells = []
         for kernel in kernels:
             usage = of[kernel]
-            blocks = usage.blocks(kernel, architecture)
+            blocks = usage.blocks(architecture, kernel.block_threads)
             warps = blocks * kernel.block_threads // 32
             most = machine_code.most_warps(architecture)
             cells.append(f"{usage.registers} / {warps} of {most}")

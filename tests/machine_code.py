@@ -19,7 +19,7 @@ LIBRARY = Path(__file__).parents[1] / "python" / "statpool" / "libstatpool_kerne
 
 _KERNEL = re.compile(
     r"GlobalStats(?P<pass_name>Forward|Gradient|Join)Kernel"
-    r"I(?P<dtype>N(?:\dS?_?)?\w*?(?:BFloat16|Float16)E|f|d)(?:Li(?P<width>\d+)E)?(?P<rest>\w*)"
+    r"I(?P<dtype>N(?:\dS?_?)?\w*?(?:BFloat16|Float16)E|f|d)(?:Li(?P<width>\d+)E)?(?:Lb(?P<is_one_channel>[01])E)?(?P<rest>\w*)"
 )
 _SELECTION = re.compile(r"\d(?P<name>(?:[A-Z][a-z]+)*?)(?:Sums|GradientTerms)E")
 _DTYPES = {"f": "float32", "d": "float64"}
@@ -66,6 +66,7 @@ class Kernel:
     dtype: str
     vector_width: int  # elements a thread loads at once
     statistics: str  # known when compiled, such as "default" and "mean+std", or "any"
+    is_one_channel: bool = False  # all items of a vector are steps of one channel
 
     @property
     def element_bytes(self) -> int:
@@ -80,14 +81,18 @@ class Kernel:
     @property
     def block_threads(self) -> int:
         """Threads of a block at most, as cuda/launch_plan.h has it."""
-        return 128 if self.element_bytes == 2 else 256
+        return 128 if self.element_bytes == 2 and self.pass_name != "Join" else 256
 
     @property
     def promised_blocks(self) -> int:
-        """Blocks that a multiprocessor holds, as cuda/launch_plan.h has it."""
+        """Blocks of so many threads that have registers: cuda/launch_plan.h."""
+        is_known = self.statistics != "any"
+        is_short = self.element_bytes == 2
         if self.pass_name == "Join":
             return 1
-        return 1 + (self.statistics != "any") + (self.element_bytes == 2)
+        if self.pass_name == "Gradient":
+            return (1 + is_short) * (1 + is_known)
+        return 1 + is_short + is_known
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,18 +104,22 @@ class Usage:
     local: int
     shared: int
 
-    def blocks(self, kernel: Kernel, architecture: str) -> int:
-        """Returns how many blocks of a kernel a multiprocessor holds at a time.
+    def blocks(self, architecture: str, threads: int, dynamic: int = 0) -> int:
+        """Returns how many blocks a multiprocessor holds at a time.
 
-        Registers are handed out to warps, 256 at a time.
+        Registers are handed out to warps, 256 at a time. `dynamic` is the shared memory
+        that a launch asks for.
         """
         most_threads, shared_kib = _MULTIPROCESSORS[architecture]
-        registers = -(-self.registers // 8) * 8 * kernel.block_threads
-        limits = [most_threads // kernel.block_threads, 65536 // registers]
-        if self.shared:
-            # By the system for each block, which newer architectures count already.
-            reserved = 1024 if architecture.startswith("sm_8") else 0
-            limits.append(shared_kib * 1024 // (self.shared + reserved))
+        registers = -(-self.registers // 8) * 8 * 32
+        limits = [most_threads // threads, 65536 // registers // (threads // 32)]
+        # By the system for each block; from sm_90 on tools count it as the kernel's.
+        number = int(architecture.removeprefix("sm_"))
+        reserved = (
+            1024 if 80 <= number < 90 or (number >= 90 and not self.shared) else 0
+        )
+        if shared := self.shared + dynamic:
+            limits.append(shared_kib * 1024 // (shared + reserved))
         return min(limits)
 
 
@@ -140,6 +149,7 @@ def kernel_of(symbol: str) -> Kernel | None:
         dtype=_DTYPES.get(dtype, dtype),
         vector_width=int(found["width"] or 1),
         statistics=_statistics_of(found["rest"]),
+        is_one_channel=found["is_one_channel"] == "1",
     )
 
 

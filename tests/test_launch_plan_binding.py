@@ -30,6 +30,10 @@ def test_arguments_change_the_plan():
         statpool.launch_plan((1, 10**6, 8), multiprocessors=n) for n in (1, 132)
     )
     assert small["forward"]["splits"] < large["forward"]["splits"]
+    turing, hopper = (
+        statpool.launch_plan((64, 64, 512), architecture=number) for number in (75, 90)
+    )
+    assert turing["forward"]["shared_bytes"] < hopper["forward"]["shared_bytes"]
     assert statpool.launch_plan((0, 3, 4))["forward"]["grid"] == 0
 
 
@@ -43,6 +47,7 @@ def test_arguments_change_the_plan():
         ({"statistics": ("mode",)}, "mode"),
         ({"data_format": "NHWC"}, "channels_last"),
         ({"multiprocessors": 0}, "multiprocessors"),
+        ({"architecture": 9}, "architecture"),
         ({"alignment": 3}, "alignment"),
         ({"dtype": "float64", "alignment": 4}, "size of a float64"),
     ],

@@ -1,10 +1,13 @@
 // Floats are computed in double and rounded once more to their format, which is exact for + - * /
-// and sqrt of formats up to f32; f32 fma uses fmaf. The .approx forms are computed precisely.
+// and sqrt of formats up to f32; f32 fma uses fmaf. The .approx forms are computed precisely,
+// but for the gross ones of f64.
 #include "arithmetic.h"
 
 #include <algorithm>
 #include <cfenv>
 #include <cmath>
+#include <cstring>
+#include <limits>
 
 namespace ptxsim {
 namespace {
@@ -102,8 +105,17 @@ double RoundToInt(double x, int mode) {
   }
 }
 
+// What rcp.approx.ftz.f64 and rsqrt.approx.ftz.f64 see of a number, and give. Subnormals are 0.
+double UpperHalf(double value) {
+  if (fabs(value) < std::numeric_limits<double>::min()) return copysign(0, value);
+  const uint64_t bits = BitsOf(value) >> 32 << 32;
+  memcpy(&value, &bits, sizeof value);
+  return value;
+}
+
 uint64_t ScalarFloatOp(const Instruction& in, Type type, uint64_t a, uint64_t b, uint64_t c) {
   Rounding rounding(in.rounding);
+  const bool is_gross = type == kF64 && in.approx && in.ftz;  // of rcp and rsqrt
   // volatile: the compiler may not move the operation out of the rounding mode's scope
   volatile double x = Unpack(a, type, in.ftz), y = Unpack(b, type, in.ftz),
                   z = Unpack(c, type, in.ftz), r = 0;
@@ -148,10 +160,10 @@ uint64_t ScalarFloatOp(const Instruction& in, Type type, uint64_t a, uint64_t b,
       r = sqrt(x);
       break;
     case Opcode::kRsqrt:
-      r = 1 / sqrt(x);
+      r = is_gross ? UpperHalf(1 / sqrt(UpperHalf(x))) : 1 / sqrt(x);
       break;
     case Opcode::kRcp:
-      r = 1 / x;
+      r = is_gross ? UpperHalf(1 / UpperHalf(x)) : 1 / x;
       break;
     case Opcode::kEx2:
       r = exp2(x);

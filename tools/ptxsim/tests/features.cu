@@ -397,6 +397,27 @@ void TestLocalAndRecursion() {
   Check("local array, recursion", passes);
 }
 
+__global__ void Gross(const float* a, double* y) {
+  const int i = threadIdx.x;
+  const double x = fabs(static_cast<double>(a[i])) + 0.1;
+  double reciprocal, root;
+  asm("rcp.approx.ftz.f64 %0, %1;" : "=d"(reciprocal) : "d"(x));
+  asm("rsqrt.approx.ftz.f64 %0, %1;" : "=d"(root) : "d"(x));
+  y[i] = __double2loint(reciprocal) != 0 || __double2loint(root) != 0
+             ? 1
+             : fmax(fabs(reciprocal * x - 1), fabs(root * root * x - 1));
+}
+
+void TestGross(Inputs& in) {
+  Array<double> y(kThreads);
+  Gross<<<1, kThreads>>>(in.a.device(), y.device());
+  y.Fetch();
+  double error = 0;
+  for (int i = 0; i < kThreads; ++i) error = std::max(error, y[i]);
+  // 20 bits, and no more of all of them.
+  Check("gross approximations of f64", error < 0x1p-18 && error > 0x1p-40);
+}
+
 __global__ void Math(const float* a, float* y) {
   const int i = threadIdx.x;
   const float x = a[i];
@@ -582,6 +603,7 @@ int main() {
     TestIntegers(in);
     TestLocalAndRecursion();
     TestMath(in);
+    TestGross(in);
     TestCooperativeGroups(in);
     TestGridBarrier();
     TestLastBlock();
