@@ -158,7 +158,7 @@ struct ChunkSums {
 template <typename Values>
 __device__ __forceinline__ bool AreAll(const Values& v, float value) {
   bool are_all = true;
-  v.ForEach([&](double one, bool counts) { are_all &= !counts || one == value; });
+  v.ForEach([&](float one, bool counts) { are_all &= !counts || one == value; });
   return are_all;
 }
 
@@ -200,7 +200,8 @@ struct WideSums {
     const double base = of.IsFinite() ? of.centre : v.Any();  // next to the mean, or a value
     Powers<double> values = {};
     Powers<double> deviations = {};
-    v.ForEach([&](double value, bool counts) {
+    v.ForEach([&](float narrow, bool counts) {
+      const double value = narrow;
       values = values + Powers<double>{value, value * value};
       const double deviation = counts ? value - base : 0;
       if (needed.central)

@@ -90,6 +90,16 @@ struct Accumulator {
     deviations.value += distance * distance * inverse;
   }
 
+  // Of one value that counts.
+  __device__ void Set(Compute value) {
+    Clear();
+    sum.value = value;
+    squares.value = double{value} * value;
+    pivot = max = min = value;
+    max_count = min_count = value == value;
+    steps = 1;
+  }
+
   __device__ void Clear() {
     constexpr Compute kInfinity = std::numeric_limits<Compute>::infinity();
     sum.Clear();

@@ -99,7 +99,7 @@ struct SomeItems {
 
 // ------------------------------------------------------------------------------------------------
 // Values: kParts times kPartSize of them, v[i] being 0 where v.Counts(i) doesn't hold. Any() is one
-// that counts, if there is any; ForEach(use) calls use(value, whether it counts) in double. After
+// that counts, if there is any; ForEach(use) calls use(value, whether it counts). After
 // Reload() the compiler unpacks values again, which takes less registers than to keep them.
 
 // Of item v of each row.
@@ -136,7 +136,7 @@ struct ColumnValues {
   template <typename Use>
   __device__ __forceinline__ void ForEach(const Use& use) const {
 #pragma unroll
-    for (int r = 0; r < kRows; ++r) use(double{values[r]}, Counts(r));
+    for (int r = 0; r < kRows; ++r) use(values[r], Counts(r));
   }
 };
 
@@ -161,8 +161,8 @@ struct ChannelValues {
   __device__ __forceinline__ Compute Any() const {
     Compute any = (*this)[0];
     if constexpr (!Which::kCountsFirst) {
-      ForEach([&](double value, bool counts) {
-        if (counts) any = static_cast<Compute>(value);
+      ForEach([&](Compute value, bool counts) {
+        if (counts) any = value;
       });
     }
     return any;
@@ -189,7 +189,7 @@ struct ChannelValues {
       const uint32_t counting = which.Items(k);
 #pragma unroll
       for (int v = 0; v < kVector; ++v) {
-        use(double{ToCompute(row.Item(v))}, (counting >> v & 1) != 0);
+        use(ToCompute(row.Item(v)), (counting >> v & 1) != 0);
       }
     }
   }
@@ -219,8 +219,8 @@ struct RowValues {
 
   __device__ __forceinline__ Compute Any() const {
     Compute any = 0;
-    ForEach([&](double value, bool counts) {
-      if (counts) any = static_cast<Compute>(value);
+    ForEach([&](Compute value, bool counts) {
+      if (counts) any = value;
     });
     return any;
   }
@@ -228,7 +228,7 @@ struct RowValues {
   template <typename Use>
   __device__ __forceinline__ void ForEach(const Use& use) const {
 #pragma unroll
-    for (int v = 0; v < kVector; ++v) use(double{values[v]}, Counts(v));
+    for (int v = 0; v < kVector; ++v) use(values[v], Counts(v));
   }
 };
 

@@ -44,14 +44,15 @@ __device__ __forceinline__ uint32_t LeastPair() {
   return least.bits * 0x10001u;
 }
 
-// The larger ones of `best` and of these words of the rows.
+// The larger ones of `best` and of these words of the rows, some bits of which are flipped.
 template <typename T, int kVector>
 __device__ __forceinline__ uint32_t LargerPairs(const Rows<T, kVector>& rows, int first, int end,
-                                                uint32_t best) {
+                                                uint32_t best, uint32_t flip = 0) {
 #pragma unroll
   for (int r = 0; r < kRows; ++r) {
 #pragma unroll
-    for (int word = first; word < end; ++word) best = LargerPair<T>(best, rows[r].words[word]);
+    for (int word = first; word < end; ++word)
+      best = LargerPair<T>(best, rows[r].words[word] ^ flip);
   }
   return best;
 }
@@ -60,27 +61,30 @@ __device__ __forceinline__ uint32_t LargerPairs(const Rows<T, kVector>& rows, in
 // those that are not to be counted there are so many in `uncounted`, all -infinity.
 template <typename T, int kVector>
 __device__ __forceinline__ uint32_t CountPairs(const Rows<T, kVector>& rows, int first, int end,
-                                               uint32_t best, uint32_t uncounted) {
+                                               uint32_t best, uint32_t uncounted,
+                                               uint32_t flip = 0) {
   // An equal lower half adds 65536 - 1, an upper one -65536.
   uint32_t equal = 0;
 #pragma unroll
   for (int r = 0; r < kRows; ++r) {
 #pragma unroll
-    for (int word = first; word < end; ++word) equal += EqualPair<T>(rows[r].words[word], best);
+    for (int word = first; word < end; ++word)
+      equal += EqualPair<T>(rows[r].words[word] ^ flip, best);
   }
   equal = 0 - equal;  // lower + 65536 * (upper - lower)
   return equal + (equal << 16) - (uncounted & EqualPair<T>(best, LeastPair<T>()));
 }
 
-// The maxima of the columns of a thread, two in a word, with their counts: a thread has fewer rows
-// than 16 bits count (kMaxRows).
-template <typename T, int kVector>
-struct PackedMaxima {
+// The largest values of kSign times the columns of a thread, two in a word, with their counts: a
+// thread has fewer rows than 16 bits count (kMaxRows).
+template <typename T, int kVector, int kSign>
+struct PackedExtremes {
   static constexpr int kWords = kVector / 2;
+  static constexpr uint32_t kFlip = kSign < 0 ? 0x80008000 : 0;  // the signs
   uint32_t best[kWords];
   uint32_t counts[kWords];
 
-  __device__ __forceinline__ PackedMaxima() {
+  __device__ __forceinline__ PackedExtremes() {
 #pragma unroll
     for (int w = 0; w < kWords; ++w) {
       best[w] = LeastPair<T>();
@@ -88,43 +92,46 @@ struct PackedMaxima {
     }
   }
 
+  // Adds what counts of the rows, and leaves the others as infinity that wins over nothing.
   template <typename Which>
-  __device__ __forceinline__ void Add(const Rows<T, kVector>& rows, const Which& which) {
+  __device__ __forceinline__ void Add(Rows<T, kVector>& rows, const Which& which) {
+    Fill<T, kVector>(which, LeastPair<T>() ^ kFlip, rows);
 #pragma unroll
     for (int w = 0; w < kWords; ++w) {
       const uint32_t uncounted =
           Which::kAll ? 0 : kRows - which.Steps(2 * w) + (kRows - which.Steps(2 * w + 1) << 16);
-      const uint32_t larger = LargerPairs<T, kVector>(rows, w, w + 1, best[w]);
+      const uint32_t larger = LargerPairs<T, kVector>(rows, w, w + 1, best[w], kFlip);
       counts[w] = (counts[w] & EqualPair<T>(best[w], larger)) +
-                  CountPairs<T, kVector>(rows, w, w + 1, larger, uncounted);
+                  CountPairs<T, kVector>(rows, w, w + 1, larger, uncounted, kFlip);
       best[w] = larger;
     }
   }
 
-  // Moves them to accumulators.
-  template <typename AccumulatorOf>
-  __device__ __forceinline__ void Unpack(AccumulatorOf (&accumulators)[kVector]) const {
+  // Calls use(v, value, count) for each column.
+  template <typename Use>
+  __device__ __forceinline__ void ForEach(const Use& use) const {
 #pragma unroll
     for (int v = 0; v < kVector; ++v) {
-      const Vector<T, 2> pair = {{best[v / 2]}};
-      accumulators[v].max = ToCompute(pair.Item(v % 2));
-      accumulators[v].max_count = counts[v / 2] >> v % 2 * 16 & 0xffff;
+      const Vector<T, 2> pair = {{best[v / 2] ^ kFlip}};
+      use(v, ToCompute(pair.Item(v % 2)),
+          static_cast<int32_t>(counts[v / 2] >> v % 2 * 16 & 0xffff));
     }
   }
 };
 
 // Nothing, where extremes are found one by one.
-struct NoMaxima {
+struct NoExtremes {
   template <typename... Arguments>
-  __device__ __forceinline__ void Add(const Arguments&...) {}
-  template <typename... Arguments>
-  __device__ __forceinline__ void Unpack(Arguments&...) const {}
+  __device__ __forceinline__ void Add(Arguments&...) {}
+  template <typename Use>
+  __device__ __forceinline__ void ForEach(const Use&) const {}
 };
 
 // The maximum of all items of a chunk and of what was before.
 template <typename T, int kVector, typename Which, typename AccumulatorOf>
-__device__ __forceinline__ void AddMaximumOfAll(const Rows<T, kVector>& rows, const Which& which,
+__device__ __forceinline__ void AddMaximumOfAll(Rows<T, kVector>& rows, const Which& which,
                                                 AccumulatorOf* accumulator) {
+  Fill<T, kVector>(which, LeastPair<T>(), rows);
   T before;
   Round(accumulator->max, &before);
   const uint32_t uncounted = Which::kAll ? 0 : kRows * kVector - which.template AllSteps<kVector>();

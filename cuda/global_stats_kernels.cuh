@@ -12,6 +12,7 @@
 #include "cuda/chunk_values.cuh"
 #include "cuda/dense_chunks.cuh"
 #include "cuda/extremes.cuh"
+#include "cuda/for_each_index.cuh"
 #include "cuda/items.cuh"
 #include "cuda/join.cuh"
 #include "cuda/kernels.h"
@@ -29,6 +30,13 @@ namespace cuda {
 
 extern __shared__ uint4 shared[];  // of a block: see ForwardSharedBytes
 
+// Where ptxas finds fewer registers than elsewhere.
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 1200
+constexpr bool kHasFewRegisters = true;
+#else
+constexpr bool kHasFewRegisters = false;
+#endif
+
 template <typename Sums>
 constexpr bool kAreKnown = !std::is_same_v<Sums, core::NeededSums>;
 
@@ -41,21 +49,35 @@ struct ThreadSums {
   static constexpr bool kAreKnown = cuda::kAreKnown<Sums>;
   static constexpr bool kAreFew = kAreKnown && !core::kMost<Sums>.central;
   static constexpr bool kIsOfOneChannel = kIsOneChannel;
-  static constexpr bool kByPairs = kVector > 1 && HasPairs<T>();
-  using Maxima = std::conditional_t<kByPairs && !kIsOneChannel, PackedMaxima<T, kVector>, NoMaxima>;
+  // Statistics that are known only at run time leave no registers for chunks of some items.
+  static constexpr bool kAddsRows = !kAreKnown && !kIsOneChannel;
+  // Two at a time where there are instructions for that, or no registers for one at a time.
+  static constexpr bool kByPairs = kVector > 1 && sizeof(T) == 2 && (HasPairs<T>() || !kAreKnown);
+  template <int kSign, bool kAreThere>
+  using Extremes = std::conditional_t<kByPairs && !kIsOneChannel && kAreThere,
+                                      PackedExtremes<T, kVector, kSign>, NoExtremes>;
 
   const Sums& needed;
   AccumulatorOf accumulators[kAccumulators];
-  Maxima maxima;
+  Extremes<1, core::kMost<Sums>.max> maxima;
+  Extremes<-1, core::kMost<Sums>.min> minima;
 
   explicit __device__ __forceinline__ ThreadSums(const Sums& sums) : needed(sums) {
 #pragma unroll
     for (AccumulatorOf& accumulator : accumulators) accumulator.Clear();
   }
 
+  // Bit by bit, the deviations of a whole chunk take more registers than there are.
+  static constexpr bool kByRow =
+      kIsOneChannel && core::kMost<Sums>.central && std::is_same_v<Total, CompensatedTotal>;
+
   // Adds what counts of the rows, which are not needed any more then.
   template <typename Which>
   __device__ __forceinline__ void Add(Rows<T, kVector>& rows, const Which& which) {
+    if constexpr (kByRow) {
+      ForEachIndex<kRows>([&](auto r) { AddRow(rows[r], which.Items(r)); });
+      return;
+    }
     const auto values_of = [&](int v) {
       if constexpr (kIsOneChannel) {
         return ChannelValues<T, kVector, Which>{rows, which};
@@ -65,10 +87,15 @@ struct ThreadSums {
     };
     Fill<T, kVector>(which, 0, rows);
     const uint32_t nans = AddSums<T, Which::kAll>(values_of, needed, accumulators);
-    if (needed.max) AddByPairs(rows, which);
-    if (needed.min || (needed.max && !kByPairs)) {
+    if constexpr (!kByPairs) {
+      if (!needed.max && !needed.min) return;
       Fill<T, kVector>(which, kNanWord, rows);
-      AddExtremes<!kByPairs>(nans, values_of);
+      AddExtremes(nans, values_of);
+    } else if constexpr (kIsOneChannel) {
+      if (needed.max) AddMaximumOfAll<T, kVector>(rows, which, &accumulators[0]);
+    } else {
+      if (needed.max) maxima.Add(rows, which);
+      if (needed.min) minima.Add(rows, which);
     }
   }
 
@@ -90,42 +117,49 @@ struct ThreadSums {
     }
   }
 
-  // Adds the items `counting`, given as bits, of a row whose items are of one channel.
+  // Adds the items `counting`, given as bits, of a row.
   __device__ __forceinline__ void AddRow(const Vector<T, kVector>& row, uint32_t counting) {
+    if constexpr (!kIsOneChannel) {
+#pragma unroll
+      for (int v = 0; v < kVector; ++v) {
+        if (counting >> v & 1) {
+          AccumulatorOf step;
+          step.Set(ToCompute(row.Item(v)));
+          Join(needed, step, &accumulators[v]);
+        }
+      }
+      return;
+    }
     const auto values_of = [&](int) { return RowValues<T, kVector>(row, counting); };
     const uint32_t nans = AddSums<T, false>(values_of, needed, accumulators);
-    AddExtremes<true>(nans, [&](int) {
+    AddExtremes(nans, [&](int) {
       constexpr auto kNan = std::numeric_limits<core::ComputeType<T>>::quiet_NaN();
       return RowValues<T, kVector>(row, counting, kNan);
     });
   }
 
   // Of values that are NaN where they don't count.
-  template <bool kMaximaToo, typename ValuesOf>
+  template <typename ValuesOf>
   __device__ __forceinline__ void AddExtremes(uint32_t nans, const ValuesOf& values_of) {
 #pragma unroll
     for (int v = 0; v < kAccumulators; ++v) {
       AccumulatorOf& to = accumulators[v];
       const bool is_nan = nans >> v & 1;
-      if (needed.max && kMaximaToo) AddExtreme<1>(values_of(v), is_nan, &to.max, &to.max_count);
+      if (needed.max) AddExtreme<1>(values_of(v), is_nan, &to.max, &to.max_count);
       if (needed.min) AddExtreme<-1>(values_of(v), is_nan, &to.min, &to.min_count);
     }
   }
 
-  template <typename Which>
-  __device__ __forceinline__ void AddByPairs(Rows<T, kVector>& rows, const Which& which) {
-    if constexpr (kByPairs) {
-      Fill<T, kVector>(which, LeastPair<T>(), rows);
-      if constexpr (kIsOneChannel) {
-        AddMaximumOfAll<T, kVector>(rows, which, &accumulators[0]);
-      } else {
-        maxima.Add(rows, which);
-      }
-    }
-  }
-
+  // Joins what is packed to the accumulators.
   __device__ __forceinline__ void Finish() {
-    if (needed.max) maxima.Unpack(accumulators);
+    maxima.ForEach([&](int v, auto max, int32_t count) {
+      AccumulatorOf& to = accumulators[v];
+      if (needed.max) JoinExtreme(max, count, max > to.max, &to.max, &to.max_count);
+    });
+    minima.ForEach([&](int v, auto min, int32_t count) {
+      AccumulatorOf& to = accumulators[v];
+      if (needed.min) JoinExtreme(min, count, min < to.min, &to.min, &to.min_count);
+    });
   }
 };
 
@@ -159,8 +193,7 @@ __device__ __forceinline__ void AddRows(const LaunchPlan& plan, const ValidSteps
   const bool is_masked = is_valid.mask != nullptr;
   const bool skips_rows = is_masked && fold == 1;
   MaskedRows kept(is_valid.mask, row, plan.threads_y, is_valid.end);
-  // Statistics that are known only at run time leave no registers for another copy of what follows.
-  if (skips_rows && (SumsOf::kAreKnown || kVector == 1)) {
+  if (skips_rows) {
 #pragma unroll 1
     while (kept.Find(kRows)) {
       Rows<T, kVector> rows = {};
@@ -173,7 +206,7 @@ __device__ __forceinline__ void AddRows(const LaunchPlan& plan, const ValidSteps
     }
     return;
   }
-  if ((SumsOf::kAreKnown || kVector == 1) && !is_masked && row * fold + fold <= is_valid.end) {
+  if (!is_masked && row * fold + fold <= is_valid.end) {
     Rows<T, kVector> rows = {};
     FirstRows which = {0};
 #pragma unroll
@@ -192,30 +225,24 @@ __device__ __forceinline__ void AddRows(const LaunchPlan& plan, const ValidSteps
     while (row * fold < is_valid.end || has_head) {
       const bool is_head = row * fold >= is_valid.end;
       if (is_head) row = unit.y;
-      if (SumsOf::kIsOfOneChannel && !is_masked) {
-        const uint32_t items =
-            ItemsBetween<kVector>(is_valid.begin - row * fold, is_valid.end - row * fold);
-        const bool is_whole =
-            is_valid.template ItemsOfSlab<kVector>(row, fold) == (1u << kVector) - 1;
-        sums->AddRow(LoadItems<kVector>(x + row * plan.row_elements, items, is_whole), items);
+      if (SumsOf::kAddsRows || (SumsOf::kIsOfOneChannel && !is_masked)) {
+        ValidItems<kVector, 1> valid;
+        valid.Fill(plan, is_valid, unit, row, plan.threads_y);
+        const T* from = x + row * plan.row_elements;
+        sums->AddRow(LoadItems<kVector>(from, valid.Row(0), valid.IsWhole(0)), valid.Row(0));
         row += plan.threads_y;
         if (is_head) break;
         continue;
       }
       Valid<kVector> valid;
       Rows<T, kVector> rows = {};
-      if (!SumsOf::kAreKnown && skips_rows) {
-        if (!kept.Find(kRows)) break;
-        valid.SetRows(LoadKept(x, plan, &kept, rows));
-      } else {
-        valid.Fill(plan, is_valid, unit, row, plan.threads_y);
-        const T* from = x + row * plan.row_elements;
+      valid.Fill(plan, is_valid, unit, row, plan.threads_y);
+      const T* from = x + row * plan.row_elements;
 #pragma unroll
-        for (int r = 0; r < kRows; ++r, from += plan.stride) {
-          rows[r] = LoadItems<kVector>(from, valid.Row(r), valid.IsWhole(r));
-        }
-        row += kRows * plan.threads_y;
+      for (int r = 0; r < kRows; ++r, from += plan.stride) {
+        rows[r] = LoadItems<kVector>(from, valid.Row(r), valid.IsWhole(r));
       }
+      row += kRows * plan.threads_y;
       sums->AddItems(rows, valid);
       if (is_head) break;
     }
@@ -223,7 +250,7 @@ __device__ __forceinline__ void AddRows(const LaunchPlan& plan, const ValidSteps
 }
 
 // A block owns plan.groups units, a group of threads one unit, a thread kVector neighbouring
-// columns of every threads_y-th row in it, which kIsOneChannel says are steps of one channel.
+// columns of every threads_y-th row in it, which are steps of one channel if kIsOneChannel.
 template <typename T, int kVector, bool kIsOneChannel, typename Sums>
 __global__ void __launch_bounds__(BlockThreads(sizeof(T)),
                                   ForwardBlocks(sizeof(T), kAreKnown<Sums>))
@@ -235,14 +262,16 @@ __global__ void __launch_bounds__(BlockThreads(sizeof(T)),
     Unit unit = UnitOf(plan, block);
     const ValidSteps is_valid = ValidStepsOf(plan, a.mask, a.lengths, unit, a.shape.time);
     const T* x = static_cast<const T*>(a.x) + RowZero(plan, is_valid, unit, a.shape.time);
-    // A cut row of one channel is added by itself, another with those after it.
-    const int32_t head_rows = kIsOneChannel && a.mask == nullptr ? 1 : kRows;
+    // A cut row is added by itself, or with those after it.
+    const bool adds_rows = SumsOf::kAddsRows || (kIsOneChannel && a.mask == nullptr);
+    const int32_t head_rows = adds_rows ? 1 : kRows;
     const ForwardChunks<T, kVector> chunks(plan, is_valid, unit, x, head_rows, /*is_read=*/true,
                                            shared);
     SumsOf sums(needed);
     if (unit.is_active) AddRows(plan, is_valid, unit, x, chunks, &sums);
     sums.Finish();
-    if constexpr (core::kMost<Sums>.central || (kIsOneChannel && sizeof(T) == 2)) {
+    if constexpr (core::kMost<Sums>.central ||
+                  sizeof(T) == 2 && (kIsOneChannel || kHasFewRegisters)) {
       // Worked out anew, it takes no registers of the loop, which has none to spare.
       asm volatile("" : "+l"(block));
       unit = UnitOf(plan, block);
@@ -316,10 +345,17 @@ __global__ void __launch_bounds__(kJoinThreads)
 template <typename T, int kVector, bool kIsOneChannel = false>
 cudaError_t LaunchForwardOf(const ForwardArguments& a, cudaStream_t stream) {
   const auto grid = static_cast<unsigned>(a.plan.grid);
-  WithKnownSums(a.needed, [&](const auto& needed) {
-    GlobalStatsForwardKernel<T, kVector, kIsOneChannel>
+  const auto launch = [&](const auto& needed) {
+    // Those that are known only at run time have no kernel of their own for one channel.
+    constexpr bool kIsKnown = kAreKnown<std::decay_t<decltype(needed)>>;
+    GlobalStatsForwardKernel<T, kVector, kIsOneChannel && kIsKnown>
         <<<grid, a.plan.block, a.plan.shared_bytes, stream>>>(a, needed);
-  });
+  };
+  if constexpr (kVector > 1) {
+    WithKnownSums(a.needed, launch);
+  } else {
+    WithFewSums(a.needed, launch);
+  }
   return cudaGetLastError();
 }
 
@@ -330,7 +366,7 @@ cudaError_t LaunchForward(const ForwardArguments& a, const JoinPlan& join, cudaS
                             : IsOneChannel(a.plan)   ? LaunchForwardOf<T, kWidest, true>(a, stream)
                                                      : LaunchForwardOf<T, kWidest>(a, stream);
   if (error != cudaSuccess || join.grid == 0) return error;
-  WithKnownSums(a.needed, [&](const auto& needed) {
+  WithFewSums(a.needed, [&](const auto& needed) {
     GlobalStatsJoinKernel<T>
         <<<static_cast<unsigned>(join.grid), kJoinThreads, 0, stream>>>(a, join, needed);
   });

@@ -90,13 +90,14 @@ int64_t ColumnsOf(const LaunchPlan& plan) {
   return std::min<int64_t>(plan.width, int64_t{plan.threads_x} * plan.vector_width);
 }
 
-// Of a block with so many slots, and chunks of `rows` ahead.
-int64_t SharedBytes(const LaunchPlan& plan, const Pass& pass, int64_t slot_bytes, int64_t ahead) {
+// Of a block with slots of so many bytes, for statistics that its kernel knows or not.
+int64_t SharedBytes(const LaunchPlan& plan, const Pass& pass, int64_t slot_bytes, int64_t ahead,
+                    bool is_known) {
   const int64_t warps = plan.block / kWarpThreads;
   const int64_t chunks = plan.vector_width > 1 ? warps * ChunkBytes(ahead, pass.ChunkRows()) : 0;
   if (!pass.is_forward) return chunks + SlotsBytes(plan.groups * ColumnsOf(plan), slot_bytes);
   int64_t slots = plan.block;
-  if (!IsOneChannel(plan)) {
+  if (!is_known || !IsOneChannel(plan)) {
     slots *= plan.vector_width;
     if (HoldsHalf(pass.Threads() * plan.vector_width, slot_bytes)) slots /= 2;
   }
@@ -110,7 +111,7 @@ int64_t Resident(const LaunchPlan& plan, const Pass& pass) {
                                 ? ForwardRegisters(pass.element_bytes, IsOneChannel(plan))
                                 : kGradientRegisters;
   const int64_t warps = plan.block / kWarpThreads;
-  const int64_t shared = SharedBytes(plan, pass, pass.slot_bytes, pass.ChunksAhead());
+  const int64_t shared = SharedBytes(plan, pass, pass.slot_bytes, pass.ChunksAhead(), true);
   return std::max<int64_t>(std::min({int64_t{device.blocks}, int64_t{device.threads / plan.block},
                                      kRegisters / (registers * kWarpThreads) / warps,
                                      device.shared_bytes / (shared + kSystemBytes)}),
@@ -349,12 +350,19 @@ ForwardPlan MakeForwardPlan(const core::Problem& problem, int64_t alignment, con
   ForwardPlan plan = {};
   LaunchPlan& launch = plan.launch;
   launch = MakePlan(problem, alignment, pass);
-  WithKnownSums(core::NeededSumsOf(problem.statistics), [&](const auto& sums) {
-    const auto most = core::kMost<std::decay_t<decltype(sums)>>;
-    const int64_t compute_bytes = core::ComputeBytesOf(problem.dtype);
-    launch.shared_bytes = SharedBytes(
-        launch, pass, AccumulatorBytes(most, compute_bytes, sizeof(int32_t)), pass.ChunksAhead());
-  });
+  const auto set_shared_bytes = [&](const auto& sums) {
+    using Sums = std::decay_t<decltype(sums)>;
+    const int64_t slot_bytes =
+        AccumulatorBytes(core::kMost<Sums>, core::ComputeBytesOf(problem.dtype), sizeof(int32_t));
+    launch.shared_bytes = SharedBytes(launch, pass, slot_bytes, pass.ChunksAhead(),
+                                      !std::is_same_v<Sums, core::NeededSums>);
+  };
+  const core::NeededSums needed = core::NeededSumsOf(problem.statistics);
+  if (launch.vector_width > 1) {
+    WithKnownSums(needed, set_shared_bytes);
+  } else {
+    WithFewSums(needed, set_shared_bytes);
+  }
   if (launch.splits > 1) {
     const int64_t channels = shape.batch * shape.channels;
     plan.workspace_bytes = launch.splits * channels * PartialBytes(problem);
@@ -379,7 +387,7 @@ LaunchPlan MakeGradientPlan(const core::Problem& problem, int64_t alignment, con
     const int64_t slot_bytes = CoefficientBytes(most, core::ComputeBytesOf(problem.dtype));
     const int64_t ahead =
         device.architecture < 80 ? 0 : GradientChunksAhead(element_bytes, slot_bytes);
-    plan.shared_bytes = SharedBytes(plan, pass, slot_bytes, ahead);
+    plan.shared_bytes = SharedBytes(plan, pass, slot_bytes, ahead, true);
   });
   if (problem.shape.time == 0) plan.grid = plan.blocks = 0;
   plan.bytes_written = ElementsOf(problem.shape) * element_bytes;

@@ -54,7 +54,7 @@ constexpr int32_t GradientBlocks(int64_t element_bytes, bool is_known) {
 // Registers of a thread at most, where the compiler knows the statistics; else the blocks above may
 // have all.
 constexpr int32_t ForwardRegisters(int64_t element_bytes, bool is_one_channel) {
-  return element_bytes != 2 ? 128 : is_one_channel ? 152 : 168;
+  return element_bytes != 2 ? 128 : is_one_channel ? 160 : 168;
 }
 constexpr int32_t kGradientRegisters = 128;
 
@@ -63,6 +63,12 @@ template <typename Use>
 auto WithKnownSums(const core::NeededSums& needed, const Use& use) {
   using core::DefaultSums, core::MeanSums, core::MaxSums, core::MeanStdSums;
   return core::WithKnown<DefaultSums, MeanSums, MaxSums, MeanStdSums>(needed, use);
+}
+
+// The same where vectors aren't wide, and for joins.
+template <typename Use>
+auto WithFewSums(const core::NeededSums& needed, const Use& use) {
+  return core::WithKnown<core::DefaultSums, core::MeanStdSums>(needed, use);
 }
 
 template <typename Use>

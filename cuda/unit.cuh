@@ -138,15 +138,6 @@ struct ValidItems {
     for (uint32_t& word : words) word = 0;
   }
 
-  // The first rows, as a whole.
-  __device__ void SetRows(int32_t count) {
-    Clear();
-#pragma unroll
-    for (int r = 0; r < kRows; ++r) {
-      if (r < count) words[r * kVector / 32] |= kAll << (r * kVector % 32);
-    }
-  }
-
   // Of all items of row r: bit v for item v.
   __device__ uint32_t Row(int r) const {
     uint32_t of_row = words[0];  // never an index that only runs know

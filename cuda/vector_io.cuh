@@ -151,20 +151,43 @@ constexpr bool HasPairs() {
   return false;
 }
 
+// Calls half(a's, b's) for both halves, which returns that of the result.
+template <typename T, typename Half>
+__device__ __forceinline__ uint32_t ByHalves(uint32_t a, uint32_t b, const Half& half) {
+  const auto of = [&](int i) {
+    const Vector<T, 2> of_a = {{a}}, of_b = {{b}};
+    return half(of_a.Item(i), of_b.Item(i));
+  };
+  return of(0) | of(1) << 16;
+}
+
 // The larger ones of the pairs a and b, NaN where either is.
 template <typename T>
 __device__ __forceinline__ uint32_t LargerPair(uint32_t a, uint32_t b) {
-  using PairOf = typename Pair<T>::Type;
-  const PairOf larger =
-      __hmax2_nan(reinterpret_cast<const PairOf&>(a), reinterpret_cast<const PairOf&>(b));
-  return reinterpret_cast<const uint32_t&>(larger);
+  if constexpr (HasPairs<T>()) {
+    using PairOf = typename Pair<T>::Type;
+    const PairOf larger =
+        __hmax2_nan(reinterpret_cast<const PairOf&>(a), reinterpret_cast<const PairOf&>(b));
+    return reinterpret_cast<const uint32_t&>(larger);
+  } else {
+    return ByHalves<T>(a, b, [](T one, T other) -> uint32_t {
+      const float value = ToCompute(one);
+      return value > ToCompute(other) || value != value ? one.bits : other.bits;
+    });
+  }
 }
 
 // 0xffff in the halves that are equal.
 template <typename T>
 __device__ __forceinline__ uint32_t EqualPair(uint32_t a, uint32_t b) {
-  using PairOf = typename Pair<T>::Type;
-  return __heq2_mask(reinterpret_cast<const PairOf&>(a), reinterpret_cast<const PairOf&>(b));
+  if constexpr (HasPairs<T>()) {
+    using PairOf = typename Pair<T>::Type;
+    return __heq2_mask(reinterpret_cast<const PairOf&>(a), reinterpret_cast<const PairOf&>(b));
+  } else {
+    return ByHalves<T>(a, b, [](T one, T other) -> uint32_t {
+      return ToCompute(one) == ToCompute(other) ? 0xffff : 0;
+    });
+  }
 }
 
 }  // namespace cuda
