@@ -346,9 +346,8 @@ template <typename T, int kVector, bool kIsOneChannel = false>
 cudaError_t LaunchForwardOf(const ForwardArguments& a, cudaStream_t stream) {
   const auto grid = static_cast<unsigned>(a.plan.grid);
   const auto launch = [&](const auto& needed) {
-    // Those that are known only at run time have no kernel of their own for one channel.
-    constexpr bool kIsKnown = kAreKnown<std::decay_t<decltype(needed)>>;
-    GlobalStatsForwardKernel<T, kVector, kIsOneChannel && kIsKnown>
+    constexpr bool kIsThere = kHasChannelKernel<std::decay_t<decltype(needed)>>;
+    GlobalStatsForwardKernel<T, kVector, kIsOneChannel && kIsThere>
         <<<grid, a.plan.block, a.plan.shared_bytes, stream>>>(a, needed);
   };
   if constexpr (kVector > 1) {

@@ -90,14 +90,14 @@ int64_t ColumnsOf(const LaunchPlan& plan) {
   return std::min<int64_t>(plan.width, int64_t{plan.threads_x} * plan.vector_width);
 }
 
-// Of a block with slots of so many bytes, for statistics that its kernel knows or not.
+// Of a block with slots of so many bytes, for statistics with a kernel for one channel or not.
 int64_t SharedBytes(const LaunchPlan& plan, const Pass& pass, int64_t slot_bytes, int64_t ahead,
-                    bool is_known) {
+                    bool has_channel_kernel) {
   const int64_t warps = plan.block / kWarpThreads;
   const int64_t chunks = plan.vector_width > 1 ? warps * ChunkBytes(ahead, pass.ChunkRows()) : 0;
   if (!pass.is_forward) return chunks + SlotsBytes(plan.groups * ColumnsOf(plan), slot_bytes);
   int64_t slots = plan.block;
-  if (!is_known || !IsOneChannel(plan)) {
+  if (!has_channel_kernel || !IsOneChannel(plan)) {
     slots *= plan.vector_width;
     if (HoldsHalf(pass.Threads() * plan.vector_width, slot_bytes)) slots /= 2;
   }
@@ -354,8 +354,8 @@ ForwardPlan MakeForwardPlan(const core::Problem& problem, int64_t alignment, con
     using Sums = std::decay_t<decltype(sums)>;
     const int64_t slot_bytes =
         AccumulatorBytes(core::kMost<Sums>, core::ComputeBytesOf(problem.dtype), sizeof(int32_t));
-    launch.shared_bytes = SharedBytes(launch, pass, slot_bytes, pass.ChunksAhead(),
-                                      !std::is_same_v<Sums, core::NeededSums>);
+    launch.shared_bytes =
+        SharedBytes(launch, pass, slot_bytes, pass.ChunksAhead(), kHasChannelKernel<Sums>);
   };
   const core::NeededSums needed = core::NeededSumsOf(problem.statistics);
   if (launch.vector_width > 1) {

@@ -13,6 +13,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <type_traits>
 
 #include "cc/core/accumulators.h"
 #include "cc/core/api.h"
@@ -70,6 +71,11 @@ template <typename Use>
 auto WithFewSums(const core::NeededSums& needed, const Use& use) {
   return core::WithKnown<core::DefaultSums, core::MeanStdSums>(needed, use);
 }
+
+// Whether there is a kernel for vectors of one channel.
+template <typename Sums>
+constexpr bool kHasChannelKernel =
+    std::is_same_v<Sums, core::DefaultSums> || std::is_same_v<Sums, core::MeanStdSums>;
 
 template <typename Use>
 auto WithKnownTerms(const core::GradientTerms& terms, const Use& use) {
