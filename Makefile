@@ -1,5 +1,5 @@
 # make build | demo | test | bench | bench-quick | bench-peers | mutation | lint | format | clean
-# make test-tools | test-gpu-wheel | gpu | gpu-tensorflow | accept-instructions
+# make test-tools | test-gpu-wheel | test-exports | gpu | gpu-tensorflow | accept-instructions
 # make wheel | test-installation | demo-distributed | bench-scaling
 # make packages | test-aarch64 | test-clang | test-address-sanitizer | test-sanitizers
 #
@@ -42,7 +42,7 @@ GPU_ENVIRONMENT := $(GPU_WHEEL)/.installed-$(PYTHON_TAG)
 TIDY_FILES := cuda/launch_plan.cc tests/core_program/main.cc \
   $(filter-out %_xla_ops.cc %gpu_ops.cc %gpu_registration.cc %handlers_gpu.cc,$(wildcard cc/*/*.cc))
 
-.PHONY: build demo test accept-instructions test-tools test-gpu-wheel bench bench-quick bench-peers gpu gpu-tensorflow mutation lint tidy format clean
+.PHONY: build demo test accept-instructions test-tools test-gpu-wheel test-exports bench bench-quick bench-peers gpu gpu-tensorflow mutation lint tidy format clean
 .PHONY: wheel test-installation demo-distributed bench-scaling
 .PHONY: packages build-aarch64 test-aarch64 test-clang test-address-sanitizer test-sanitizers
 build: $(LIBRARY)
@@ -105,9 +105,11 @@ test: lint $(LIBRARY) $(TEST_LIBRARIES) test-tools test-gpu-wheel test-address-s
 	fi
 	$(if $(HAS_GPU),$(BIN)/python -m pytest --gpu tests/contract -k "gpu or cuda")
 
-# After a change that is meant to cost or save instructions: what test_instructions.py expects.
+# After a change that is meant to cost or save instructions: what test_instructions.py and, of
+# emulated kernels, test_cuda_bars.py expect.
 accept-instructions: $(TEST_LIBRARIES)
 	$(BIN)/python tests/instructions.py
+	@if tools/find_nvcc.sh > /dev/null; then $(BIN)/python tests/cuda_bars.py --accept; fi
 
 # Every way to build and install, each in a fresh environment: an hour or two.
 test-installation: $(ENVIRONMENT)
@@ -162,6 +164,10 @@ test-gpu-wheel: $(LIBRARY) $(TEST_LIBRARIES)
 	  $(GPU_WHEEL)/bin/python -m pytest -q tests/test_gpu_kernels.py tests/test_library.py \
 	    tests/test_emulated_ops.py tests/test_raw_ops.py tests/test_xla.py; \
 	fi
+
+# Every selection of statistics in LiteRT and ONNX Runtime, of which `make test` takes a sample.
+test-exports: $(LIBRARY)
+	$(BIN)/python -m pytest tests/test_export_selections.py --all-selections
 
 # Two workers on this machine.
 demo-distributed: $(LIBRARY)

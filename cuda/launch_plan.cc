@@ -173,7 +173,8 @@ constexpr double kOnceCycles = 6;
 constexpr double kWaitCycles = 760;
 constexpr double kSecondLaunchCycles = 1000;
 constexpr double kBytesPerCycle = 13;
-constexpr double kLineCycles = 0.4;  // of the first-level cache
+constexpr double kPartialBytes = 36;  // of a channel's partial results
+constexpr double kLineCycles = 0.4;   // of the first-level cache
 
 double CyclesOf(double alone, double warps_of_scheduler) {
   return std::max(alone, warps_of_scheduler) + std::min(alone, warps_of_scheduler) / 8;
@@ -245,6 +246,8 @@ double CostOf(const LaunchPlan& plan, const Pass& pass) {
   const double cache = lines * kLineCycles;
   double cycles = std::sqrt(path * path + memory * memory + cache * cache);
   if (pass.is_forward && plan.splits > 1) {
+    const double partial = static_cast<double>(plan.slabs * plan.width) * plan.splits;
+    cycles += 2 * kPartialBytes * partial / pass.device.multiprocessors / kBytesPerCycle;
     cycles += kSecondLaunchCycles + 2 * kWaitCycles +
               kOnceCycles * (kResults + 6 * kJoin + kJoin * CeilDiv(plan.splits, kWarpThreads));
   }

@@ -17,6 +17,11 @@ def pytest_addoption(parser):
         "--gpu", action="store_true", help="let the tests see the GPUs of this machine"
     )
     parser.addoption(
+        "--all-selections",
+        action="store_true",
+        help="export every selection of statistics, not a sample: minutes",
+    )
+    parser.addoption(
         "--build", type=Path, help="test the native code of this build folder"
     )
 

@@ -9,7 +9,8 @@ from machine_code import Code, Kernel, MissingToolError, Usage
 
 REGISTERS = 65536  # of a multiprocessor, on every architecture
 LOADS_IN_FLIGHT = 4
-# The selections that kernels are compiled for: the first two where vectors aren't wide.
+# The selections that kernels are compiled for: the first two also where vectors aren't
+# wide, or of one channel.
 KNOWN = {
     "Forward": ["default", "mean+std", "mean", "max"],
     "Join": ["default", "mean+std"],
@@ -71,7 +72,7 @@ def test_every_kernel_is_there_for_every_architecture(usages, codes):
                 for statistics in ("any", *known):
                     expected.add(Kernel(pass_name, dtype, widest, statistics))
             if pass_name == "Forward":
-                for statistics in known:
+                for statistics in known[:2]:
                     expected.add(Kernel(pass_name, dtype, widest, statistics, True))
     assert usages.keys() == codes.keys()
     for architecture in usages:
