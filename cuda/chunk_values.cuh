@@ -207,7 +207,7 @@ struct RowValues {
 
   __device__ __forceinline__ RowValues(const Vector<T, kVector>& row, uint32_t of_row,
                                        Compute rest = 0)
-      : items(of_row) {
+      : items(of_row & ((1u << kVector) - 1)) {
 #pragma unroll
     for (int v = 0; v < kVector; ++v) values[v] = Counts(v) ? ToCompute(row.Item(v)) : rest;
   }

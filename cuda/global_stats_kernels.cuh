@@ -28,7 +28,7 @@ namespace cuda {
 // ------------------------------------------------------------------------------------------------
 // Kernels
 
-extern __shared__ uint4 shared[];  // of a block: see ForwardSharedBytes
+extern __shared__ uint4 shared[];  // of a block: LaunchPlan::shared_bytes
 
 // Where ptxas finds fewer registers than elsewhere.
 #if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 1200
@@ -307,8 +307,7 @@ __global__ void __launch_bounds__(BlockThreads(sizeof(T)),
   }
 }
 
-// A block owns `channels` channels, plan.threads neighbouring threads one of them, a thread every
-// so manieth split.
+// A warp owns a channel, a thread every 32nd split of it.
 template <typename T, typename Sums>
 __global__ void __launch_bounds__(kJoinThreads)
     GlobalStatsJoinKernel(const __grid_constant__ ForwardArguments a,

@@ -64,7 +64,7 @@ struct JoinGroup {
 
 // Calls use(i, accumulator) for i in [0, stride), each by another thread of the group as far as
 // there are, with what all copies hold together. Every thread of the block must call it. `bytes` is
-// shared memory for as many accumulators as SlotsOfJoin says.
+// shared memory for as many accumulators as the plan says.
 template <int kThreads, int kVector, typename Sums, typename AccumulatorOf, typename Use>
 __device__ __forceinline__ void JoinCopies(const Sums& needed, const JoinGroup& group, void* bytes,
                                            AccumulatorOf (&accumulators)[kVector], const Use& use) {

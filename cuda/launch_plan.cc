@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <numeric>
 #include <type_traits>
 
@@ -268,14 +269,17 @@ LaunchPlan MakePlan(const core::Problem& problem, int64_t alignment, const Pass&
   LaunchPlan best = plan;
   double least = 0;
   const auto consider = [&](int64_t threads_y, int64_t splits) {
+    int64_t before = 0;  // groups of a block
     for (int64_t groups = 1;; groups *= 2) {
       SetGroups(threads_y, splits, groups, pass, &plan);
+      if (plan.groups == before) break;
+      before = plan.groups;
       const double cost = CostOf(plan, pass);
       if (best.units == 0 || cost < least) {
         best = plan;
         least = cost;
       }
-      if (plan.groups < groups || splits > 1) break;
+      if (splits > 1) break;
     }
   };
   // A forward pass joins two copies of an accumulator or more (cuda/join.cuh).
@@ -285,6 +289,8 @@ LaunchPlan MakePlan(const core::Problem& problem, int64_t alignment, const Pass&
   for (int64_t x = kMaxThreadsX; x >= least_x; x /= 2) {
     SetTiles(x, pass.element_bytes, &plan);
     const int64_t sector_rows = SectorRows(plan, pass.element_bytes);
+    // Threads side by side that read less than a sector read it twice.
+    const int64_t whole_y = std::max(least_y, std::min({sector_rows, plan.rows, pass.Threads()}));
     const auto whole_sectors = [sector_rows](int64_t rows) {
       return rows - rows % std::min(rows, sector_rows);
     };
@@ -293,13 +299,16 @@ LaunchPlan MakePlan(const core::Problem& problem, int64_t alignment, const Pass&
     SetGroups(whole_sectors(most_y), least_splits, 1, pass, &plan);
     const int64_t slots = int64_t{pass.device.multiprocessors} * plan.resident;
     const int64_t chunks = plan.rows / (most_y * pass.ChunkRows());
+    int64_t before = least_splits;
     for (int64_t waves = 1; waves <= kMaxWaves; ++waves) {
       const int64_t splits = std::min(waves * slots / (plan.slabs * plan.tiles), chunks);
-      if (splits > least_splits) consider(whole_sectors(most_y), splits);
+      if (splits <= before) continue;
+      consider(whole_sectors(most_y), splits);
+      before = splits;
     }
-    for (int64_t y = most_y; y >= least_y; y /= 2) {
+    for (int64_t y = most_y; y >= std::min(whole_y, most_y); y /= 2) {
       consider(whole_sectors(y), least_splits);
-      if (y * 3 / 4 >= least_y) consider(whole_sectors(y * 3 / 4), least_splits);
+      if (y * 3 / 4 >= whole_y) consider(whole_sectors(y * 3 / 4), least_splits);
     }
     if (plan.fold > 1 || plan.vector_width == 1) break;
   }
@@ -338,15 +347,38 @@ int64_t AlignmentOfAddress(const void* pointer) {
   return static_cast<int64_t>(address & -address);
 }
 
-}  // namespace
-
-int64_t AlignmentOf(const core::ForwardBuffers& buffers) { return AlignmentOfAddress(buffers.x); }
-
-int64_t AlignmentOf(const core::GradientBuffers& buffers) {
-  return std::min(AlignmentOfAddress(buffers.x), AlignmentOfAddress(buffers.dx));
+// make(), or what it returned for the same arguments not long ago: to make a plan takes longer than
+// to launch it.
+template <typename Plan, typename Make>
+Plan Remembered(const core::Problem& problem, int64_t alignment, const Device& device,
+                const Make& make) {
+  struct Arguments {
+    core::Problem problem;
+    int64_t alignment;
+    Device device;
+  };
+  struct Entry {
+    Arguments arguments;
+    Plan plan;
+    bool is_made;
+  };
+  constexpr int kEntries = 16;
+  thread_local Entry entries[kEntries] = {};
+  const core::Shape& shape = problem.shape;
+  const uint64_t number = static_cast<uint64_t>(shape.batch * 31 + shape.time) * 31 +
+                          static_cast<uint64_t>(shape.channels);
+  Entry& entry = entries[number % kEntries];
+  const Arguments arguments = {problem, alignment, device};
+  // Bytes that are no part of a member may make equal arguments differ, never others equal.
+  if (!entry.is_made || std::memcmp(&entry.arguments, &arguments, sizeof arguments) != 0) {
+    entry.plan = make();
+    std::memcpy(&entry.arguments, &arguments, sizeof arguments);
+    entry.is_made = true;
+  }
+  return entry.plan;
 }
 
-ForwardPlan MakeForwardPlan(const core::Problem& problem, int64_t alignment, const Device& device) {
+ForwardPlan NewForwardPlan(const core::Problem& problem, int64_t alignment, const Device& device) {
   const core::Shape& shape = problem.shape;
   const int64_t element_bytes = core::BytesOf(problem.dtype);
   const Pass pass = PassOf(problem, device, /*is_forward=*/true);
@@ -381,7 +413,7 @@ ForwardPlan MakeForwardPlan(const core::Problem& problem, int64_t alignment, con
   return plan;
 }
 
-LaunchPlan MakeGradientPlan(const core::Problem& problem, int64_t alignment, const Device& device) {
+LaunchPlan NewGradientPlan(const core::Problem& problem, int64_t alignment, const Device& device) {
   const int64_t element_bytes = core::BytesOf(problem.dtype);
   const Pass pass = PassOf(problem, device, /*is_forward=*/false);
   LaunchPlan plan = MakePlan(problem, alignment, pass);
@@ -396,6 +428,24 @@ LaunchPlan MakeGradientPlan(const core::Problem& problem, int64_t alignment, con
   plan.bytes_written = ElementsOf(problem.shape) * element_bytes;
   plan.bytes_read = plan.bytes_written + OutputBytes(problem, element_bytes) + SavedBytes(problem);
   return plan;
+}
+
+}  // namespace
+
+int64_t AlignmentOf(const core::ForwardBuffers& buffers) { return AlignmentOfAddress(buffers.x); }
+
+int64_t AlignmentOf(const core::GradientBuffers& buffers) {
+  return std::min(AlignmentOfAddress(buffers.x), AlignmentOfAddress(buffers.dx));
+}
+
+ForwardPlan MakeForwardPlan(const core::Problem& problem, int64_t alignment, const Device& device) {
+  return Remembered<ForwardPlan>(problem, alignment, device,
+                                 [&] { return NewForwardPlan(problem, alignment, device); });
+}
+
+LaunchPlan MakeGradientPlan(const core::Problem& problem, int64_t alignment, const Device& device) {
+  return Remembered<LaunchPlan>(problem, alignment, device,
+                                [&] { return NewGradientPlan(problem, alignment, device); });
 }
 
 }  // namespace cuda

@@ -85,9 +85,8 @@ auto WithKnownTerms(const core::GradientTerms& terms, const Use& use) {
 // ------------------------------------------------------------------------------------------------
 // Shared memory of a block: what its threads have asked for ahead, and numbers of channels.
 
-// A tile holds the slots of kWarpThreads channels. The gap keeps threads apart whose slots are a
-// vector apart.
-constexpr int64_t TileBytes(int64_t slot_bytes) { return kWarpThreads * slot_bytes + 8; }
+// A tile holds the slots of kWarpThreads channels.
+constexpr int64_t TileBytes(int64_t slot_bytes) { return kWarpThreads * slot_bytes; }
 
 constexpr int64_t SlotsBytes(int64_t slots, int64_t slot_bytes) {
   return (slots + kWarpThreads - 1) / kWarpThreads * TileBytes(slot_bytes);

@@ -42,7 +42,10 @@ struct Channel {
   __device__ double MeanResidual() const {
     if constexpr (kIsDouble) return 0;
     const double mean = static_cast<float>(PerStep(Sum()));
-    return of.Total() * inverse - mean;
+    // To the last bit, so that equal steps are exactly their mean.
+    const double total = of.Total();
+    const double quotient = total * inverse;
+    return __fma_rn(__fma_rn(-Steps(), quotient, total), inverse, quotient) - mean;
   }
 
   __device__ double PerStep(double sum) const {

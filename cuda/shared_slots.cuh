@@ -9,8 +9,10 @@
 namespace statpool {
 namespace cuda {
 
-// Slots of kBytes. Those of a warp's 32 threads lie together, each kind of number in a row of its
-// own: so all places of a slot are known to the compiler but for the first one.
+// Slots of kBytes. 32 of them are a tile, in which each kind of number has a row of its own: so all
+// places of a slot are known to the compiler but for the first one. Within a row numbers are
+// exchanged by tile, so that neither threads with a slot each nor those with a vector of them meet
+// in a bank.
 template <int64_t kBytes>
 class SharedSlots {
  public:
@@ -22,12 +24,14 @@ class SharedSlots {
   template <typename Move>
   struct Visitor {
     char* row;
-    int32_t lane;
+    int32_t narrow;  // where numbers of 4 bytes are in a row
+    int32_t wide;    // and of 8
     Move move;
 
     template <typename Number>
     __device__ __forceinline__ void operator()(bool is_needed, Number* number) {
-      if (is_needed) move(number, reinterpret_cast<Number*>(row) + lane);
+      const int32_t at = sizeof(Number) == 8 ? wide : narrow;
+      if (is_needed) move(number, reinterpret_cast<Number*>(row) + at);
       row += kWarpThreads * sizeof(Number);
     }
   };
@@ -44,7 +48,10 @@ class SharedSlots {
   template <typename Move>
   __device__ __forceinline__ Visitor<Move> Visit(int32_t slot, const Move& move) const {
     const int32_t tile = slot / kWarpThreads;
-    return {bytes_ + tile * static_cast<int32_t>(TileBytes(kBytes)), slot % kWarpThreads, move};
+    const int32_t lane = slot % kWarpThreads;
+    const int32_t narrow = lane ^ (tile % 8);
+    const int32_t wide = lane ^ (lane / 16) ^ (tile % 8 * 2);
+    return {bytes_ + tile * static_cast<int32_t>(TileBytes(kBytes)), narrow, wide, move};
   }
 
   char* bytes_;

@@ -1,7 +1,8 @@
 """Runs the CUDA kernels on a selection of cases, and prints what came out as JSON.
 
 A program of its own, for the emulator's switches (`PTXSIM_...`) are of the environment.
-Takes the names of the dtypes to run.
+Takes the names of the dtypes to run; with --deviations it prints the values of mean and
+std, and their gradients.
 """
 
 import hashlib
@@ -20,6 +21,7 @@ DENSE = (3, 701, 40)
 SPLIT = {"channels_last": (1, 12_800, 8), "channels_first": (1, 120_000, 1)}
 PADDINGS = ("none", "mask", "lengths", "both")
 DEFAULT = ("mean", "max", "l2")
+DEVIATIONS = ("mean", "std")
 
 
 def calls(dtype):
@@ -57,9 +59,28 @@ def digests(cuda, dtypes=DTYPES):
     }
 
 
+def deviation_cases(dtype):
+    """Calls of mean and std: short and long, with and without padding."""
+    for layout in FORMATS:
+        for size, padding in ((SIZES[1], "none"), (SIZES[1], "both"), (DENSE, "none")):
+            yield Case(*size, dtype, padding=padding, data_format=layout)
+
+
+def deviations(cuda, dtypes):
+    """Values and gradients of mean and std, as lists."""
+    return [
+        [array.astype(float).tolist() for array in results(cuda, case, DEVIATIONS, 1)]
+        for dtype in dtypes
+        for case in deviation_cases(dtype)
+    ]
+
+
 def _digest(arrays):
     return hashlib.sha256(b"".join(array.tobytes() for array in arrays)).hexdigest()
 
 
 if __name__ == "__main__":
-    print(json.dumps(digests(cuda_launchers.load(), sys.argv[1:])))
+    names = sys.argv[1:]
+    run = deviations if names[0] == "--deviations" else digests
+    names = [name for name in names if not name.startswith("--")]
+    print(json.dumps(run(cuda_launchers.load(), names)))

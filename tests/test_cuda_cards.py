@@ -18,7 +18,7 @@ import statpool
 
 CARDS = 132, 108  # multiprocessors of an H100 and an A100
 EXTREMES = ("max", "min")
-CASE = Case(8, 150, 32)
+CASE = Case(40, 68, 36)
 
 
 @pytest.fixture(scope="module")
