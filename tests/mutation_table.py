@@ -108,7 +108,7 @@ SERIES = _in_file(
     ),
     (NO_STEP, "count = tf.maximum(count, 1.0)", "pass"),
     (NO_OVERFLOW, "is_huge = largest > units.most", 'is_huge = largest > float("inf")'),
-    (NO_VANISHING, "units.of_tiny if self.may_vanish else 1.0", "1.0"),
+    (NO_VANISHING, "1.0 if self.has_usual_epsilon() else units.of_tiny", "1.0"),
     (
         CANCELLATION,
         "return self.where_valid(nearly - self.mean(nearly))",
@@ -116,8 +116,8 @@ SERIES = _in_file(
     ),
     (
         SECOND_ORDER,
-        "may_vanish = options.epsilon <",
-        "may_vanish = False and options.epsilon <",
+        "epsilon=epsilon, may_vanish=True",
+        "epsilon=epsilon, may_vanish=False",
     ),
 )
 
@@ -136,14 +136,13 @@ COMPOSITE = _in_file(
     ),
     (
         EPSILON_UNDER_ROOT,
-        "tf.sqrt(self._averaged(squares, series) + series.epsilon)",
-        "tf.sqrt(self._averaged(squares, series)) + series.epsilon",
+        "squares = self._averaged(squares, series) + series.epsilon",
+        "squares = (tf.sqrt(self._averaged(squares, series)) + series.epsilon) ** 2",
     ),
     (
         NAN_VALUE,
-        "return self.pick(x, series.time, keepdims=True) + nan_or_zero",
-        "x = tf.where(tf.equal(x, x), x, 0.0)\n"
-        "        return self.pick(x, series.time, keepdims=True)",
+        "return self._picked(series, last) + nan_or_zero",
+        "return self._picked(series, last)",
     ),
     (
         NAN_GRADIENT,
@@ -153,8 +152,8 @@ COMPOSITE = _in_file(
     (PADDING, "ties = series.where_valid(", "ties = (lambda ties, _: ties)("),
     (
         ROOT_OF_ZERO,
-        "_where(is_zero, 0.0, distances / _where(is_zero, 1.0, root_again))",
-        "distances / root_again",
+        "inverse = _where(is_zero, 0.0, 1.0 / _where(is_zero, 1.0, root))",
+        "inverse = 1.0 / root",
     ),
     (
         ORDER,
@@ -173,8 +172,8 @@ COMPOSITE = _in_file(
     ),
     (
         MAX_IDENTITY,
-        "tf.where(some, last, tf.zeros_like(last))",
-        "tf.zeros_like(last)",
+        "tf.where(some, last, tf.zeros([], x.dtype))",
+        "tf.zeros([], x.dtype)",
     ),
 )
 
