@@ -41,15 +41,34 @@ def pytest_configure(config):
 
 
 @pytest.fixture(scope="session")
-def emulated_cuda():
-    """The launchers on the emulator, which counts what a GPU can't."""
+def cuda():
+    """The launchers on the GPU, or on the emulator."""
     import cuda_launchers
     from native_build import UnavailableError
 
     try:
-        cuda = cuda_launchers.load()
+        return cuda_launchers.load()
     except UnavailableError as error:
         pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def usages():
+    """Each CUDA kernel's registers and memory: {architecture: {kernel: usage}}."""
+    import machine_code
+
+    try:
+        usages = machine_code.usages_of()
+    except machine_code.MissingToolError as error:
+        pytest.skip(str(error))
+    if not usages:
+        pytest.skip("this build has no CUDA kernels")
+    return usages
+
+
+@pytest.fixture(scope="session")
+def emulated_cuda(cuda):
+    """The launchers on the emulator, which counts what a GPU can't."""
     if not cuda.is_emulated:
         pytest.skip("the emulator counts, a GPU doesn't")
     return cuda

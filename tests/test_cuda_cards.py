@@ -6,27 +6,17 @@ float before they join a double.
 
 import dataclasses
 
-import cuda_launchers
 import exact
 import pytest
 from cases import STATISTICS, Case
 from checks import assert_within, interval, rounded
 from cuda_launchers import Pooling
-from native_build import UnavailableError
 
 import statpool
 
 CARDS = 132, 108  # multiprocessors of an H100 and an A100
 EXTREMES = ("max", "min")
 CASE = Case(40, 68, 36)
-
-
-@pytest.fixture(scope="module")
-def cuda():
-    try:
-        return cuda_launchers.load()
-    except UnavailableError as error:
-        pytest.skip(str(error))
 
 
 def results(cuda, case, statistics, multiprocessors):

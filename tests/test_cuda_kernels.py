@@ -9,27 +9,18 @@ import subprocess
 import sys
 from pathlib import Path
 
-import cuda_launchers
 import cuda_program
 import numpy as np
 import pytest
 from cases import DTYPES, FORMATS, Case, numpy_dtype
 from cuda_launchers import Pooling
-from native_build import DEFAULT, ROOT, UnavailableError
+from native_build import DEFAULT, ROOT
 
 from statpool import numpy as core
 
 TESTS = Path(__file__).parent
 ARCHITECTURES = ("75", "80", "90", "120")
 ORDERS = ("fwd", "rev", "rand7")
-
-
-@pytest.fixture(scope="module")
-def cuda():
-    try:
-        return cuda_launchers.load()
-    except UnavailableError as error:
-        pytest.skip(str(error))
 
 
 @pytest.fixture(scope="module")

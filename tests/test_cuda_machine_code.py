@@ -5,7 +5,7 @@ import re
 import machine_code
 import pytest
 from cases import DTYPES
-from machine_code import Code, Kernel, MissingToolError, Usage
+from machine_code import Code, Kernel, Usage
 
 REGISTERS = 65536  # of a multiprocessor, on every architecture
 LOADS_IN_FLIGHT = 4
@@ -16,18 +16,6 @@ KNOWN = {
     "Join": ["default", "mean+std"],
     "Gradient": ["default", "mean+std"],
 }
-
-
-@pytest.fixture(scope="module")
-def usages():
-    """Each kernel's registers and memory: {architecture: {kernel: usage}}."""
-    try:
-        usages = machine_code.usages_of()
-    except MissingToolError as error:
-        pytest.skip(str(error))
-    if not usages:
-        pytest.skip("this build has no CUDA kernels")
-    return usages
 
 
 @pytest.fixture(scope="module")

@@ -1,8 +1,7 @@
 """What plans take a multiprocessor to hold is what the machine code lets it hold."""
 
-import machine_code
 import pytest
-from machine_code import Kernel, MissingToolError
+from machine_code import Kernel
 
 import statpool
 from benchmarks.cuda_kernels import configurations
@@ -14,18 +13,6 @@ CARDS = {
     "RTX 4090": (128, 89, "sm_80"),
     "B200": (148, 100, "sm_100"),
 }
-
-
-@pytest.fixture(scope="module")
-def usages():
-    """Each kernel's registers and memory: {architecture: {kernel: usage}}."""
-    try:
-        usages = machine_code.usages_of()
-    except MissingToolError as error:
-        pytest.skip(str(error))
-    if not usages:
-        pytest.skip("this build has no CUDA kernels")
-    return usages
 
 
 def kernel_of(pass_name, plan, dtype, statistics):
