@@ -86,7 +86,7 @@ struct Powers {
   }
 };
 
-// Of number(i) for all i of some values, part by part.
+// Returns the powers of number(i) over all values, one part after the other.
 template <typename TotalOf = NoTotal, typename Values, typename Number>
 __device__ __forceinline__ auto PowersOf(const Values&, const Number& number) {
   using Compute = typename Values::Compute;
@@ -116,7 +116,7 @@ struct Steps {
   template <bool kIsWhole>
   static __device__ __forceinline__ Steps Of(int32_t count) {
     if constexpr (kIsWhole) return {count, 1.0 / count};  // known to the compiler
-    // Worked out for each column anew, for it would take registers to keep it.
+    // Computed again for each column, because keeping it takes registers.
     asm volatile("" : "+r"(count));
     return {count, count == 0 ? 0 : Inverse(count)};
   }
@@ -169,7 +169,7 @@ struct WideSums {
   double around_mean;
   float rest;  // what rounding took from sum
 
-  // Of a chunk that counts as a whole, whose size is a power of two, or of another.
+  // Converts the sums of a chunk. If kIsWhole, all of it counts, and its size is a power of two.
   template <bool kIsWhole, typename Sums>
   __device__ __forceinline__ void Widen(const ChunkSums& of, const Sums& needed,
                                         const Steps& steps) {

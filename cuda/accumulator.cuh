@@ -90,7 +90,7 @@ struct Accumulator {
     deviations.value += distance * distance * inverse;
   }
 
-  // Of one value that counts.
+  // Holds a single value from here on, which counts.
   __device__ void Set(Compute value) {
     Clear();
     sum.value = value;

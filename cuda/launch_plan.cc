@@ -91,18 +91,18 @@ int64_t ColumnsOf(const LaunchPlan& plan) {
   return std::min<int64_t>(plan.width, int64_t{plan.threads_x} * plan.vector_width);
 }
 
-// Of a block with slots of so many bytes, for statistics with a kernel for one channel or not.
-int64_t SharedBytes(const LaunchPlan& plan, const Pass& pass, int64_t slot_bytes, int64_t ahead,
-                    bool has_channel_kernel) {
+// Of a block, for statistics with a kernel for one channel or not.
+int64_t SharedBytes(const LaunchPlan& plan, const Pass& pass, bool has_channel_kernel) {
   const int64_t warps = plan.block / kWarpThreads;
-  const int64_t chunks = plan.vector_width > 1 ? warps * ChunkBytes(ahead, pass.ChunkRows()) : 0;
-  if (!pass.is_forward) return chunks + SlotsBytes(plan.groups * ColumnsOf(plan), slot_bytes);
+  const int64_t chunks =
+      plan.vector_width > 1 ? warps * ChunkBytes(pass.ChunksAhead(), pass.ChunkRows()) : 0;
+  if (!pass.is_forward) return chunks + SlotsBytes(plan.groups * ColumnsOf(plan), pass.slot_bytes);
   int64_t slots = plan.block;
   if (!has_channel_kernel || !IsOneChannel(plan)) {
     slots *= plan.vector_width;
-    if (HoldsHalf(pass.Threads() * plan.vector_width, slot_bytes)) slots /= 2;
+    if (HoldsHalf(pass.Threads() * plan.vector_width, pass.slot_bytes)) slots /= 2;
   }
-  return std::max(chunks, SlotsBytes(slots, slot_bytes));
+  return std::max(chunks, SlotsBytes(slots, pass.slot_bytes));
 }
 
 // Blocks that a multiprocessor holds at a time.
@@ -112,7 +112,7 @@ int64_t Resident(const LaunchPlan& plan, const Pass& pass) {
                                 ? ForwardRegisters(pass.element_bytes, IsOneChannel(plan))
                                 : kGradientRegisters;
   const int64_t warps = plan.block / kWarpThreads;
-  const int64_t shared = SharedBytes(plan, pass, pass.slot_bytes, pass.ChunksAhead(), true);
+  const int64_t shared = SharedBytes(plan, pass, true);
   return std::max<int64_t>(std::min({int64_t{device.blocks}, int64_t{device.threads / plan.block},
                                      kRegisters / (registers * kWarpThreads) / warps,
                                      device.shared_bytes / (shared + kSystemBytes)}),
@@ -387,10 +387,10 @@ ForwardPlan NewForwardPlan(const core::Problem& problem, int64_t alignment, cons
   launch = MakePlan(problem, alignment, pass);
   const auto set_shared_bytes = [&](const auto& sums) {
     using Sums = std::decay_t<decltype(sums)>;
-    const int64_t slot_bytes =
+    Pass of_sums = pass;
+    of_sums.slot_bytes =
         AccumulatorBytes(core::kMost<Sums>, core::ComputeBytesOf(problem.dtype), sizeof(int32_t));
-    launch.shared_bytes =
-        SharedBytes(launch, pass, slot_bytes, pass.ChunksAhead(), kHasChannelKernel<Sums>);
+    launch.shared_bytes = SharedBytes(launch, of_sums, kHasChannelKernel<Sums>);
   };
   const core::NeededSums needed = core::NeededSumsOf(problem.statistics);
   if (launch.vector_width > 1) {
@@ -418,11 +418,10 @@ LaunchPlan NewGradientPlan(const core::Problem& problem, int64_t alignment, cons
   const Pass pass = PassOf(problem, device, /*is_forward=*/false);
   LaunchPlan plan = MakePlan(problem, alignment, pass);
   WithKnownTerms(core::GradientTermsOf(problem.statistics), [&](const auto& terms) {
-    const auto most = core::kMost<std::decay_t<decltype(terms)>>;
-    const int64_t slot_bytes = CoefficientBytes(most, core::ComputeBytesOf(problem.dtype));
-    const int64_t ahead =
-        device.architecture < 80 ? 0 : GradientChunksAhead(element_bytes, slot_bytes);
-    plan.shared_bytes = SharedBytes(plan, pass, slot_bytes, ahead, true);
+    Pass of_terms = pass;
+    of_terms.slot_bytes = CoefficientBytes(core::kMost<std::decay_t<decltype(terms)>>,
+                                           core::ComputeBytesOf(problem.dtype));
+    plan.shared_bytes = SharedBytes(plan, of_terms, true);
   });
   if (problem.shape.time == 0) plan.grid = plan.blocks = 0;
   plan.bytes_written = ElementsOf(problem.shape) * element_bytes;
