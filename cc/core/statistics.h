@@ -193,17 +193,17 @@ constexpr Flags All(bool Flags::* const (&members)[kCount]) {
 template <typename Selection>
 constexpr Selection kMost = {};
 template <>
-constexpr NeededSums kMost<NeededSums> = All(kNeededSums);
+inline constexpr NeededSums kMost<NeededSums> = All(kNeededSums);
 template <>
-constexpr GradientTerms kMost<GradientTerms> = All(kGradientTerms);
+inline constexpr GradientTerms kMost<GradientTerms> = All(kGradientTerms);
 
 // The same as flags.
 template <typename Selection>
 constexpr auto kMostFlags = Selection::kFlags;
 template <>
-constexpr NeededSums kMostFlags<NeededSums> = kMost<NeededSums>;
+inline constexpr NeededSums kMostFlags<NeededSums> = kMost<NeededSums>;
 template <>
-constexpr GradientTerms kMostFlags<GradientTerms> = kMost<GradientTerms>;
+inline constexpr GradientTerms kMostFlags<GradientTerms> = kMost<GradientTerms>;
 
 template <typename Flags, int kCount>
 constexpr bool AreEqual(const Flags& a, const Flags& b, bool Flags::* const (&members)[kCount]) {
