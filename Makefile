@@ -26,7 +26,7 @@ ENVIRONMENT := $(VENV)/.installed-$(TENSORFLOW)-$(PYTHON_TAG)
 CMAKE_BUILD := build/cmake-$(PYTHON_TAG)
 LIBRARY := build/.built
 SETTINGS := build/.settings
-NATIVE_SOURCES := $(shell find cc cmake cuda -type f) $(wildcard tests/*/CMakeLists.txt) \
+NATIVE_SOURCES := $(shell find cc cmake cuda -type f) $(wildcard tests/native/*/CMakeLists.txt) \
   benchmarks/jax_ffi/CMakeLists.txt CMakeLists.txt setup.py pyproject.toml VERSION tools/bring_nvcc.py
 # What checks of other compilers and processors need from Debian, beside g++.
 PACKAGES := clang libclang-rt-dev g++-aarch64-linux-gnu qemu-user valgrind
@@ -39,7 +39,7 @@ TEST_LIBRARIES := build/.built-for-tests
 GPU_WHEEL := build/gpu-wheel
 GPU_ENVIRONMENT := $(GPU_WHEEL)/.installed-$(PYTHON_TAG)
 
-TIDY_FILES := cuda/launch_plan.cc tests/core_program/main.cc \
+TIDY_FILES := cuda/launch_plan.cc tests/native/core_program/main.cc \
   $(filter-out %_xla_ops.cc %gpu_ops.cc %gpu_registration.cc %handlers_gpu.cc,$(wildcard cc/*/*.cc))
 
 .PHONY: build demo test accept-instructions test-tools test-gpu-wheel test-exports bench bench-quick bench-peers gpu gpu-tensorflow mutation lint tidy format clean
@@ -89,7 +89,7 @@ demo: $(LIBRARY)
 
 # What tests need beside the libraries: the kernels as a program; where CUDA is built, those for GPUs
 # as tests take them, and the emulator that runs them, of CUDA 13.
-$(TEST_LIBRARIES): $(LIBRARY) $(wildcard tests/*.h tests/core_program/* tests/cuda/* tests/emulated_ops/*) \
+$(TEST_LIBRARIES): $(LIBRARY) $(wildcard tests/native/*.h tests/native/*/*) \
   tools/find_nvcc.sh tools/ptxsim/build.sh $(wildcard tools/ptxsim/src/*)
 	@$(BIN)/cmake --build $(CMAKE_BUILD) --target statpool_for_tests > build/tests.log 2>&1 \
 	  || { cat build/tests.log; exit 1; }
@@ -108,12 +108,12 @@ test: lint $(LIBRARY) $(TEST_LIBRARIES) test-tools test-gpu-wheel test-address-s
 # After a change that is meant to cost or save instructions: what test_instructions.py and, of
 # emulated kernels, test_cuda_bars.py expect.
 accept-instructions: $(TEST_LIBRARIES)
-	$(BIN)/python tests/instructions.py
-	@if tools/find_nvcc.sh > /dev/null; then $(BIN)/python tests/cuda_bars.py --accept; fi
+	$(BIN)/python -m tests.programs.instructions
+	@if tools/find_nvcc.sh > /dev/null; then $(BIN)/python -m tests.programs.cuda_bars --accept; fi
 
 # Every way to build and install, each in a fresh environment: an hour or two.
 test-installation: $(ENVIRONMENT)
-	$(BIN)/python -m pytest tests/installation.py
+	$(BIN)/python -m pytest tests/project/installation.py
 
 packages:
 	apt-get --quiet update
@@ -121,22 +121,22 @@ packages:
 
 # The kernels for 64-bit Arm, in an emulation of one; `make test` runs them with all others.
 build-aarch64: $(ENVIRONMENT)
-	@tests/preset.sh aarch64
+	@tests/programs/preset.sh aarch64
 
 test-aarch64: $(LIBRARY)
-	@tests/preset.sh aarch64 tests/contract -k aarch64
+	@tests/programs/preset.sh aarch64 tests/contract -k aarch64
 
 # All but nvcc's part, by another compiler.
 test-clang: $(LIBRARY)
-	@tests/preset.sh clang tests/contract tests/test_cpu_kernels.py tests/test_raw_ops.py \
-	  tests/test_xla.py tests/test_xla_calls.py tests/test_library.py -k "not cuda and not ops-emulated"
+	@tests/programs/preset.sh clang tests/contract tests/core/test_cpu_kernels.py tests/tensorflow/test_raw_ops.py \
+	  tests/xla/test_xla.py tests/xla/test_xla_calls.py tests/tensorflow/test_library.py -k "not cuda and not ops-emulated"
 
 # The contract, on every instruction set, in builds that check what they do.
 test-address-sanitizer: $(LIBRARY)
-	@tests/preset.sh address-sanitizer tests/contract -k $(CORES)
+	@tests/programs/preset.sh address-sanitizer tests/contract -k $(CORES)
 
 test-sanitizers: test-address-sanitizer
-	@tests/preset.sh thread-sanitizer tests/contract -k $(CORES)
+	@tests/programs/preset.sh thread-sanitizer tests/contract -k $(CORES)
 
 # The self-tests of the emulator and of the model of machine code.
 test-tools: $(ENVIRONMENT)
@@ -161,13 +161,13 @@ test-gpu-wheel: $(LIBRARY) $(TEST_LIBRARIES)
 	else \
 	  $(MAKE) --no-print-directory $(GPU_ENVIRONMENT) && \
 	  cp -r $(VENV)/lib/python3*/site-packages/*statpool* $(GPU_WHEEL)/lib/python3*/site-packages/ && \
-	  $(GPU_WHEEL)/bin/python -m pytest -q tests/test_gpu_kernels.py tests/test_library.py \
-	    tests/test_emulated_ops.py tests/test_raw_ops.py tests/test_xla.py; \
+	  $(GPU_WHEEL)/bin/python -m pytest -q tests/tensorflow/test_gpu_kernels.py tests/tensorflow/test_library.py \
+	    tests/tensorflow/test_emulated_ops.py tests/tensorflow/test_raw_ops.py tests/xla/test_xla.py; \
 	fi
 
 # Every selection of statistics in LiteRT and ONNX Runtime, of which `make test` takes a sample.
 test-exports: $(LIBRARY)
-	$(BIN)/python -m pytest tests/test_export_selections.py --all-selections
+	$(BIN)/python -m pytest tests/deploy/test_export_selections.py --all-selections
 
 # Two workers on this machine.
 demo-distributed: $(LIBRARY)
@@ -194,17 +194,18 @@ bench-peers: $(LIBRARY)
 # there is one and PYTHON doesn't name another: no TensorFlow, which compute-sanitizer hangs in, and
 # nothing is installed. FILTER="64x1500x512 float32" times some.
 gpu:
-	$(or $(if $(filter file,$(origin PYTHON)),$(wildcard $(BIN)/python)),$(PYTHON)) tools/gpu.py $(GPU)
+	PYTHONPATH=python $(or $(if $(filter file,$(origin PYTHON)),$(wildcard $(BIN)/python)),$(PYTHON)) \
+	  -m tests.programs.gpu $(GPU)
 
 # TensorFlow itself on a card: environment, build, the contract through the op, training, benchmark.
-# WHEELS=FOLDER installs from there alone (tools/gpu_wheels.py fills it); REHEARSE=1 runs a part of
+# WHEELS=FOLDER installs from there alone (tests/programs/gpu_wheels.py fills it); REHEARSE=1 runs a part of
 # each on the CPU where there is no card, with what `make build` made.
 gpu-tensorflow: $(if $(HAS_GPU),,$(if $(REHEARSE),$(LIBRARY)))
-	$(PYTHON) tools/gpu_tensorflow.py $(if $(WHEELS),--wheels "$(WHEELS)") $(if $(REHEARSE),--rehearse)
+	$(PYTHON) -m tests.programs.gpu_tensorflow $(if $(WHEELS),--wheels "$(WHEELS)") $(if $(REHEARSE),--rehearse)
 
 # Breaks the rules of the contract one by one: the contract suite must notice each.
 mutation: $(LIBRARY)
-	$(BIN)/python tests/mutations.py
+	$(BIN)/python -m tests.programs.mutations
 
 lint: $(ENVIRONMENT)
 	$(BIN)/ruff check --quiet

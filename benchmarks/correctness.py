@@ -1,6 +1,6 @@
 """Checks a provider against the exact values of the tests before it is timed.
 
-Three verdicts, by the bounds of the tests' oracle (tests/exact.py):
+Three verdicts, by the bounds of the tests' oracle (tests/support/exact.py):
 
 - "ok": within the contract.
 - "imprecise": beyond it, but within what adding up one by one in the dtype of x may
@@ -9,16 +9,12 @@ Three verdicts, by the bounds of the tests' oracle (tests/exact.py):
 """
 
 import dataclasses
-import sys
-from pathlib import Path
 
 import ml_dtypes
 import numpy as np
 
 from benchmarks import cases
-
-sys.path.append(str(Path(__file__).resolve().parents[1] / "tests"))
-import exact
+from tests.support import exact
 
 OK, IMPRECISE, WRONG = "ok", "imprecise", "wrong"
 

@@ -20,8 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks import cases, correctness, environment, results
-
-import cuda_launchers  # isort: skip, of the tests, on whose path correctness puts us
+from tests.support import cuda_launchers
 
 # Rows of whole vectors; long ones; few, odd and many channels; long batches.
 _SHAPES = (

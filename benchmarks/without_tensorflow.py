@@ -17,8 +17,7 @@ import numpy as np
 from benchmarks import cases, correctness, environment, measure, results
 from benchmarks.engines import create_engine
 from benchmarks.peers import PEERS
-
-import cuda_launchers  # isort: skip, of the tests, on whose path correctness puts us
+from tests.support import cuda_launchers
 
 _CASES = (
     cases.Case(*cases.LARGE),

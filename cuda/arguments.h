@@ -10,8 +10,8 @@
 namespace statpool {
 namespace cuda {
 
-// The workspace holds the partial results of a plan with splits, as cuda/partials.cuh lays them
-// out.
+// The workspace holds the partial results of a plan with splits, as cuda/forward/partials.cuh lays
+// them out.
 struct ForwardArguments : core::ForwardBuffers {
   core::Shape shape;
   double epsilon;

@@ -282,7 +282,7 @@ LaunchPlan MakePlan(const core::Problem& problem, int64_t alignment, const Pass&
       if (splits > 1) break;
     }
   };
-  // A forward pass joins two copies of an accumulator or more (cuda/join.cuh).
+  // A forward pass joins two copies of an accumulator or more (cuda/forward/join.cuh).
   const int64_t least_y = pass.is_forward && plan.fold == 1 ? 2 : 1;
   const int64_t least_splits = std::max<int64_t>(CeilDiv(plan.rows, kMaxRows), 1);
   const int64_t least_x = std::min(kMaxThreadsX / 8, kLeastColumns / plan.vector_width);

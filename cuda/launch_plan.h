@@ -36,7 +36,7 @@ constexpr int32_t kWarpThreads = 32;
 constexpr int32_t kJoinThreads = 256;  // of a block of the second launch
 
 // Rows of a split at most: a thread counts its own with 16 bits, and its sums of squared deviations
-// have bits for as many values (cuda/accumulator.cuh).
+// have bits for as many values (cuda/forward/accumulator.cuh).
 constexpr int64_t kMaxRows = 1 << 15;
 
 // Threads of a block at most. A thread of a 16-bit block has twice the accumulators, and twice the
@@ -128,7 +128,7 @@ constexpr int GradientChunksAhead(int64_t element_bytes, int64_t coefficient_byt
 }
 
 // Bytes of the numbers of an accumulator that are needed, one beside the other; they are those of
-// cuda/accumulator.cuh.
+// cuda/forward/accumulator.cuh.
 template <typename Sums>
 constexpr int64_t AccumulatorBytes(const Sums& needed, int64_t compute_bytes, int64_t count_bytes) {
   const bool is_double = compute_bytes == 8;
@@ -137,7 +137,7 @@ constexpr int64_t AccumulatorBytes(const Sums& needed, int64_t compute_bytes, in
   return count_bytes + core::NeededBytes(needed, sum, rest, compute_bytes + count_bytes);
 }
 
-// The same of a channel's coefficients, which are those of cuda/coefficients.cuh.
+// The same of a channel's coefficients, which are those of cuda/gradient/coefficients.cuh.
 template <typename Terms>
 constexpr int64_t CoefficientBytes(const Terms& taken, int64_t compute_bytes) {
   const int64_t slope = compute_bytes == 8 ? 16 : 8;  // with its scale

@@ -35,7 +35,7 @@ def pytest_configure(config):
     if not config.getoption("--gpu"):
         os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
     if build := config.getoption("--build"):
-        import native_build
+        from tests.support import native_build
 
         native_build.use(build.resolve())
 
@@ -43,8 +43,8 @@ def pytest_configure(config):
 @pytest.fixture(scope="session")
 def cuda():
     """The launchers on the GPU, or on the emulator."""
-    import cuda_launchers
-    from native_build import UnavailableError
+    from tests.support import cuda_launchers
+    from tests.support.native_build import UnavailableError
 
     try:
         return cuda_launchers.load()
@@ -55,7 +55,7 @@ def cuda():
 @pytest.fixture(scope="session")
 def usages():
     """Each CUDA kernel's registers and memory: {architecture: {kernel: usage}}."""
-    import machine_code
+    from tests.support import machine_code
 
     try:
         usages = machine_code.usages_of()

@@ -2,7 +2,7 @@
 
 Whoever compiles the graph must neither merge the calls, nor move them out of the loop,
 nor drop one whose result nobody reads, nor run two at a time. The two loops below see
-to that at next to no cost of their own; tests/test_benchmarks.py counts the calls.
+to that at next to no cost of their own; tests/benchmarks/test_benchmarks.py counts.
 """
 
 import tensorflow as tf

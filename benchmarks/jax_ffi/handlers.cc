@@ -7,7 +7,7 @@
 #include "cc/core/statistics.h"
 #include "cc/cpu/plan.h"
 #include "cc/xla/ffi_api.h"
-#include "tests/native_call.h"
+#include "tests/native/native_call.h"
 
 #define STATPOOL_EXPORT extern "C" __attribute__((visibility("default")))
 

@@ -12,8 +12,7 @@ import jax
 import numpy as np
 
 from benchmarks import cases, correctness  # noqa: F401, puts the tests on the path
-
-from native_call import NativeCall  # isort: skip
+from tests.support.native_call import NativeCall
 
 LIBRARY = Path(__file__).parents[2] / "build" / "jax" / "libstatpool_jax.so"
 _FORWARD, _GRADIENT = "statpool.global_stats", "statpool.global_stats_gradient"

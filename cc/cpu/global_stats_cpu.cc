@@ -2,8 +2,8 @@
 
 #include "cc/core/dtype.h"
 #include "cc/core/statistics.h"
-#include "cc/cpu/full_precision.h"
 #include "cc/cpu/huge_pages.h"
+#include "cc/cpu/simd/full_precision.h"
 
 namespace statpool {
 namespace cpu {

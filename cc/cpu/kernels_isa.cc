@@ -1,7 +1,7 @@
 // The kernels of one instruction set. CMake compiles this file once for each, with the flags of
 // that set and STATPOOL_ISA, its name.
-#include "cc/cpu/global_stats_gradient_kernels.h"
-#include "cc/cpu/global_stats_kernels.h"
+#include "cc/cpu/forward/global_stats_kernels.h"
+#include "cc/cpu/gradient/global_stats_gradient_kernels.h"
 #include "cc/cpu/instruction_set.h"
 
 namespace statpool {

@@ -1,7 +1,7 @@
 // Streaming reads and copies of one instruction set, as kernels_isa.cc has its kernels.
 #include <cstring>
 
-#include "cc/cpu/streaming_store.h"
+#include "cc/cpu/simd/streaming_store.h"
 #include "cc/pybind/streaming_loops.h"
 
 namespace statpool {

@@ -1,7 +1,8 @@
 """The implementation under test: each test of the contract runs once for every one."""
 
 import pytest
-from implementations import IMPLEMENTATIONS, why_unusable
+
+from tests.support.implementations import IMPLEMENTATIONS, why_unusable
 
 
 def _implementations(chosen=IMPLEMENTATIONS):

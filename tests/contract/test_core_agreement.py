@@ -2,12 +2,18 @@
 
 import numpy as np
 import pytest
-from cases import DTYPES, FORMATS, Case
-from exact import STATISTICS
 from hypothesis import given, settings
-from implementations import IMPLEMENTATIONS, NumpyCore, ProgramCore, why_unusable
-from native_build import folder
-from test_generated import problems
+
+from tests.support.cases import DTYPES, FORMATS, Case
+from tests.support.exact import STATISTICS
+from tests.support.generated import problems
+from tests.support.implementations import (
+    IMPLEMENTATIONS,
+    NumpyCore,
+    ProgramCore,
+    why_unusable,
+)
+from tests.support.native_build import folder
 
 # The second is worth several threads, on any processor; the last has blocks of several
 # units.

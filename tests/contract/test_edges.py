@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
-from cases import DTYPES, FORMATS, Case, numpy_dtype
-from checks import check_gradient, check_values
-from exact import STATISTICS
+
+from tests.support.cases import DTYPES, FORMATS, Case, numpy_dtype
+from tests.support.checks import check_gradient, check_values
+from tests.support.exact import STATISTICS
 
 ROOTS = ("l2", "rms", "std")
 

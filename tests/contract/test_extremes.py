@@ -3,8 +3,9 @@
 import ml_dtypes
 import numpy as np
 import pytest
-from cases import DTYPES, Case, numpy_dtype
-from checks import check_gradient, check_values
+
+from tests.support.cases import DTYPES, Case, numpy_dtype
+from tests.support.checks import check_gradient, check_values
 
 MAGNITUDES = [
     ("1e30", "float32"),

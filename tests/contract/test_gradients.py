@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from cases import DTYPES, FORMATS, Case, cases_for
-from checks import check_gradient
-from exact import STATISTICS
 
 from statpool import reference
+from tests.support.cases import DTYPES, FORMATS, Case, cases_for
+from tests.support.checks import check_gradient
+from tests.support.exact import STATISTICS
 
 SELECTIONS = [(name,) for name in STATISTICS]
 SELECTIONS += [("mean", "max", "l2"), ("std", "mean"), ("min", "max"), ("rms", "l2")]

@@ -1,11 +1,12 @@
 """Laws that need no expected numbers."""
 
-import exact
 import numpy as np
 import pytest
-from cases import Case
-from checks import assert_within, interval
-from exact import STATISTICS
+
+from tests.support import exact
+from tests.support.cases import Case
+from tests.support.checks import assert_within, interval
+from tests.support.exact import STATISTICS
 
 
 @pytest.fixture(params=["float32", "float64"])

@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
-from cases import Case
-from checks import check_gradient, check_values
-from exact import STATISTICS
+
+from tests.support.cases import Case
+from tests.support.checks import check_gradient, check_values
+from tests.support.exact import STATISTICS
 
 
 def steps(implementation, wanted):

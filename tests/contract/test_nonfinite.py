@@ -1,11 +1,12 @@
 """NaN and Inf among the steps that count."""
 
-import exact
 import numpy as np
 import pytest
-from cases import DTYPES, numpy_dtype
-from checks import assert_within, interval, rounded
-from exact import STATISTICS
+
+from tests.support import exact
+from tests.support.cases import DTYPES, numpy_dtype
+from tests.support.checks import assert_within, interval, rounded
+from tests.support.exact import STATISTICS
 
 NAN, INF = np.nan, np.inf
 COLUMNS = np.array(

@@ -4,9 +4,10 @@ import dataclasses
 
 import numpy as np
 import pytest
-from cases import DTYPES, FORMATS, Case, to_layout
-from checks import check_values
-from exact import STATISTICS
+
+from tests.support.cases import DTYPES, FORMATS, Case, to_layout
+from tests.support.checks import check_values
+from tests.support.exact import STATISTICS
 
 SELECTIONS = [(name,) for name in STATISTICS]
 SELECTIONS += [

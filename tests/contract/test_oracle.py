@@ -2,11 +2,12 @@
 
 from fractions import Fraction
 
-import exact
 import ml_dtypes
 import numpy as np
 import pytest
-from checks import assert_within
+
+from tests.support import exact
+from tests.support.checks import assert_within
 
 
 def test_statistics_of_a_column_known_by_heart():

@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
-from cases import DTYPES, FORMATS, Case
-from exact import STATISTICS
+
+from tests.support.cases import DTYPES, FORMATS, Case
+from tests.support.exact import STATISTICS
 
 JUNK = (np.nan, np.inf, -np.inf, 6e4, -0.0)
 KINDS = [("float32", "mask"), ("float32", "lengths")]

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from cases import DTYPES, FORMATS, Case, numpy_dtype
 
 from statpool import reference
+from tests.support.cases import DTYPES, FORMATS, Case, numpy_dtype
 
 
 @pytest.mark.parametrize("data_format", FORMATS)

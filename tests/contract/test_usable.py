@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-import native_build
 import pytest
-from implementations import IMPLEMENTATIONS, INSTRUCTION_SETS
-from native_build import UnavailableError
 
 import statpool
 from statpool import _native
+from tests.support import native_build
+from tests.support.implementations import IMPLEMENTATIONS, INSTRUCTION_SETS
+from tests.support.native_build import UnavailableError
 
 
 @pytest.mark.parametrize("one", IMPLEMENTATIONS, ids=str)

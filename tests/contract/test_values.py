@@ -1,8 +1,9 @@
 """Values, and with them gradients, against exact sums."""
 
 import pytest
-from cases import DTYPES, FORMATS, Case, cases_for
-from checks import check_gradient, check_values
+
+from tests.support.cases import DTYPES, FORMATS, Case, cases_for
+from tests.support.checks import check_gradient, check_values
 
 CHECKS = [check_values, check_gradient]
 

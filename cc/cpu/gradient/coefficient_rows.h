@@ -1,0 +1,112 @@
+// The coefficients of the gradient formula (core/gradient.h), a row of numbers for each: of every
+// lane of a unit.
+#ifndef STATPOOL_CPU_GRADIENT_COEFFICIENT_ROWS_H_
+#define STATPOOL_CPU_GRADIENT_COEFFICIENT_ROWS_H_
+
+#include <algorithm>
+
+#include "cc/core/accumulators.h"
+#include "cc/core/gradient.h"
+#include "cc/cpu/plan.h"
+#include "cc/cpu/simd/simd.h"
+
+namespace statpool {
+namespace cpu {
+namespace STATPOOL_ISA {
+namespace {
+
+static_assert(kMaxFold + kSeriesChannels <= kMostLanes,
+              "the lanes of a channel lie before the channels of its unit");
+static_assert(kMaxFold % kLanes<float> == 0, "no vector reaches beyond the lanes of a channel");
+
+// A slope in double: a norm of 1e-30 under an upstream of 1 stays finite.
+template <typename Compute>
+struct SlopeRows {
+  static constexpr bool kScaled = std::is_same_v<Compute, double>;
+  alignas(64) double value[kMostLanes];
+  alignas(64) double scale[kScaled ? kMostLanes : 1];  // what x is multiplied by first
+};
+
+template <typename Compute>
+struct CoefficientRows {
+  // The coefficients of lane i stand at i & lane_mask: a single channel needs those of few lanes.
+  int64_t lane_mask;
+  // Whether constant and slope may be computed with in float: constant_narrow and slope_narrow.
+  bool is_narrow;
+  // Whether lanes lie as LoadDeinterleaved has those of x: of each 2 * kLanes<float>, the even ones
+  // come first. Rows then are of whole blocks, or their lanes all alike.
+  bool is_deinterleaved;
+  alignas(64) float constant_narrow[kMostLanes];
+  alignas(64) float slope_narrow[kMostLanes];
+  alignas(64) double constant[kMostLanes];
+  SlopeRows<Compute> slope;
+  SlopeRows<Compute> central;
+  alignas(64) double mean[kMostLanes];
+  alignas(64) Compute max[kMostLanes];
+  alignas(64) Compute max_share[kMostLanes];
+  alignas(64) Compute min[kMostLanes];
+  alignas(64) Compute min_share[kMostLanes];
+};
+
+// Calls visit(row) for every row that the terms need.
+template <typename Compute, typename Visit>
+void ForEachRow(const core::GradientTerms& terms, CoefficientRows<Compute>* coefficients,
+                const Visit& visit) {
+  const auto visit_slope = [&](SlopeRows<Compute>* slope) {
+    visit(slope->value);
+    if (SlopeRows<Compute>::kScaled) visit(slope->scale);
+  };
+  if (coefficients->is_narrow) {
+    visit(coefficients->constant_narrow);
+    visit(coefficients->slope_narrow);
+  } else {
+    if (terms.constant) visit(coefficients->constant);
+    if (terms.slope) visit_slope(&coefficients->slope);
+    if (terms.central) visit_slope(&coefficients->central);
+    if (terms.central) visit(coefficients->mean);
+  }
+  if (terms.max) visit(coefficients->max);
+  if (terms.max) visit(coefficients->max_share);
+  if (terms.min) visit(coefficients->min);
+  if (terms.min) visit(coefficients->min_share);
+}
+
+// Makes lanes [0, fold * width) repeat lanes [0, width).
+template <typename Compute>
+void RepeatLanes(const core::GradientTerms& terms, int64_t width, int64_t fold,
+                 CoefficientRows<Compute>* coefficients) {
+  ForEachRow(terms, coefficients, [&](auto* row) {
+    for (int64_t k = 1; k < fold; ++k) std::copy_n(row, width, row + k * width);
+  });
+}
+
+// Makes the lanes that lane_mask leaves repeat a single one, which lies behind them.
+template <typename Compute>
+void RepeatLane(const core::GradientTerms& terms, int64_t lane,
+                CoefficientRows<Compute>* coefficients) {
+  coefficients->lane_mask = kMaxFold - 1;
+  ForEachRow(terms, coefficients, [&](auto* row) { std::fill_n(row, kMaxFold, row[lane]); });
+}
+
+// Lanes [0, width), whole blocks of 2 * kLanes<float>.
+template <typename Compute>
+void DeinterleaveLanes(const core::GradientTerms& terms, int64_t width,
+                       CoefficientRows<Compute>* coefficients) {
+  constexpr int N = kLanes<float>;
+  coefficients->is_deinterleaved = true;
+  ForEachRow(terms, coefficients, [&](auto* row) {
+    for (auto* block = row; block < row + width; block += 2 * N) {
+      std::remove_pointer_t<decltype(row)> odd[N];
+      for (int i = 0; i < N; ++i) odd[i] = block[2 * i + 1];
+      for (int i = 0; i < N; ++i) block[i] = block[2 * i];
+      std::copy_n(odd, N, block + N);
+    }
+  });
+}
+
+}  // namespace
+}  // namespace STATPOOL_ISA
+}  // namespace cpu
+}  // namespace statpool
+
+#endif  // STATPOOL_CPU_GRADIENT_COEFFICIENT_ROWS_H_

@@ -1,0 +1,161 @@
+// Gradient: one more read of x, one write of dx.
+//
+// One unit owns a tile of channels of one example over one split of time, as in the forward pass.
+// The coefficients of each channel are computed once; where rows are folded they are repeated.
+#ifndef STATPOOL_CPU_GRADIENT_GLOBAL_STATS_GRADIENT_KERNELS_H_
+#define STATPOOL_CPU_GRADIENT_GLOBAL_STATS_GRADIENT_KERNELS_H_
+
+#include "cc/cpu/gradient/gradient_coefficients.h"
+#include "cc/cpu/gradient/gradient_rows.h"
+#include "cc/cpu/kernels.h"
+#include "cc/cpu/unit.h"
+
+namespace statpool {
+namespace cpu {
+namespace STATPOOL_ISA {
+namespace {
+
+// ------------------------------------------------------------------------------------------------
+// Steps
+
+// `steps` valid steps of `width` channels that follow one another; rows hold `fold` of them.
+template <typename T>
+void GradientSteps(const GradientArguments& a, T* dx, const T* x, int64_t steps, int64_t width,
+                   int64_t stride, const core::GradientTerms& terms,
+                   const CoefficientRows<core::ComputeType<T>>& coefficients) {
+  const int64_t fold = a.plan.fold;
+  const int64_t rows = steps / fold;
+  const int64_t row_stride = stride * fold;
+  GradientRows(dx, x, rows, width * fold, row_stride, a.streaming, terms, coefficients);
+  const int64_t done = rows * row_stride;
+  const int64_t rest = steps % fold * width;
+  if (rest > 0) GradientRows(dx + done, x + done, 1, rest, row_stride, false, terms, coefficients);
+}
+
+// `steps` valid steps of one channel, side by side: a single row, whose first lanes align it.
+template <typename T>
+void GradientSteps(T* dx, const T* x, int64_t steps, bool streaming,
+                   const core::GradientTerms& terms,
+                   const CoefficientRows<core::ComputeType<T>>& coefficients) {
+  const int64_t misaligned = reinterpret_cast<uintptr_t>(dx) % kVectorBytes / sizeof(T);
+  const int64_t head =
+      misaligned == 0 ? 0 : std::min<int64_t>(steps, kVectorBytes / sizeof(T) - misaligned);
+  if (head > 0) GradientRows(dx, x, 1, head, 0, false, terms, coefficients);
+  GradientRows(dx + head, x + head, 1, steps - head, 0, streaming, terms, coefficients);
+}
+
+template <typename T>
+void ZeroSteps(T* dx, int64_t steps, int64_t width, int64_t stride) {
+  if (width == stride) {
+    std::memset(dx, 0, steps * width * sizeof(T));
+    return;
+  }
+  for (int64_t t = 0; t < steps; ++t) std::memset(dx + t * stride, 0, width * sizeof(T));
+}
+
+// ------------------------------------------------------------------------------------------------
+// Units
+
+// The first step from t on, below end, whose mask differs from keep.
+inline int64_t RunEnd(const bool* mask, bool keep, int64_t t, int64_t end) {
+  while (t < end && core::Keeps(mask, t) == keep) ++t;
+  return t;
+}
+
+// Steps of one channel of which a mask keeps some. The runs that it keeps may be too short for
+// vectors: all steps are computed, a block at a time, and those that it drops set to 0 then.
+template <typename T>
+void GradientMaskedSteps(T* dx, const T* x, const bool* mask, int64_t steps, bool streaming,
+                         const core::GradientTerms& terms,
+                         const CoefficientRows<core::ComputeType<T>>& coefficients) {
+  constexpr int64_t kBlock = 512;
+  for (int64_t t = 0; t < steps; t += kBlock) {
+    const int64_t count = std::min(kBlock, steps - t);
+    const int64_t kept = CountKept(mask + t, count);
+    if (kept == 0) {
+      ZeroSteps(dx + t, count, 1, 1);
+      continue;
+    }
+    GradientSteps(dx + t, x + t, count, streaming && kept == count, terms, coefficients);
+    if (kept == count) continue;
+    for (int64_t i = t; i < t + count; ++i) dx[i] = core::Keeps(mask, i) ? dx[i] : T{};
+  }
+}
+
+// Steps [first_step, end_step) of a slab whose step t lies at t * stride.
+template <typename T>
+void GradientSlab(const GradientArguments& a, const Unit& unit, int64_t offset, int64_t width,
+                  int64_t stride, int64_t end, const core::GradientTerms& terms,
+                  const CoefficientRows<core::ComputeType<T>>& coefficients) {
+  T* const dx = static_cast<T*>(a.dx) + offset;
+  const T* const x = static_cast<const T*>(a.x) + offset;
+  const bool* const mask = a.mask == nullptr ? nullptr : a.mask + unit.b * a.problem.shape.time;
+  const int64_t first = unit.first_step;
+  const int64_t valid_end = std::clamp(end, first, unit.end_step);
+  if (a.plan.layout == core::Layout::kChannelsLast) {
+    for (int64_t t = first; t < valid_end;) {
+      const bool keep = mask == nullptr || core::Keeps(mask, t);
+      const int64_t run_end = mask == nullptr ? valid_end : RunEnd(mask, keep, t, valid_end);
+      if (keep) {
+        GradientSteps(a, dx + t * stride, x + t * stride, run_end - t, width, stride, terms,
+                      coefficients);
+      } else {
+        ZeroSteps(dx + t * stride, run_end - t, width, stride);
+      }
+      t = run_end;
+    }
+  } else if (mask == nullptr) {
+    GradientSteps(dx + first, x + first, valid_end - first, a.streaming, terms, coefficients);
+  } else {
+    GradientMaskedSteps(dx + first, x + first, mask + first, valid_end - first, a.streaming, terms,
+                        coefficients);
+  }
+  if (valid_end == unit.end_step) return;
+  ZeroSteps(dx + valid_end * stride, unit.end_step - valid_end, width, stride);
+}
+
+// Whether rows are of whole blocks, which folded ones need not be, and enough to be worth sorting
+// the coefficients for: from about as many on, it is gained back.
+template <typename T>
+bool PaysToDeinterleave(const Plan& plan, const Unit& unit) {
+  constexpr int64_t kFewSteps = 32;
+  return kCanDeinterleave<T> && plan.fold == 1 && unit.channels % (2 * kLanes<float>) == 0 &&
+         unit.end_step - unit.first_step > kFewSteps;
+}
+
+template <typename T>
+void GradientUnits(const GradientArguments& a, int64_t begin, int64_t end) {
+  const core::Shape& shape = a.problem.shape;
+  const core::GradientTerms terms = core::GradientTermsOf(a.problem.statistics);
+  CoefficientRows<core::ComputeType<T>> coefficients;
+  for (int64_t index = begin; index < end; ++index) {
+    const Unit unit = UnitOf(a.plan, shape, index);
+    const int64_t example_end = core::EndOfExample(a.lengths, unit.b, shape.time);
+    const int64_t example = unit.b * shape.time * shape.channels;
+    const auto slab = [&](int64_t offset, int64_t width, int64_t stride) {
+      GradientSlab<T>(a, unit, example + offset, width, stride, example_end, terms, coefficients);
+    };
+    if (a.plan.layout == core::Layout::kChannelsFirst) {
+      FillCoefficients<T>(a, terms, unit, kMaxFold, &coefficients);
+      coefficients.is_deinterleaved = kCanDeinterleave<T>;  // the lanes of a channel are all alike
+      for (int64_t c = 0; c < unit.channels; ++c) {
+        RepeatLane(terms, kMaxFold + c, &coefficients);
+        slab((unit.first_channel + c) * shape.time, 1, 1);
+      }
+    } else {
+      FillCoefficients<T>(a, terms, unit, 0, &coefficients);
+      if (a.plan.fold > 1) RepeatLanes(terms, unit.channels, a.plan.fold, &coefficients);
+      if (PaysToDeinterleave<T>(a.plan, unit)) {
+        DeinterleaveLanes(terms, unit.channels, &coefficients);
+      }
+      slab(unit.first_channel, unit.channels, shape.channels);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace STATPOOL_ISA
+}  // namespace cpu
+}  // namespace statpool
+
+#endif  // STATPOOL_CPU_GRADIENT_GLOBAL_STATS_GRADIENT_KERNELS_H_

@@ -1,0 +1,205 @@
+// The accumulator of a channel, or of a part of its steps, that a thread has in registers, and how
+// two of the same channel join.
+#ifndef STATPOOL_CUDA_FORWARD_ACCUMULATOR_CUH_
+#define STATPOOL_CUDA_FORWARD_ACCUMULATOR_CUH_
+
+#include <cstdint>
+#include <limits>
+#include <type_traits>
+
+#include "cc/core/accumulators.h"
+#include "cuda/launch_plan.h"
+
+namespace statpool {
+namespace cuda {
+
+// A sum in double. 2^31 float or 16-bit values lose less there than the contract allows, so only
+// double input carries the error term (core::AddCompensated).
+template <typename Compute>
+struct Sum {
+  static constexpr bool kCompensated = std::is_same_v<Compute, double>;
+  double value;
+  double error;
+
+  __device__ void Clear() { value = error = 0; }
+
+  __device__ void Add(double term) {
+    if constexpr (kCompensated) {
+      core::AddCompensated(term, &value, &error);
+    } else {
+      value += term;
+    }
+  }
+
+  __device__ void Join(const Sum& part) {
+    Add(part.value);
+    if constexpr (kCompensated) error += part.error;
+  }
+
+  // The sum as well as a double can tell.
+  __device__ double Value() const {
+    return kCompensated ? core::CompensatedValue(value, error) : value;
+  }
+};
+
+// The count of a split fits into 32 bits (cuda/launch_plan.cc); that of all of time may not.
+//
+// Deviations of float input are from `pivot`, one of the values or the mean of some: what that adds
+// to them is at most as many times the result as there are steps in a split, or splits, and double
+// has bits to spare. float64 has none, so there they are from the mean.
+template <typename C, typename Count>
+struct Accumulator {
+  using Compute = C;
+
+  Sum<Compute> sum;
+  Sum<Compute> squares;
+  Sum<Compute> deviations;
+  Compute rest;  // what rounding took from sum: the mean of deviations must not be rounded
+  Compute pivot;
+  Compute max;
+  Compute min;
+  Count max_count;  // steps that equal max
+  Count min_count;
+  Count steps;  // that count
+
+  // The sum that deviations are from: of every value in double.
+  __device__ double Total() const {
+    return Sum<Compute>::kCompensated ? sum.value : sum.value + rest;
+  }
+
+  // The sum of the values' distances from `pivot`; its first product is exact.
+  __device__ double Distance() const {
+    return __fma_rn(-static_cast<double>(steps), pivot, sum.value) + rest;
+  }
+
+  // The squared deviations from the mean. `inverse` is that of the steps.
+  __device__ double AroundMean(double inverse) const {
+    if constexpr (Sum<Compute>::kCompensated) return deviations.Value();
+    const double distance = Distance();
+    const double around_mean = deviations.value - distance * distance * inverse;
+    return around_mean < 0 ? 0 : around_mean;
+  }
+
+  // Makes the rounded mean the pivot.
+  __device__ void Centre() {
+    if (Sum<Compute>::kCompensated || steps == 0) return;
+    const double inverse = 1.0 / static_cast<double>(steps);
+    deviations.value = AroundMean(inverse);
+    pivot = static_cast<Compute>(Total() * inverse);
+    const double distance = Distance();
+    deviations.value += distance * distance * inverse;
+  }
+
+  // Holds a single value from here on, which counts.
+  __device__ void Set(Compute value) {
+    Clear();
+    sum.value = value;
+    squares.value = double{value} * value;
+    pivot = max = min = value;
+    max_count = min_count = value == value;
+    steps = 1;
+  }
+
+  __device__ void Clear() {
+    constexpr Compute kInfinity = std::numeric_limits<Compute>::infinity();
+    sum.Clear();
+    squares.Clear();
+    deviations.Clear();
+    rest = pivot = 0;
+    max = -kInfinity;
+    min = kInfinity;
+    max_count = min_count = steps = 0;
+  }
+};
+
+// float64 has its error term instead.
+template <typename AccumulatorOf>
+constexpr bool kHasRest = !Sum<typename AccumulatorOf::Compute>::kCompensated;
+
+// Calls visit(whether it is needed, &number) for every number of an accumulator that such a kernel
+// may need. Wide and narrow ones come in runs, so that arrays of them stay aligned.
+template <typename Sums, typename Visit, typename AccumulatorOf>
+__host__ __device__ __forceinline__ constexpr void ForEachNumber(const Sums& needed, Visit&& visit,
+                                                                 AccumulatorOf* accumulator) {
+  constexpr Sums kMost = core::kMost<Sums>;
+  const auto visit_sum = [&visit](bool is_needed, Sum<typename AccumulatorOf::Compute>* sum) {
+    visit(is_needed, &sum->value);
+    if constexpr (Sum<typename AccumulatorOf::Compute>::kCompensated) visit(is_needed, &sum->error);
+  };
+  if (kMost.sum) visit_sum(needed.sum, &accumulator->sum);
+  if (kMost.squares) visit_sum(needed.squares, &accumulator->squares);
+  if (kMost.central) visit_sum(needed.central, &accumulator->deviations);
+  visit(true, &accumulator->steps);
+  if (kMost.max) visit(needed.max, &accumulator->max_count);
+  if (kMost.min) visit(needed.min, &accumulator->min_count);
+  if constexpr (kMost.central && kHasRest<AccumulatorOf>) {
+    visit(needed.central, &accumulator->rest);
+    visit(needed.central, &accumulator->pivot);
+  }
+  if (kMost.max) visit(needed.max, &accumulator->max);
+  if (kMost.min) visit(needed.min, &accumulator->min);
+}
+
+// Room for the numbers of an accumulator.
+template <typename AccumulatorOf, typename Sums>
+constexpr int64_t kAccumulatorBytes =
+    AccumulatorBytes(core::kMost<Sums>, sizeof(typename AccumulatorOf::Compute),
+                     sizeof(decltype(AccumulatorOf::steps)));
+
+template <typename AccumulatorOf, typename Sums>
+constexpr int64_t VisitedBytes() {
+  AccumulatorOf accumulator = {};
+  int64_t bytes = 0;
+  ForEachNumber(
+      core::kMost<Sums>, [&bytes](bool, auto* number) { bytes += sizeof *number; }, &accumulator);
+  return bytes;
+}
+
+// Joins deviations, before the sums are joined: from two pivots, or in double from two means
+// (core::DistanceWeight).
+template <typename AccumulatorOf>
+__device__ __forceinline__ void JoinCentral(const AccumulatorOf& part, AccumulatorOf* to) {
+  if constexpr (kHasRest<AccumulatorOf>) {
+    if (to->steps == 0) to->pivot = part.pivot;
+    const double shift = double{part.pivot} - to->pivot;
+    const double moved = 2 * part.Distance() + static_cast<double>(part.steps) * shift;
+    to->deviations.Add(part.deviations.value + shift * moved);
+    to->rest += part.rest;
+  } else {
+    if (part.steps == 0) return;
+    const double mean = to->steps == 0 ? 0 : to->Total() / static_cast<double>(to->steps);
+    const double distance = part.Total() / static_cast<double>(part.steps) - mean;
+    to->deviations.Join(part.deviations);
+    to->deviations.Add(distance * distance * core::DistanceWeight(part.steps, to->steps));
+  }
+}
+
+// NaN wins and equals nothing.
+template <typename Compute, typename Count>
+__device__ __forceinline__ void JoinExtreme(Compute part, Count part_count, bool beats, Compute* to,
+                                            Count* count) {
+  if (part != part || beats) {
+    *to = part;
+    *count = part_count;
+  } else if (part == *to) {
+    *count += part_count;
+  }
+}
+
+template <typename Sums, typename AccumulatorOf>
+__device__ __forceinline__ void Join(const Sums& needed, const AccumulatorOf& part,
+                                     AccumulatorOf* to) {
+  if (needed.central) JoinCentral(part, to);
+  if (needed.sum) to->sum.Join(part.sum);
+  if (needed.squares) to->squares.Join(part.squares);
+  if (needed.max)
+    JoinExtreme(part.max, part.max_count, part.max > to->max, &to->max, &to->max_count);
+  if (needed.min)
+    JoinExtreme(part.min, part.min_count, part.min < to->min, &to->min, &to->min_count);
+  to->steps += part.steps;
+}
+
+}  // namespace cuda
+}  // namespace statpool
+
+#endif  // STATPOOL_CUDA_FORWARD_ACCUMULATOR_CUH_

@@ -1,0 +1,213 @@
+// Gradient: one more read of x, one write of dx.
+#ifndef STATPOOL_CUDA_GRADIENT_GLOBAL_STATS_GRADIENT_KERNELS_CUH_
+#define STATPOOL_CUDA_GRADIENT_GLOBAL_STATS_GRADIENT_KERNELS_CUH_
+
+#include <cuda_runtime.h>
+
+#include <cstdint>
+#include <type_traits>
+
+#include "cuda/gradient/coefficients.cuh"
+#include "cuda/kernels.h"
+#include "cuda/thread/dense_chunks.cuh"
+#include "cuda/thread/items.cuh"
+#include "cuda/thread/unit.cuh"
+#include "cuda/thread/vector_io.cuh"
+
+namespace statpool {
+namespace cuda {
+
+// ------------------------------------------------------------------------------------------------
+// Kernels
+
+extern __shared__ uint4 shared[];  // of a block: chunks, then coefficients
+
+template <typename Terms>
+__device__ __forceinline__ bool NeedsX(const Terms& terms) {
+  return terms.slope || terms.central || terms.max || terms.min;
+}
+
+// constant + slope * x + central_slope * (x - mean), in double.
+template <typename Terms, typename Compute>
+__device__ __forceinline__ Compute Smooth(Compute v, const Terms& terms,
+                                          const Coefficients<Compute>& coefficients) {
+  double smooth = terms.constant ? coefficients.constant : 0;
+  if (terms.slope) smooth += coefficients.slope.At(v, 0);
+  if (terms.central) smooth += coefficients.central.At(v, coefficients.mean);
+  return static_cast<Compute>(smooth);
+}
+
+// The same in float: what it takes where a card has few double units.
+template <typename Terms>
+__device__ __forceinline__ float Smooth(float v, const Terms& terms,
+                                        const NarrowCoefficients& coefficients) {
+  float smooth = terms.constant ? coefficients.constant : 0;
+  if (terms.slope) smooth += coefficients.slope * v;
+  if (terms.central) {
+    smooth += coefficients.central * ((v - coefficients.mean) - coefficients.mean_rest);
+  }
+  return smooth;
+}
+
+// The chunks of kGradientRows that are asked for ahead.
+template <typename T, typename Terms, int kVector>
+using GradientChunks =
+    DenseChunks<T, kVector, kGradientRows,
+                GradientChunksAhead(sizeof(T), kCoefficientBytes<core::ComputeType<T>, Terms>)>;
+
+// The thread's rows of its unit. x and dx are where row 0 would lie. Steps that don't count are
+// written, but not read.
+template <typename T, int kVector, typename Terms, typename Chunks, typename CoefficientsOf>
+__device__ __forceinline__ void GradientRows(const LaunchPlan& plan, const Terms& terms,
+                                             const ValidSteps& is_valid, const Unit& unit,
+                                             const T* x, T* dx, Chunks chunks,
+                                             const CoefficientsOf (&coefficients)[kVector]) {
+  using Compute = core::ComputeType<T>;
+  // Of what was loaded; 0 where an item does not count.
+  const auto gradient_of = [&](const Vector<T, kVector>& of, const auto& is_valid_item) {
+    Compute gradient[kVector];
+#pragma unroll
+    for (int v = 0; v < kVector; ++v) {
+      const Compute value = ToCompute(of.Item(v));
+      Compute sum = Smooth(value, terms, coefficients[v]);
+      if (terms.max) sum += value == coefficients[v].max ? coefficients[v].max_share : 0;
+      if (terms.min) sum += value == coefficients[v].min ? coefficients[v].min_share : 0;
+      gradient[v] = is_valid_item(v) ? sum : 0;
+    }
+    return RoundAll<T>(gradient);
+  };
+  int32_t row = chunks.ForEach([&](const auto& rows, int32_t first) {
+    T* to = dx + first * plan.row_elements;
+#pragma unroll
+    for (int r = 0; r < kGradientRows; ++r) {
+      Store<kVector>(gradient_of(rows[r], [](int) { return true; }), to + r * plan.stride);
+    }
+  });
+  const bool has_head = is_valid.CutsRow(unit.y, plan.fold);
+#pragma unroll 1
+  while (row < unit.rows || has_head) {
+    const bool is_head = row >= unit.rows;
+    if (is_head) row = unit.y;
+    ValidItems<kVector, kGradientRows> valid;
+    valid.Fill(plan, is_valid, unit, row, plan.threads_y);
+    const int64_t offset = row * plan.row_elements;
+    Vector<T, kVector> chunk[kGradientRows] = {};
+    if (NeedsX(terms)) {
+#pragma unroll
+      for (int r = 0; r < kGradientRows; ++r) {
+        chunk[r] = LoadItems<kVector>(x + offset + r * plan.stride, valid.Row(r), valid.IsWhole(r));
+      }
+    }
+#pragma unroll
+    for (int r = 0; r < kGradientRows; ++r, row += plan.threads_y) {
+      const auto result = gradient_of(chunk[r], [&](int v) { return valid.At(r, v); });
+      T* to = dx + offset + r * plan.stride;
+      if (valid.IsWhole(r)) {
+        Store<kVector>(result, to);
+      } else if constexpr (kVector > 1) {
+        StoreItems(result, is_valid.ItemsOfSlab<kVector>(row, static_cast<int32_t>(plan.fold)), to);
+      }
+    }
+    if (is_head) break;
+  }
+}
+
+template <typename Terms>
+constexpr bool kAreKnownTerms = !std::is_same_v<Terms, core::GradientTerms>;
+
+// A block owns plan.groups units, a group of threads one unit, a thread kVector neighbouring
+// columns of every threads_y-th row in it, and their coefficients. It asks for its first rows
+// before it works those out.
+template <typename T, int kVector, typename Terms>
+__global__ void __launch_bounds__(BlockThreads(sizeof(T)),
+                                  GradientBlocks(sizeof(T), kAreKnownTerms<Terms>))
+    GlobalStatsGradientKernel(const __grid_constant__ GradientArguments a, const Terms terms) {
+  using Compute = core::ComputeType<T>;
+  using ChunksOf = GradientChunks<T, Terms, kVector>;
+  const LaunchPlan& plan = a.plan;
+  CoefficientBuffer<Compute, Terms> buffer(shared + ChunksOf::kAhead * kGradientRows *
+                                                        static_cast<int32_t>(blockDim.x));
+  for (int64_t block = blockIdx.x; block < plan.blocks; block += gridDim.x) {
+    const Unit unit = UnitOf(plan, block);
+    const ValidSteps is_valid = ValidStepsOf(plan, a.mask, a.lengths, unit, a.shape.time);
+    const int64_t first = RowZero(plan, is_valid, unit, a.shape.time);
+    const T* __restrict__ x = static_cast<const T*>(a.x) + first;
+    T* __restrict__ dx = static_cast<T*>(a.dx) + first;
+    ChunksOf chunks(plan, is_valid, unit, x, kGradientRows, NeedsX(terms), shared);
+    // The channels of the group, one a thread at a time: in float, unless a channel of the block
+    // needs more.
+    const int32_t room = static_cast<int32_t>(min(plan.width, plan.threads_x * int64_t{kVector}));
+    const int32_t base = unit.group * room;
+    bool is_narrow = std::is_same_v<Compute, float>;
+#pragma unroll 1
+    while (true) {
+      bool are_moderate = true;
+#pragma unroll 1
+      for (int32_t i = unit.thread; unit.exists && i < room; i += plan.group_threads) {
+        const int64_t column = unit.first_column + i;
+        if (column >= plan.width) break;
+        const auto of = CoefficientsOf<T, Terms>(a, unit.b, unit.first_channel + column);
+        if constexpr (std::is_same_v<Compute, float>) {
+          are_moderate &= AreModerate(of, terms);
+          if (is_narrow) {
+            buffer.Store(terms, base + i, NarrowCoefficients(of));
+            continue;
+          }
+        }
+        buffer.Store(terms, base + i, of);
+      }
+      const bool is_right = __syncthreads_and(are_moderate);
+      if (is_right || !is_narrow) break;
+      is_narrow = false;
+    }
+    auto channel = static_cast<int32_t>(unit.column - unit.first_column);
+    if (channel >= room) channel %= room;
+    const auto load = [&](auto& coefficients) {
+      int32_t next = channel;
+#pragma unroll
+      for (int v = 0; v < kVector; ++v) {
+        if (unit.is_active) buffer.Load(terms, base + next, &coefficients[v]);
+        next = next + 1 == room ? 0 : next + 1;
+      }
+      __syncthreads();
+    };
+    if constexpr (std::is_same_v<Compute, float>) {
+      if (is_narrow) {
+        NarrowCoefficients coefficients[kVector];
+        load(coefficients);
+        if (unit.is_active) {
+          GradientRows(plan, terms, is_valid, unit, x, dx, chunks, coefficients);
+        }
+        continue;
+      }
+    }
+    Coefficients<Compute> coefficients[kVector];
+    load(coefficients);
+    if (unit.is_active) GradientRows(plan, terms, is_valid, unit, x, dx, chunks, coefficients);
+  }
+}
+
+// ------------------------------------------------------------------------------------------------
+// Launchers
+
+template <typename T, int kVector>
+cudaError_t LaunchGradientOf(const GradientArguments& a, cudaStream_t stream) {
+  const auto grid = static_cast<unsigned>(a.plan.grid);
+  WithKnownTerms(a.terms, [&](const auto& terms) {
+    GlobalStatsGradientKernel<T, kVector>
+        <<<grid, a.plan.block, a.plan.shared_bytes, stream>>>(a, terms);
+  });
+  return cudaGetLastError();
+}
+
+template <typename T>
+cudaError_t LaunchGradient(const GradientArguments& a, cudaStream_t stream) {
+  constexpr int kWidest = kVectorBytes / sizeof(T);
+  return a.plan.vector_width == kWidest ? LaunchGradientOf<T, kWidest>(a, stream)
+                                        : LaunchGradientOf<T, 1>(a, stream);
+}
+
+}  // namespace cuda
+}  // namespace statpool
+
+#endif  // STATPOOL_CUDA_GRADIENT_GLOBAL_STATS_GRADIENT_KERNELS_CUH_

@@ -1,0 +1,4 @@
+// The kernels of float16: a file for each dtype, so that they compile side by side.
+#include "cuda/kernels/instantiate.cuh"
+
+STATPOOL_INSTANTIATE_KERNELS(core::Float16)

@@ -1,0 +1,4 @@
+// The kernels of float64: a file for each dtype, so that they compile side by side.
+#include "cuda/kernels/instantiate.cuh"
+
+STATPOOL_INSTANTIATE_KERNELS(double)

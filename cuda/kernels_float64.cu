@@ -1,4 +1,0 @@
-// The kernels of float64: a file for each dtype, so that they compile side by side.
-#include "cuda/instantiate.cuh"
-
-STATPOOL_INSTANTIATE_KERNELS(double)

@@ -1,0 +1,44 @@
+// Loads and stores of vectors that may lie across an end of their slab.
+#ifndef STATPOOL_CUDA_THREAD_ITEMS_CUH_
+#define STATPOOL_CUDA_THREAD_ITEMS_CUH_
+
+#include <cstdint>
+
+#include "cuda/thread/vector_io.cuh"
+
+namespace statpool {
+namespace cuda {
+
+// Loads a vector in which the items `wanted`, given as bits, count: all of it where it `is_whole`,
+// else those items one by one; nothing where there are none.
+template <int kVector, typename T>
+__device__ __forceinline__ Vector<T, kVector> LoadItems(const T* from, uint32_t wanted,
+                                                        bool is_whole) {
+  Vector<T, kVector> vector = {};
+  if (wanted == 0) return vector;
+  if constexpr (kVector > 1) {
+    if (!is_whole) {
+#pragma unroll
+      for (int v = 0; v < kVector; ++v) {
+        if (wanted >> v & 1) vector.Set(v, from[v]);
+      }
+      return vector;
+    }
+  }
+  return Load<kVector>(from);
+}
+
+// Stores the items `wanted`.
+template <int kVector, typename T>
+__device__ __forceinline__ void StoreItems(const Vector<T, kVector>& vector, uint32_t wanted,
+                                           T* to) {
+#pragma unroll
+  for (int v = 0; v < kVector; ++v) {
+    if (wanted >> v & 1) to[v] = vector.Item(v);
+  }
+}
+
+}  // namespace cuda
+}  // namespace statpool
+
+#endif  // STATPOOL_CUDA_THREAD_ITEMS_CUH_

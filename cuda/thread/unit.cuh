@@ -1,0 +1,210 @@
+// Which unit of work a thread's group owns, which of its columns and rows the thread does, and
+// which of the steps there count.
+#ifndef STATPOOL_CUDA_THREAD_UNIT_CUH_
+#define STATPOOL_CUDA_THREAD_UNIT_CUH_
+
+#include <cstdint>
+
+#include "cc/core/accumulators.h"
+#include "cuda/divisor.h"
+#include "cuda/launch_plan.h"
+
+namespace statpool {
+namespace cuda {
+
+struct Unit {
+  bool exists;     // whether the group has a unit
+  bool is_active;  // whether the thread has columns of it
+  int32_t group;   // within the block
+  int32_t thread;  // within the group
+  int32_t y;       // the thread's first row, counted from first_row
+  int32_t rows;    // of the split, less than 2^31 (cuda/launch_plan.cc)
+  int64_t b;
+  int64_t first_channel;  // of the slab: 0 but for channels_first
+  int64_t slab;
+  int64_t split;
+  int64_t first_row;     // of the split
+  int64_t first_column;  // of the tile
+  int64_t column;        // of the thread
+};
+
+// Finds the place of unit `index`, whose number has 32 bits or 64.
+template <typename Number>
+__device__ __forceinline__ void Locate(const LaunchPlan& plan, Number index, Unit* unit) {
+  const Number part = Quotient(index, plan.by_tiles);
+  const Number slab = Quotient(part, plan.by_splits);
+  const Number tile = index - part * static_cast<Number>(plan.tiles);
+  const Number b = Quotient(slab, plan.by_slabs_of_example);
+  unit->b = b;
+  unit->first_channel = slab - b * static_cast<Number>(plan.by_slabs_of_example.by);
+  unit->slab = slab;
+  unit->split = part - slab * static_cast<Number>(plan.splits);
+  unit->first_column = int64_t{tile} * (plan.threads_x * plan.vector_width);
+}
+
+// For block `block` of plan.blocks.
+__device__ __forceinline__ Unit UnitOf(const LaunchPlan& plan, int64_t block) {
+  Unit unit;
+  const uint32_t tid = threadIdx.x;
+  const uint32_t group = Quotient(tid, plan.by_group_threads);
+  const uint32_t thread = tid - group * plan.group_threads;
+  const uint32_t y = Quotient(thread, plan.by_threads_x);
+  const int64_t index = block * plan.groups + group;
+  if (index >> 31 == 0) {
+    Locate(plan, static_cast<uint32_t>(index), &unit);
+  } else {
+    Locate(plan, index, &unit);
+  }
+  unit.group = group;
+  unit.thread = thread;
+  unit.y = y;
+  unit.first_row = unit.split * plan.rows_per_split;
+  unit.rows = static_cast<int32_t>(min(plan.rows_per_split, plan.rows - unit.first_row));
+  unit.column = unit.first_column + (thread - y * plan.threads_x) * plan.vector_width;
+  unit.exists = group < plan.groups && index < plan.units;
+  unit.is_active = unit.exists && y < plan.threads_y && unit.column < plan.row_elements;
+  return unit;
+}
+
+// The items of a row at [begin, end), as bits.
+template <int kVector>
+__device__ __forceinline__ uint32_t ItemsBetween(int32_t begin, int32_t end) {
+  constexpr uint32_t kAll = (1u << kVector) - 1;
+  const uint32_t below_end = end >= kVector ? kAll : end <= 0 ? 0 : (1u << end) - 1;
+  return begin <= 0 ? below_end : begin >= kVector ? 0 : below_end & kAll << begin;
+}
+
+// The steps of a split that count, the first one of its first row being number 0.
+struct ValidSteps {
+  const bool* mask;  // or null
+  int64_t first;     // what number 0 is in the slab; its vectors begin there
+  int32_t begin;     // steps below are of another slab
+  int32_t end;       // the mask excludes further steps below it
+  int32_t slab_end;  // steps from here on are of another slab
+
+  __device__ bool operator()(int32_t step) const {
+    return step >= begin && step < end && (mask == nullptr || core::Keeps(mask, step));
+  }
+
+  // Whether a row, the first one, begins with steps of another slab.
+  __device__ bool CutsRow(int32_t row, int64_t fold) const {
+    return row * static_cast<int32_t>(fold) < begin;
+  }
+
+  // The items of a row of a slab that is one wide that are of it.
+  template <int kVector>
+  __device__ uint32_t ItemsOfSlab(int32_t row, int32_t fold) const {
+    return ItemsBetween<kVector>(begin - row * fold, slab_end - row * fold);
+  }
+};
+
+// None for a thread without columns.
+__device__ __forceinline__ ValidSteps ValidStepsOf(const LaunchPlan& plan, const bool* mask,
+                                                   const int64_t* lengths, const Unit& unit,
+                                                   int64_t time) {
+  if (!unit.is_active) return {};
+  // Items of the vector around the first step of the slab that come before it.
+  const uint32_t slab_begin = static_cast<uint32_t>(unit.slab) * static_cast<uint32_t>(time) *
+                              static_cast<uint32_t>(plan.width);
+  const auto shift = static_cast<int32_t>(slab_begin & (plan.vector_width - 1));
+  const int64_t first = unit.first_row * plan.fold - shift;
+  const int32_t steps = unit.rows * static_cast<int32_t>(plan.fold);
+  const auto within = [&](int64_t step) {
+    return static_cast<int32_t>(min(max(step - first, int64_t{0}), int64_t{steps}));
+  };
+  return {mask == nullptr ? nullptr : mask + unit.b * time + first, first,
+          unit.first_row == 0 ? shift : 0, within(core::EndOfExample(lengths, unit.b, time)),
+          within(time)};
+}
+
+// The element of x, and of its gradient, where the thread's row 0 would lie.
+__device__ __forceinline__ int64_t RowZero(const LaunchPlan& plan, const ValidSteps& is_valid,
+                                           const Unit& unit, int64_t time) {
+  return (unit.slab * time + is_valid.first) * plan.width + unit.column;
+}
+
+// Which items of a thread's vectors count, in rows of a chunk.
+template <int kVector, int kRows>
+struct ValidItems {
+  static constexpr int kBits = kVector * kRows;
+  static_assert(kVector <= 16 && 32 % kVector == 0, "the items of a row share a word");
+  static_assert(kRows <= 32, "the rows of an item fit into one");
+  static constexpr uint32_t kAll = (1u << kVector) - 1;
+  static constexpr int kWords = (kBits + 31) / 32;
+  uint32_t words[kWords];
+  uint32_t whole;  // bit r for a row that is of the slab alone
+
+  __device__ void Clear() {
+    for (uint32_t& word : words) word = 0;
+  }
+
+  // Of all items of row r: bit v for item v.
+  __device__ uint32_t Row(int r) const {
+    uint32_t of_row = words[0];  // never an index that only runs know
+    for (int w = 1; w < kWords; ++w) {
+      if (r * kVector / 32 == w) of_row = words[w];
+    }
+    return of_row >> (r * kVector % 32) & kAll;
+  }
+
+  __device__ bool At(int r, int v) const { return Row(r) >> v & 1; }
+
+  __device__ bool IsWhole(int r) const { return whole >> r & 1; }
+
+  // How many rows of item v count.
+  __device__ int32_t Count(int v) const {
+    constexpr uint32_t kFirstItems = 0xffffffffu / kAll;  // bit 0 of every kVector bits
+    int32_t count = 0;
+    for (uint32_t word : words) count += __popc(word & kFirstItems << v);
+    return count;
+  }
+
+  __device__ int32_t CountAll() const {
+    int32_t count = 0;
+    for (uint32_t word : words) count += __popc(word);
+    return count;
+  }
+
+  // For the rows from `row` on, `stride` apart. Returns whether all count.
+  __device__ bool Fill(const LaunchPlan& plan, const ValidSteps& is_valid, const Unit& unit,
+                       int32_t row, int32_t stride) {
+    const int32_t fold = static_cast<int32_t>(plan.fold);
+    const int32_t width = static_cast<int32_t>(plan.width);  // where rows are folded
+    const int32_t column = static_cast<int32_t>(unit.column);
+    bool all = true;
+    Clear();
+    whole = 0;
+#pragma unroll
+    for (int r = 0; r < kRows; ++r, row += stride) {
+      const int32_t steps = min(is_valid.end - row * fold, fold);  // of the row, below the end
+      // Items are in the order of time.
+      const int32_t items = fold == 1 ? (steps > 0 ? kVector : 0) : steps * width - column;
+      // Only the first row can begin ahead of the slab.
+      const int32_t begin = r == 0 ? is_valid.begin - row * fold : 0;
+      uint32_t valid = ItemsBetween<kVector>(begin, items);
+      if (is_valid.mask != nullptr && valid != 0) valid &= Unmasked(plan, is_valid, column, row);
+      words[r * kVector / 32] |= valid << (r * kVector % 32);
+      whole |= static_cast<uint32_t>(begin <= 0 && (row + 1) * fold <= is_valid.slab_end) << r;
+      all &= valid == kAll;
+    }
+    return all;
+  }
+
+  // The items of a row that the mask doesn't exclude, if their steps exist.
+  static __device__ uint32_t Unmasked(const LaunchPlan& plan, const ValidSteps& is_valid,
+                                      int32_t column, int32_t row) {
+    if (plan.fold == 1) return core::Keeps(is_valid.mask, row) ? kAll : 0;
+    const int32_t first_step = row * static_cast<int32_t>(plan.fold);
+    uint32_t items = 0;
+    for (int v = 0; v < kVector; ++v) {
+      const uint32_t step = Quotient(static_cast<uint32_t>(column + v), plan.by_width);
+      items |= static_cast<uint32_t>(is_valid(first_step + static_cast<int32_t>(step))) << v;
+    }
+    return items;
+  }
+};
+
+}  // namespace cuda
+}  // namespace statpool
+
+#endif  // STATPOOL_CUDA_THREAD_UNIT_CUH_

@@ -1,0 +1,303 @@
+"""What is specific to the CUDA kernels: orders, architectures, races, and faults."""
+
+import contextlib
+import ctypes
+import json
+import os
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from statpool import numpy as core
+from tests.programs import cuda_program
+from tests.support.cases import DTYPES, FORMATS, Case, numpy_dtype
+from tests.support.cuda_launchers import Pooling
+from tests.support.native_build import DEFAULT, ROOT
+
+ARCHITECTURES = ("75", "80", "90", "120")
+ORDERS = ("fwd", "rev", "rand7")
+
+
+@pytest.fixture(scope="module")
+def emulated(cuda):
+    if not cuda.is_emulated:
+        pytest.skip("a GPU has its own order and architecture")
+    return cuda
+
+
+@pytest.fixture(scope="module")
+def expected(emulated):
+    return cuda_program.digests(emulated)
+
+
+def run_program(*dtypes, **switches):
+    """Runs the program with some of the emulator's switches."""
+    return subprocess.run(
+        [sys.executable, "-m", "tests.programs.cuda_program", *dtypes],
+        cwd=ROOT,
+        env={**os.environ, **{f"PTXSIM_{k}": v for k, v in switches.items()}},
+        capture_output=True,
+        check=False,
+        text=True,
+    )
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_same_bits_in_any_order_without_races(expected, architecture, order):
+    switches = {"ARCH": architecture, "ORDER": order, "RACE": "2", "STRICT": "1"}
+    done = run_program(*DTYPES, **switches)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == expected
+
+
+# -------------------------------------------------------------- the C++ core as witness
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_mean_and_std_are_those_of_the_core(emulated, architecture):
+    """Architectures differ in how they sum deviations, so not to the last bit."""
+    dtypes = "float32", "bfloat16"
+    done = run_program("--deviations", *dtypes, ARCH=architecture)
+    assert done.returncode == 0, done.stderr
+    found = iter(json.loads(done.stdout))
+    for dtype in dtypes:
+        of_dtype = 2.0**-8 if dtype == "bfloat16" else 2.0**-19
+        for case in cuda_program.deviation_cases(dtype):
+            names = cuda_program.DEVIATIONS
+            arguments = case.mask(), case.lengths()
+            options = case.options(names)
+            values = core.global_stats(case.x(), *arguments, **options)
+            gradient = core.global_stats_gradient(
+                case.x(), case.upstream(names), *arguments, **options
+            )
+            for of_gpu, of_core in zip(next(found), (values, gradient), strict=True):
+                of_core = of_core.astype(float)
+                most = of_dtype * np.abs(of_core).max()
+                np.testing.assert_allclose(of_gpu, of_core, rtol=of_dtype, atol=most)
+
+
+@pytest.mark.parametrize("data_format", FORMATS)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_extremes_and_their_ties_are_those_of_the_core(cuda, dtype, data_format):
+    """To the last bit; a tie count is the denominator of the gradient."""
+    for size in [(3, 65, 17), (2, 33, 128), (1, 3000, 8)]:
+        for padding in ("none", "both"):
+            case = Case(*size, dtype, "ties", padding, data_format=data_format)
+            arguments = case.x(), case.mask(), case.lengths()
+            options = case.options(("max", "min"))
+            with Pooling(cuda, *arguments, **options) as pooling:
+                values = pooling.forward()
+                gradient = pooling.gradient(case.upstream(("max", "min")))
+            np.testing.assert_array_equal(
+                values, core.global_stats(*arguments, **options)
+            )
+            x, *padding_arrays = arguments
+            of_core = core.global_stats_gradient(
+                x, case.upstream(("max", "min")), *padding_arrays, **options
+            )
+            np.testing.assert_array_equal(gradient, of_core)
+
+
+def test_any_number_of_splits_stays_within_the_bounds(cuda):
+    """Devices of other sizes split time elsewhere."""
+    case = Case(1, 1500, 64, padding="both")
+    reference = core.global_stats(
+        case.x(), case.mask(), case.lengths(), **case.options()
+    )
+    for multiprocessors in (1, 2, 7, 132, 1000):
+        options = {**case.options(), "multiprocessors": multiprocessors}
+        with Pooling(cuda, case.x(), case.mask(), case.lengths(), **options) as pooling:
+            values = pooling.forward()
+        np.testing.assert_allclose(values, reference, rtol=16 * 2.0**-24, atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", DTYPES[:3])  # float64 has no wider type
+def test_equal_steps_have_no_deviation(cuda, dtype):
+    """Not even one of rounding, for any number of them, and no gradient."""
+    for value in (0.1, 1000 / 3, -60000, 1e-6):
+        x = np.full((40, 40, 3), value, numpy_dtype(dtype))
+        upstream = np.tile([0, 0, 0, 1, 1, 1], (40, 1)).astype(x.dtype)
+        options = {"statistics": ("mean", "std"), "epsilon": 0.0}
+        with Pooling(cuda, x, None, np.arange(1, 41), **options) as pooling:
+            mean, std = np.split(pooling.forward(), 2, axis=1)
+            gradient = pooling.gradient(upstream)
+        assert np.array_equal(mean, x[:, 0])
+        assert not std.any()
+        assert not gradient.any()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_unaligned_slices(cuda, dtype):
+    """A slice that begins at any element gives the extremes of a copy of it."""
+    case = Case(3, 40, 16, dtype, "ties", "both")
+    arguments = case.x(), case.mask(), case.lengths()
+    options = case.options(("max", "min"))
+    results = []
+    for offset in (0, case.x().itemsize, 3 * case.x().itemsize):
+        with Pooling(cuda, *arguments, **options, offset=offset) as pooling:
+            values = pooling.forward()
+            gradient = pooling.gradient(case.upstream(("max", "min")))
+        results.append((values.tobytes(), gradient.tobytes()))
+    assert results[1:] == results[:-1]
+
+
+# ------------------------------------------------------------------------- CUDA graphs
+
+
+def test_a_graph_replays_a_call_with_lengths(cuda):
+    """Lengths are in the graph itself, for any number of them, and nothing waits."""
+    if cuda.is_emulated:
+        pytest.skip("the emulator captures no graphs")
+    for batch in (3, 1000):  # in one launch, and in several
+        case = Case(batch, 40, 16, padding="lengths")
+        names = ("mean", "max", "l2")
+        upstream, options = case.upstream(names), case.options(names)
+        with Pooling(cuda, case.x(), None, case.lengths(), **options) as pooling:
+            expected = pooling.forward().copy(), pooling.gradient(upstream).copy()
+            lengths = np.array(case.lengths(), np.int64)
+            with captured(cuda) as (stream, replay):
+                cuda.check(pooling.launch_lengths(lengths, stream))
+                cuda.check(pooling.launch_forward(stream))
+                cuda.check(pooling.launch_gradient(stream))
+            lengths[:] = 0  # whoever had them may write over them
+            for _ in range(2):
+                for array in (pooling.y, pooling.dx):
+                    array.fetch()[...] = np.nan
+                    array.send()
+                cuda.check(pooling.launch_lengths(lengths))
+                replay()
+                found = pooling.y.fetch(), pooling.dx.fetch()
+                for one, other in zip(found, expected, strict=True):
+                    np.testing.assert_array_equal(one, other)
+
+
+@contextlib.contextmanager
+def captured(cuda):
+    """A stream whose launches become a graph, and what runs that and waits."""
+
+    def call(name, *arguments):
+        cuda.check(getattr(cuda.runtime, f"cuda{name}")(*arguments))
+
+    stream, graph, program = (ctypes.c_void_p() for _ in range(3))
+    any_thread = 0  # cudaStreamCaptureModeGlobal: what waits breaks the capture
+    call("StreamCreate", ctypes.byref(stream))
+    call("StreamBeginCapture", stream, any_thread)
+
+    def replay():
+        call("GraphLaunch", program, stream)
+        call("StreamSynchronize", stream)
+
+    yield stream, replay
+    call("StreamEndCapture", stream, ctypes.byref(graph))
+    call("GraphInstantiate", ctypes.byref(program), graph, ctypes.c_ulonglong(0))
+
+
+# ----------------------------------------------------------------------- planted faults
+
+
+FAULTS = {
+    "a removed barrier": (
+        "cuda/forward/join.cuh",
+        "    }\n    __syncthreads();\n  };",
+        "    }\n  };",
+        r"RACE|UNINITIALI[SZ]ED",
+    ),
+    "a removed barrier before shared memory is used again": (
+        "cuda/forward/join.cuh",
+        "&joined);\n    }\n    __syncthreads();",
+        "&joined);\n    }",
+        r"RACE",
+    ),
+    "coefficients read before all are there": (
+        "cuda/gradient/global_stats_gradient_kernels.cuh",
+        "__syncthreads_and(are_moderate)",
+        "are_moderate",
+        r"RACE|UNINITIALI[SZ]ED",
+    ),
+    "a chunk taken before it is there": (
+        "cuda/thread/dense_chunks.cuh",
+        '"n"(kAhead - 1)',
+        '"n"(kAhead)',
+        r"before the cp.async to it was waited for",
+    ),
+    "a chunk asked for into the place of the next one": (
+        "cuda/thread/dense_chunks.cuh",
+        "AskFor(number, kAhead)",
+        "AskFor(number + 1, kAhead)",
+        r"before the cp.async to it was waited for",
+    ),
+    "results written over chunks that others still read": (
+        "cuda/forward/global_stats_kernels.cuh",
+        "      __syncthreads();  // others write over the thread's chunks\n",
+        "",
+        r"RACE",
+    ),
+    "an index one too far": (
+        "cuda/forward/results.cuh",
+        "saved[a.saved_at[field]] = rounded;",
+        "saved[a.saved_at[field] + 1] = rounded;",
+        r"OUT OF BOUNDS",
+    ),
+    "a gradient one row too far": (
+        "cuda/gradient/global_stats_gradient_kernels.cuh",
+        "Store<kVector>(result, to);",
+        "Store<kVector>(result, to + plan.stride);",
+        r"OUT OF BOUNDS",
+    ),
+    "an unaligned vector": (
+        "cuda/thread/vector_io.cuh",
+        "reinterpret_cast<const uint4*>(from));",
+        "reinterpret_cast<const uint4*>(from + 1));",
+        r"MISALIGNED",
+    ),
+}
+
+
+def nvcc():
+    """The compiler that the launchers were built with."""
+    cache = (DEFAULT / "CMakeCache.txt").read_text()
+    return re.search(r"^CMAKE_CUDA_COMPILER:\w+=(.+)$", cache, re.MULTILINE)[1]
+
+
+def compile_ptx(folder, mutated, text):
+    """Compiles the float32 kernels with another text for one of their headers."""
+    header = folder / mutated
+    header.parent.mkdir(parents=True)
+    header.write_text(text)
+    ptx = folder / "faulty.ptx"
+    # The mutated header is found first.
+    flags = [
+        "-std=c++17",
+        "-O3",
+        "-fmad=false",
+        "--expt-relaxed-constexpr",
+        "-lineinfo",
+    ]
+    flags += [f"-I{folder}", f"-I{ROOT}", "-arch=compute_90", "-ptx", "-o", ptx]
+    source = ROOT / "cuda" / "kernels" / "float32.cu"
+    subprocess.run([nvcc(), *flags, source], check=True)
+    return ptx
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_planted_fault_is_found(emulated, tmp_path, fault):
+    file, text, faulty, report = FAULTS[fault]
+    source = (ROOT / file).read_text()
+    assert source.count(text) == 1
+    ptx = compile_ptx(tmp_path, file, source.replace(text, faulty))
+    done = run_program("float32", PTX=str(ptx))
+    assert done.returncode != 0
+    assert re.search(report, done.stderr, re.IGNORECASE), done.stderr[-2000:]
+
+
+def test_kernels_without_a_fault_pass_the_same_way(emulated, tmp_path):
+    """What the faults are found in is compiled as it should be."""
+    file = "cuda/forward/join.cuh"
+    ptx = compile_ptx(tmp_path, file, (ROOT / file).read_text())
+    done = run_program("float32", PTX=str(ptx))
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == cuda_program.digests(emulated, ["float32"])

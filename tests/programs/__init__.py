@@ -1,0 +1,1 @@
+"""Programs that tests, make and contributors run: `python -m tests.programs.NAME`."""

@@ -1,0 +1,212 @@
+"""Counts what the CUDA kernels are held to: `tests/cuda/test_cuda_bars.py` does so.
+
+    python -m tests.programs.cuda_bars            # prints the bars of docs/cuda.md
+    python -m tests.programs.cuda_bars --accept   # writes cuda_bars.json anew
+
+No GPU is needed. The emulator counts the instructions of whole calls with the plan of
+an H100, each at a smaller size at which a block does the same; tools/ptxsim/README.md
+says what the longest path of a block is. Takes a minute or two, on one core.
+"""
+
+import dataclasses
+import math
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+
+import statpool
+from tests.support import cuda_launchers
+from tests.support.accepted_counts import Accepted, name_of
+from tests.support.cases import Case
+from tests.support.native_build import UnavailableError
+
+ACCEPTED = Accepted(
+    Path(__file__).with_suffix(".json"), "python -m tests.programs.cuda_bars --accept"
+)
+MULTIPROCESSORS = 132  # of an H100
+DEFAULT, DEVIATION = ("mean", "max", "l2"), ("mean", "std")
+DTYPES = ("float32", "bfloat16")
+LAYOUTS = ("channels_last", "channels_first")
+
+
+@dataclasses.dataclass(frozen=True)
+class Cell:
+    """A call; `shape` is `[B, T, C]`, `masked` the share that doesn't count."""
+
+    shape: tuple[int, int, int]
+    dtype: str
+    data_format: str
+    statistics: tuple[str, ...] = DEFAULT
+    masked: float = 0
+
+    def __str__(self):
+        padding = [f"{self.masked:.0%} masked"] if self.masked else []
+        names = self.dtype, self.data_format, self.statistics
+        return name_of(self.shape, *names, *padding)
+
+
+def _cells(*shapes, layouts=LAYOUTS, dtypes=DTYPES, **options):
+    for shape in shapes:
+        for data_format in layouts:
+            for dtype in dtypes:
+                yield Cell(shape, dtype, data_format, **options)
+
+
+LARGE, LONG, SPLIT = (64, 1500, 512), (16, 2580, 128), (1, 100_000, 64)
+LAST, FIRST = LAYOUTS[:1], LAYOUTS[1:]
+FLOAT, BFLOAT = DTYPES[:1], DTYPES[1:]
+CELLS = (
+    *_cells(LARGE, LONG, (256, 16, 2048), (4096, 50, 64)),
+    *_cells((64, 1504, 512), layouts=FIRST, dtypes=BFLOAT),  # of whole vectors
+    *_cells(SPLIT, layouts=LAST, dtypes=FLOAT),  # the emulator takes long
+    *_cells(SPLIT, layouts=FIRST, dtypes=BFLOAT),
+    *_cells(LARGE, layouts=LAST, statistics=DEVIATION),
+    *_cells(LONG, statistics=DEVIATION),
+    *_cells(LARGE, layouts=LAST, masked=0.25),
+    *_cells(LONG, masked=0.25),
+)
+
+FORWARD_BYTES = [(shape, dtype) for shape in (LARGE, LONG) for dtype in DTYPES]
+# The launches of the forward and of the gradient pass.
+LAUNCHES = {(2, 40, 128): (1, 1), (1, 12_800, 8): (2, 1)}
+
+# Of a plan, what grows with the number of multiprocessors while blocks do the same.
+_SIZES = {"grid", "blocks", "slabs", "units", "bytes_read", "bytes_written"}
+
+
+def compiler() -> str:
+    """Returns the nvcc that counts depend on.
+
+    Raises:
+      UnavailableError: if this build has no CUDA kernels.
+    """
+    version = statpool.build_info()["cuda"]
+    if version is None:
+        raise UnavailableError("this build has no CUDA kernels")
+    return f"nvcc {'.'.join(version.split('.')[:2])}"
+
+
+def count(cuda, cell, smaller=None) -> dict[str, float]:
+    """Returns what a forward and a gradient pass of a call take, by name.
+
+    It is counted at `smaller`, or at what `smaller_call` returns.
+
+    For each the instructions on the longest path of a block, those that repeat and
+    those that run once; all of a second launch; and those of all warps for 512 bytes
+    of x.
+    """
+    shape, multiprocessors = smaller or smaller_call(cell)
+    case = Case(*shape, cell.dtype, data_format=cell.data_format)
+    x, mask = case.x(), None
+    if cell.masked:
+        mask = np.random.default_rng(0).random(shape[:2]) >= cell.masked
+    options = {"statistics": cell.statistics, "data_format": cell.data_format}
+    options["multiprocessors"] = multiprocessors
+    counts = {}
+    with cuda_launchers.Pooling(cuda, x, mask, **options) as pooling:
+        for name in ("forward", "gradient"):
+            cuda.reset_counts()
+            if name == "forward":
+                pooling.forward()
+            else:
+                pooling.gradient(case.upstream(cell.statistics))
+            first, *others = cuda.counts()
+            counts[f"{name}, repeating"] = round(first["path_repeating"])
+            counts[f"{name}, once"] = round(first["path_once"])
+            executed = sum(of["thread_instructions"] for of in (first, *others)) / 32
+            per_bytes = round(executed / (x.nbytes / 512), 1)
+            counts[f"{name}, for 512 bytes"] = per_bytes
+            for launch in others:
+                path = sum(launch["longest_path"])
+                counts[f"{name}, second launch"] = round(path)
+    return counts
+
+
+def smaller_call(cell):
+    """Returns a call [B, T, C] and so many multiprocessors that blocks do the same."""
+    batch, time, channels = cell.shape
+    wanted = _work(cell, cell.shape, MULTIPROCESSORS)
+    for multiprocessors in range(1, MULTIPROCESSORS):
+        part = multiprocessors / MULTIPROCESSORS
+        if cell.data_format == "channels_last":
+            smaller = max(1, int(batch * part)), time, channels
+        else:
+            # In sixteens, as in the calls here: where vectors lie is not in a plan.
+            sixteens = int(batch * channels * part) // 16
+            smaller = 1, time, 16 * max(1, sixteens)
+        if _work(cell, smaller, multiprocessors) == wanted:
+            return smaller, multiprocessors
+    return cell.shape, MULTIPROCESSORS
+
+
+def _work(cell, shape, multiprocessors):
+    """What the plans of a call give to a block."""
+    batch, time, channels = shape
+    if cell.data_format == "channels_first":
+        shape = batch, channels, time
+    plan = statpool.launch_plan(
+        shape,
+        cell.dtype,
+        statistics=cell.statistics,
+        data_format=cell.data_format,
+        multiprocessors=multiprocessors,
+    )
+    launches = [plan[name] for name in ("forward", "gradient", "join") if plan[name]]
+    return [
+        {name: of for name, of in launch.items() if name not in _SIZES}
+        | {"in turn": -(-launch["blocks"] // launch["grid"])}
+        for launch in launches
+    ]
+
+
+def bytes_over_floor(shape, dtype):
+    """By how much a forward pass on an H100 moves more than x."""
+    plan = statpool.launch_plan(shape, dtype, multiprocessors=MULTIPROCESSORS)
+    size = {"float32": 4, "bfloat16": 2}[dtype]
+    moved = plan["forward"]["bytes_read"] + plan["forward"]["bytes_written"]
+    return moved / (math.prod(shape) * size) - 1
+
+
+def launches(cuda, shape):
+    """How many kernels a forward and a gradient pass take."""
+    case = Case(*shape)
+    with cuda_launchers.Pooling(cuda, case.x()) as pooling:
+        cuda.reset_counts()
+        pooling.forward()
+        forward = cuda.counts()
+        cuda.reset_counts()
+        pooling.gradient(case.upstream(DEFAULT))
+        return len(forward), len(cuda.counts())
+
+
+def main() -> None:
+    """Prints the bars; accepts the counts if asked to."""
+    os.environ["CUDA_VISIBLE_DEVICES"] = "-1"  # a GPU doesn't count
+    cuda = cuda_launchers.load()
+    print(
+        "| longest path: repeating / once / all for 512 bytes / second launch |", end=""
+    )
+    print(" forward | gradient |\n|---|--:|--:|")
+    counts = {}
+    for cell in CELLS:
+        counts[str(cell)] = of_cell = count(cuda, cell)
+        values = [
+            " / ".join(str(of) for name, of in of_cell.items() if name.startswith(mode))
+            for mode in ("forward", "gradient")
+        ]
+        print("|", cell, "|", " | ".join(values), "|", flush=True)
+    print("\n| what | now |\n|---|--:|")
+    for shape, dtype in FORWARD_BYTES:
+        over = f"{bytes_over_floor(shape, dtype):.1%}"
+        print(f"| forward bytes over the floor, {shape} {dtype} | {over} |")
+    for shape in LAUNCHES:
+        passes = " / ".join(map(str, launches(cuda, shape)))
+        print(f"| launches, forward / gradient, {shape} float32 | {passes} |")
+    if sys.argv[1:] == ["--accept"]:
+        ACCEPTED.write(compiler(), counts)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,191 @@
+"""Breaks the rules of the contract one by one; the contract suite has to notice.
+
+Each mutation of `mutation_table` is made in a temporary copy of the sources, where the
+suite then runs for the one implementation that it is in. Usage:
+
+    python -m tests.programs.mutations [reference] [composite] [core] [--rule RULE ...]
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import click
+import ninja
+
+from tests.programs.mutation_table import MUTATIONS, QUICK_BUILD
+
+ROOT = Path(__file__).parents[2]
+COPIED = ("python", "cc", "cuda", "cmake", "tests", "benchmarks")
+FILES = ("CMakeLists.txt", "VERSION", "pyproject.toml")
+BUILT = ("*.so", "__pycache__", "*.egg-info")
+
+# Which of the suite's tests concern an implementation: words of `pytest -k`.
+CHOSEN = {"reference": "reference", "composite": "composite-eager", "core": "core-"}
+FAILED = re.compile(r"^FAILED tests/contract/(.+?) - (.*)$", re.MULTILINE)
+
+
+class Stop(click.ClickException):
+    """The check itself doesn't work here, whatever the suite notices."""
+
+
+class Copy:
+    """A copy of the sources that holds no built library, and is imported from."""
+
+    def __init__(self, folder):
+        self.folder = Path(folder)
+        for name in COPIED:
+            if (ROOT / name).is_dir():
+                ignored = shutil.ignore_patterns(*BUILT)
+                shutil.copytree(ROOT / name, self.folder / name, ignore=ignored)
+        for name in FILES:
+            shutil.copy(ROOT / name, self.folder)
+
+    def replace(self, mutation):
+        """Makes a mutation; returns a function that takes it back."""
+        file = self.folder / mutation.file
+        text = file.read_text()
+        _check_occurs_once(mutation, text)
+        file.write_text(text.replace(mutation.old, mutation.new))
+        return lambda: file.write_text(text)
+
+    def build(self):
+        """Nothing: Python is run as it is."""
+
+    def suite(self, implementation):
+        """Runs the contract suite; returns the first failing test, or nothing."""
+        done = self._python(
+            "-m", "pytest", "tests/contract", "-x", "-q", "-p", "no:cacheprovider",
+            "-k", CHOSEN[implementation],
+        )  # fmt: skip
+        if done.returncode == 0:
+            return ""
+        failed = FAILED.search(done.stdout)
+        # A mutation that doesn't run breaks no rule: only failed assertions count.
+        if done.returncode != 1 or not failed or "ssert" not in failed[2]:
+            raise Stop(f"the suite failed for another reason:\n{done.stdout[-3000:]}")
+        return failed[1]
+
+    def check_is_imported(self, module):
+        """The copy wins against an installed package."""
+        name = f"statpool.{module}"
+        code = f"import importlib; print(importlib.import_module({name!r}).__file__)"
+        done = self._python("-c", code)
+        found = done.stdout.strip()
+        if not found or not Path(found).is_relative_to(self.folder):
+            raise Stop(f"{name} must come from the copy, got {found!r} {done.stderr}")
+
+    def _python(self, *arguments):
+        environment = {
+            **os.environ,
+            "PYTHONPATH": str(self.folder / "python"),
+            # Stale bytecode is told by seconds and size; two mutations may share both.
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "COLUMNS": "400",  # else pytest cuts off what failed
+        }
+        return subprocess.run(
+            [sys.executable, *arguments],
+            cwd=self.folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+
+class NativeCopy(Copy):
+    """One whose NumPy binding is built, in a build folder that all mutations share."""
+
+    def __init__(self, folder):
+        super().__init__(folder)
+        for change in QUICK_BUILD:
+            self.replace(change)
+        self._cmake(
+            "-S", self.folder, "-B", self.folder / "build", "-G", "Ninja",
+            f"-DCMAKE_MAKE_PROGRAM={Path(ninja.BIN_DIR) / 'ninja'}",
+            f"-DPython_EXECUTABLE={sys.executable}",
+            "-DSTATPOOL_CUDA=OFF", "-DSTATPOOL_TENSORFLOW=OFF",
+            "-DCMAKE_BUILD_TYPE=Debug", "-DCMAKE_CXX_FLAGS_DEBUG=-O1",
+            f"-DCMAKE_LIBRARY_OUTPUT_DIRECTORY={self.folder / 'python' / 'statpool'}",
+        )  # fmt: skip
+
+    def build(self):
+        self._cmake("--build", self.folder / "build", "--target", "_core", "-j", "2")
+
+    def _cmake(self, *arguments):
+        command = [sys.executable, "-m", "cmake", *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise Stop(f"the build failed:\n{done.stdout[-3000:]}{done.stderr[-3000:]}")
+
+
+def _check_occurs_once(mutation, text):
+    found = text.count(mutation.old)
+    if found != 1:
+        raise Stop(
+            f"the text of a mutation must occur once in {mutation.file}, found {found} "
+            f"times: {mutation.old!r}; bring mutation_table.py up to date"
+        )
+
+
+def check_table():
+    """Raises Stop if a mutation of the table doesn't find its text."""
+    for mutation in (*QUICK_BUILD, *(m for rows in MUTATIONS.values() for m in rows)):
+        _check_occurs_once(mutation, (ROOT / mutation.file).read_text())
+
+
+def _first_failure(copy, implementation):
+    copy.build()
+    return copy.suite(implementation)
+
+
+def _row(rule, implementation, caught_by):
+    click.echo(f"{rule:42} {implementation:11} {caught_by}")
+
+
+def _check(implementation, rules):
+    """Tries the mutations of one implementation; returns those that survive."""
+    survivors = []
+    is_native = implementation == "core"
+    with tempfile.TemporaryDirectory() as folder:
+        copy = (NativeCopy if is_native else Copy)(folder)
+        failure = _first_failure(copy, implementation)
+        if failure:
+            raise Stop(f"{implementation} fails unmutated: {failure}")
+        copy.check_is_imported("_core" if is_native else implementation)
+        _row("(none)", implementation, "passes")
+        for mutation in MUTATIONS[implementation]:
+            if rules and mutation.rule not in rules:
+                continue
+            take_back = copy.replace(mutation)
+            caught_by = _first_failure(copy, implementation)
+            take_back()
+            _row(mutation.rule, implementation, caught_by or "SURVIVED")
+            if not caught_by:
+                survivors.append(f"{mutation.rule} ({implementation})")
+    return survivors
+
+
+@click.command()
+@click.argument("implementations", nargs=-1, type=click.Choice(list(MUTATIONS)))
+@click.option("--rule", "rules", multiple=True, help="Only this rule; may be repeated.")
+def main(implementations, rules):
+    """Checks that the contract suite notices every broken rule."""
+    check_table()
+    _row("rule", "broken in", "caught by")
+    survivors = [
+        survivor
+        for implementation in implementations or MUTATIONS
+        for survivor in _check(implementation, rules)
+    ]
+    if survivors:
+        raise Stop(f"not noticed by the contract suite: {', '.join(survivors)}")
+    click.echo("Every broken rule was noticed.")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,89 @@
+"""What the package brings, and what it asks for; installation.py installs it."""
+
+import re
+import subprocess
+import sys
+import tarfile
+import tomllib
+
+import pytest
+
+import statpool
+from statpool import _native
+from tests.support import native_build, source_tree
+from tests.support.fresh_process import run
+
+
+def test_the_sdist_holds_every_source(tmp_path):
+    source = source_tree.copy(tmp_path / "source")
+    subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            f"import setuptools.build_meta as b; b.build_sdist({str(tmp_path)!r})",
+        ],
+        cwd=source,
+        check=True,
+        capture_output=True,
+    )
+    (archive,) = tmp_path.glob("*.tar.gz")
+    with tarfile.open(archive) as tar:
+        held = {name.partition("/")[2] for name in tar.getnames()}
+    missing = set(source_tree.names()) - held - {".gitignore"}
+    assert not missing
+
+
+def test_no_dependency_moves_what_tensorflow_pins():
+    """Not even by a bound that an older TensorFlow's own pin lies below."""
+    text = (source_tree.ROOT / "pyproject.toml").read_text()
+    dependencies = tomllib.loads(text)["project"]["dependencies"]
+    assert set(dependencies) == {"ml_dtypes", "numpy", "wrapt"}
+
+
+def test_libraries_look_for_others_only_beside_them():
+    libraries = sorted(_native.OP_LIBRARY.parent.glob("*.so"))
+    if not libraries:  # those of another build
+        libraries = sorted(native_build.folder().glob("*.so"))
+    assert len(libraries) == 4
+    for library in libraries:
+        dynamic = subprocess.run(
+            ["readelf", "--dynamic", "--wide", library],
+            capture_output=True,
+            check=True,
+            text=True,
+        ).stdout
+        assert re.findall(r"R(?:UN)?PATH.*\[(.*)\]", dynamic) in ([], ["$ORIGIN"])
+
+
+def test_a_copied_folder_knows_its_version():
+    done = run(
+        "import importlib.metadata as metadata\n"
+        "def version(name): raise metadata.PackageNotFoundError(name)\n"
+        "metadata.version = version\n"
+        "import statpool; print(statpool.__version__)"
+    )
+    assert done.stdout.strip() == statpool.__version__, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("hidden", "sentence"),
+    [
+        ("setuptools.__version__ = '66.1.1'", "needs setuptools 77 or newer, got 66"),
+        ("sys.modules['ninja'] = None", "needs ninja, got an environment without it"),
+    ],
+)
+def test_what_the_build_lacks_is_said_in_a_sentence(hidden, sentence, tmp_path):
+    source = source_tree.copy(tmp_path / "source")
+    done = run(
+        "import os, runpy, setuptools, sys\n"
+        f"{hidden}\n"
+        "os.chdir(sys.argv[1])\n"
+        "sys.argv = ['setup.py', 'build_ext']\n"
+        "runpy.run_path('setup.py')\n",
+        source,
+    )
+    said = done.stderr.strip().splitlines()[-1]
+    assert said.startswith(f"statpool: the build {sentence}")
+    assert said.endswith(
+        "run 'pip install --upgrade cmake ninja pybind11 setuptools wheel'"
+    )

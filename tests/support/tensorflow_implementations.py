@@ -1,0 +1,128 @@
+"""TensorFlow as an implementation: eager, in a graph and compiled, on CPU and GPU."""
+
+import numpy as np
+
+from tests.support import emulated_ops
+from tests.support.implementation import Implementation
+from tests.support.native_build import UnavailableError
+
+
+class TensorFlow(Implementation):
+    """A TensorFlow function, run eagerly, in a graph, or compiled by XLA.
+
+    In a graph every size is unknown while tracing, and the graphs are kept. What is
+    said to run on a device does: results that come from another fail.
+    """
+
+    takes_views = False
+
+    def __init__(self, implementation, mode, device="CPU"):
+        self.name = f"{implementation}-{mode}" + ("-gpu" if device == "GPU" else "")
+        self.implementation = implementation
+        self.mode = mode
+        self.device = device
+        # TensorFlow has its threads flush; kernels of ours don't let it.
+        self.flushes_denormals = implementation != "native"
+        quickly = implementation == "native" and device == "CPU"
+        self.compiles_each_shape = mode == "xla" and not quickly
+        # XLA drops the assertions of the composite, and sees no lengths on a GPU.
+        self.checks_values = mode != "xla" or quickly
+        self._compiled = {}
+
+    def leeway(self, time):
+        """The composite's sums may lose a unit with every step: (8 + T) u, not 8 u."""
+        return 1 + time / 8 if self.implementation == "composite" else 1
+
+    @property
+    def errors(self):
+        import tensorflow as tf
+
+        if self.mode == "eager":
+            return (tf.errors.InvalidArgumentError,)
+        return (tf.errors.InvalidArgumentError, ValueError)
+
+    def load(self):
+        import tensorflow as tf
+
+        if not tf.config.list_logical_devices(self.device):
+            raise UnavailableError(
+                "TensorFlow sees no GPU, or pytest runs without --gpu"
+            )
+        self.forward(np.zeros((1, 1, 1), np.float32))
+
+    def global_stats(self, x, mask=None, lengths=None, **options):
+        """The function under test, on tensors."""
+        if self.implementation == "composite":
+            from statpool import composite
+
+            return composite.global_stats(x, mask, lengths, **options)
+        import statpool
+
+        return statpool.global_stats(
+            x, mask, lengths, implementation=self.implementation, **options
+        )
+
+    def forward(self, x, mask=None, lengths=None, **options):
+        def forward(x, mask, lengths):
+            return self.global_stats(x, mask, lengths, **options)
+
+        return self.run(forward, x, mask, lengths, key=("forward", options))
+
+    def gradient(self, x, upstream, mask=None, lengths=None, **options):
+        import tensorflow as tf
+
+        def gradient(x, upstream, mask, lengths):
+            with tf.GradientTape() as tape:
+                tape.watch(x)
+                y = self.global_stats(x, mask, lengths, **options)
+            return tape.gradient(y, x, upstream)
+
+        key = ("gradient", options)
+        return self.run(gradient, x, upstream, mask, lengths, key=key)
+
+    def run(self, function, *arrays, key):
+        """Calls a function of tensors in this mode; equal keys share a graph."""
+        import tensorflow as tf
+
+        with tf.device(f"{self.device}:0"):
+            tensors = [None if a is None else tf.convert_to_tensor(a) for a in arrays]
+            results = self._call(function, tensors, key)
+        for result in tf.nest.flatten(results):
+            assert f"device:{self.device}:" in result.device, "on another device"
+        return tf.nest.map_structure(lambda tensor: tensor.numpy(), results)
+
+    def _call(self, function, tensors, key):
+        import tensorflow as tf
+
+        if self.mode == "eager":
+            return function(*tensors)
+        specs = [None if t is None else self._spec(t) for t in tensors]
+        key = repr((key, specs))
+        if key not in self._compiled:
+            compiled = tf.function(function, jit_compile=self.mode == "xla" or None)
+            self._compiled[key] = compiled.get_concrete_function(*specs)
+        return self._compiled[key](*(t for t in tensors if t is not None))
+
+    def _spec(self, tensor):
+        import tensorflow as tf
+
+        unknown = [None] * tensor.shape.rank
+        return tf.TensorSpec(
+            tensor.shape if self.mode == "xla" else unknown, tensor.dtype
+        )
+
+
+class EmulatedOps(TensorFlow):
+    """The OpKernels of the GPU, run by TensorFlow on the CPU: see emulated_ops."""
+
+    is_interpreted = True
+
+    def __init__(self, mode):
+        super().__init__("native", mode)
+        self.name = f"ops-emulated-{mode}"
+        # The launchers are tested at every size; in a graph, a few do.
+        self.compiles_each_shape = mode == "graph"
+
+    def run(self, function, *arrays, key):
+        with emulated_ops.in_place_of_the_native_op():
+            return super().run(function, *arrays, key=key)
