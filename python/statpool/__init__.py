@@ -6,6 +6,7 @@ Importing statpool loads neither TensorFlow nor the native library; using a name
 import importlib
 import importlib.metadata
 import importlib.util
+from typing import TYPE_CHECKING
 
 from statpool import _keras
 from statpool._native import NativeLibraryError, library_path, load_library
@@ -23,14 +24,34 @@ _HOMES = {
 }
 _MODULES = ("composite", "doctor", "layers", "numpy", "ops", "reference")
 
+if TYPE_CHECKING:  # what editors and type checkers see of the names above
+    from statpool import composite as composite
+    from statpool import doctor as doctor
+    from statpool import layers as layers
+    from statpool import numpy as numpy
+    from statpool import ops as ops
+    from statpool import reference as reference
+    from statpool._export import export
+    from statpool._launch_plan import launch_plan
+    from statpool.doctor import build_info
+    from statpool.layers import GlobalStatsPooling1D, GlobalStatsPooling2D
+    from statpool.ops import force_implementation, global_stats
+
 # Without the modules: `from statpool import *` leaves Keras' `layers` as it is.
 __all__ = [
+    "GlobalStatsPooling1D",
+    "GlobalStatsPooling2D",
     "NativeLibraryError",
     "__version__",
+    "build_info",
+    "export",
+    "force_implementation",
+    "global_stats",
+    "launch_plan",
     "library_path",
     "load_library",
-    *_HOMES,
 ]
+__version__: str
 
 
 def __getattr__(name):

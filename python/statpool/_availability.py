@@ -86,7 +86,7 @@ def why_not_built() -> str | None:
     if _native.core().build_info()["cuda"] is None:
         return (
             "the native library must have GPU kernels to run on a GPU, got a build "
-            "without CUDA; install the CUDA toolkit (nvcc) and run 'make build'"
+            f"without CUDA; install the CUDA toolkit (nvcc) and {_native.rebuild()}"
         )
     return None
 
@@ -117,8 +117,8 @@ def why_no_code() -> str | None:
             major, minor = capability
             return (
                 f"the GPU kernels must be built for every GPU, got {' '.join(codes)} "
-                f"for {name}, which is sm_{major}{minor}; run 'make build' with "
-                f"STATPOOL_CUDA_ARCHS={major}{minor} and an nvcc that knows it"
+                f"for {name}, which is sm_{major}{minor}; with an nvcc that knows it "
+                f"and STATPOOL_CUDA_ARCHS={major}{minor}, {_native.rebuild()}"
             )
     return None
 

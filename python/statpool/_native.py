@@ -18,6 +18,23 @@ XLA_LIBRARY = Path(__file__).parent / "libstatpool_xla.so"
 # A server's first requests come at once: what they need is loaded by one of them.
 _loading = threading.RLock()
 
+# Whether this package stands in a checkout, whose `make` builds the libraries again.
+_IS_CHECKOUT = (Path(__file__).parents[2] / "Makefile").exists()
+_REINSTALL = (
+    "install it again with 'pip install --no-build-isolation --no-cache-dir "
+    "--force-reinstall --no-deps' and what you installed it from, in the environment "
+    "that has TensorFlow"
+)
+
+
+def rebuild(command="make build") -> str:
+    """Returns the cure for a library that must be built again.
+
+    Args:
+      command: What a contributor runs in the checkout.
+    """
+    return f"run '{command}'" if _IS_CHECKOUT else _REINSTALL
+
 
 class NativeLibraryError(RuntimeError):
     """The native library can't be used; the message says why and what helps."""
@@ -50,8 +67,7 @@ def core():
     except ImportError as error:
         raise NativeLibraryError(
             "the native library of statpool must be built for this Python, got "
-            f"'{error}'; run 'make build', or 'pip install --no-build-isolation .' "
-            "in the checkout"
+            f"'{error}'; {rebuild()}"
         ) from error
     return _core
 
@@ -76,7 +92,7 @@ def ops():
     except (OSError, tf.errors.OpError) as error:
         raise NativeLibraryError(
             f"the op library must load into TensorFlow {tf.__version__}, got "
-            f"'{error}'; run 'make clean build'"
+            f"'{error}'; {rebuild('make clean build')}"
         ) from error
 
     from statpool import _gradients, _vectorization
@@ -128,7 +144,7 @@ def library_path() -> str:
     """
     if not OP_LIBRARY.exists():
         raise NativeLibraryError(
-            f"the op library must be built, got no {OP_LIBRARY.name}; run 'make build'"
+            f"the op library must be built, got no {OP_LIBRARY.name}; {rebuild()}"
         )
     return str(OP_LIBRARY)
 
@@ -143,14 +159,14 @@ def why_not_in_xla() -> str | None:
     if not XLA_LIBRARY.exists():
         return core().build_info()["why_no_xla"] or (
             "statpool's kernels inside XLA must be built, got a build without them; "
-            "run 'make clean build', and see build/build.log if they are left out"
+            f"{rebuild('make clean build')}; its output says why they are left out"
         )
     try:
         tf.load_library(str(XLA_LIBRARY))
     except (OSError, tf.errors.OpError) as error:
         return (
             f"the XLA library must load into TensorFlow {tf.__version__}, got "
-            f"'{error}'; run 'make clean build'"
+            f"'{error}'; {rebuild('make clean build')}"
         )
     return None
 
@@ -167,10 +183,7 @@ def check_stamp(build_info, tensorflow_version, cxx11_abi) -> None:
         raise NativeLibraryError(
             "the native library must be built for the TensorFlow that loads it, got "
             f"one for TensorFlow {built[0]} (C++11 ABI {built[1]}) under TensorFlow "
-            f"{installed[0]} (C++11 ABI {installed[1]}); rebuild it with 'make build' "
-            "in the checkout, or with 'pip install --no-build-isolation --no-cache-dir "
-            "--force-reinstall --no-deps' and what you installed it from, in the "
-            "environment that has TensorFlow"
+            f"{installed[0]} (C++11 ABI {installed[1]}); {rebuild()}"
         )
 
 

@@ -3,6 +3,8 @@
 import dataclasses
 import importlib.util
 import platform
+import signal
+import subprocess
 import sys
 
 from statpool import _availability, _native
@@ -39,10 +41,7 @@ def examine() -> list[Finding]:
 
 
 def report() -> int:
-    """Prints each finding as it is found; returns 0 if the op runs here, else 1.
-
-    A library that is cut off ends the process: what was found before it is said then.
-    """
+    """Prints each finding as it is found; returns 0 if the op runs here, else 1."""
     op_runs = False
     for finding in _findings():
         mark = "ok" if finding.works else "--"
@@ -55,8 +54,29 @@ _WIDTH = len("NumPy binding")
 
 
 def _findings():
-    for find in (_python, _tensorflow, _numpy_binding, _op, _gpu, _xla):
-        yield find()
+    yield _python()
+    yield _tensorflow()
+    damage = _damage("from statpool import _native; _native.core()")
+    yield Finding("NumPy binding", False, damage) if damage else _numpy_binding()
+    if not damage and importlib.util.find_spec("tensorflow"):
+        damage = _damage("import statpool; statpool.load_library()")
+    for name, find in (("TensorFlow op", _op), ("GPU kernels", _gpu), ("XLA", _xla)):
+        yield Finding(name, False, damage) if damage else find()
+
+
+def _damage(loading) -> str | None:
+    """Returns what ended a process that loads libraries; None if nothing did.
+
+    A library whose file is cut off ends the process by a signal: here, a child.
+    """
+    ended = subprocess.run([sys.executable, "-c", loading], capture_output=True)
+    if ended.returncode >= 0:  # an error of Python's is what the finding itself says
+        return None
+    return (
+        "its libraries must load, got a process that loads them ended by "
+        f"{signal.Signals(-ended.returncode).name}: a file is damaged; "
+        f"{_native.rebuild('make clean build')}"
+    )
 
 
 def _python() -> Finding:
@@ -104,9 +124,8 @@ def _gpu() -> Finding:
     import tensorflow as tf
 
     if not tf.test.is_built_with_cuda():
-        detail = (
-            "this TensorFlow is for CPUs; make clean, make TENSORFLOW=tensorflow-gpu"
-        )
+        cure = _native.rebuild("make build TENSORFLOW=tensorflow-gpu")
+        detail = f"this TensorFlow is for CPUs; get 'tensorflow[and-cuda]' and {cure}"
         return Finding("GPU kernels", False, detail)
     found = _availability.capabilities()
     if not found:

@@ -1,5 +1,6 @@
 """What the package brings, and what it asks for; installation.py installs it."""
 
+import ast
 import re
 import subprocess
 import sys
@@ -87,3 +88,19 @@ def test_what_the_build_lacks_is_said_in_a_sentence(hidden, sentence, tmp_path):
     assert said.endswith(
         "run 'pip install --upgrade cmake ninja pybind11 setuptools wheel'"
     )
+
+
+def test_editors_and_type_checkers_see_every_public_name():
+    """They read the sources: neither `__getattr__` nor a computed `__all__`."""
+    package = source_tree.ROOT / "python" / "statpool"
+    assert (package / "py.typed").exists()
+    tree = ast.parse((package / "__init__.py").read_text())
+    imported = {
+        alias.asname or alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    public = set(statpool.__all__) | set(statpool._MODULES)
+    assert public - imported == {"__version__"}
+    assert set(statpool._HOMES) < set(statpool.__all__)
