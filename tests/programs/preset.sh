@@ -3,7 +3,7 @@
 #   tests/programs/preset.sh address-sanitizer tests/contract -k core-
 # Where the machine lacks what the preset needs, says so in one line and ends well.
 set -euo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/../.."
 preset=$1
 shift
 bin=.venv/bin
