@@ -1,12 +1,11 @@
-# make build | demo | test | bench | bench-quick | bench-peers | mutation | lint | format | clean
-# make test-tools | test-gpu-wheel | test-exports | gpu | gpu-tensorflow | accept-instructions
-# make wheel | test-installation | demo-distributed | bench-scaling
-# make packages | test-aarch64 | test-clang | test-address-sanitizer | test-sanitizers
-#
-# Each target makes .venv/, installs what constraints.txt pins, and builds against the TensorFlow
+# `make help` lists the targets. Each makes .venv/, installs what constraints.txt pins, and builds against the TensorFlow
 # there; nothing is done twice. CMAKE_ARGS is passed on to CMake. The CUDA kernels are built where
 # nvcc is found, or brought where there is a GPU and a driver of CUDA 13; STATPOOL_CUDA=ON|OFF
 # overrides, STATPOOL_CUDA_ARCHS="90" builds for one GPU only.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -o pipefail -c
+.DEFAULT_GOAL := build
 
 PYTHON ?= python3
 VENV := .venv
@@ -42,10 +41,16 @@ GPU_ENVIRONMENT := $(GPU_WHEEL)/.installed-$(PYTHON_TAG)
 TIDY_FILES := cuda/launch_plan.cc tests/native/core_program/main.cc \
   $(filter-out %_xla_ops.cc %gpu_ops.cc %gpu_registration.cc %handlers_gpu.cc,$(wildcard cc/*/*.cc))
 
-.PHONY: build demo test accept-instructions test-tools test-gpu-wheel test-exports bench bench-quick bench-peers gpu gpu-tensorflow mutation lint tidy format clean
-.PHONY: wheel test-installation demo-distributed bench-scaling
-.PHONY: packages build-aarch64 test-aarch64 test-clang test-address-sanitizer test-sanitizers
-build: $(LIBRARY)
+# Where nvcc of CUDA 13 is; empty without one.
+NVCC := $(shell tools/find_nvcc.sh 2> /dev/null)
+
+# Every target is named by its rule: nothing else here begins a line with small letters and a colon.
+.PHONY: $(shell sed -n 's/^\([a-z][a-z0-9-]*\):.*/\1/p' $(firstword $(MAKEFILE_LIST)))
+help: ## Lists the targets.
+	@sed -n 's/^\([a-z][a-z0-9-]*\):.* ## \(.*\)/\1|\2/p' $(firstword $(MAKEFILE_LIST)) \
+	  | while IFS='|' read -r target text; do printf '  %-24s %s\n' "$$target" "$$text"; done
+
+build: $(LIBRARY) ## Makes the environment, and the libraries in it.
 
 $(ENVIRONMENT): constraints.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("statpool needs Python 3.11 or newer, \
@@ -67,16 +72,16 @@ FORCE:
 # Interrupted or failed builds leave no stamp, and start again where they stopped.
 $(LIBRARY): $(ENVIRONMENT) $(NATIVE_SOURCES) $(SETTINGS)
 	$(if $(HAS_GPU),@$(BIN)/python tools/bring_nvcc.py)
-	@echo "Building the native library (a few minutes the first time) ..."
+	@echo "Building the native libraries: a few minutes the first time, build/build.log has it all"
 	@mkdir -p $(@D)
-	@$(PIP) install --verbose --no-build-isolation --no-deps --editable . > build/build.log 2>&1 \
-	  || { cat build/build.log; exit 1; }
+	@$(PIP) install --verbose --no-build-isolation --no-deps --editable . 2>&1 | tee build/build.log \
+	  | sed -u -n 's/^ *\(\[[0-9]*\/[0-9]*\] [BL].*\)/\1/p' || { cat build/build.log; exit 1; }
 	@grep -o "TensorFlow [0-9].*, ABI .*\|CUDA kernels: .*\|statpool: the XLA part .*" build/build.log \
 	  || true
 	@touch $@
 
-# A wheel for other machines with this Python and this TensorFlow, whose libraries stay outside.
-wheel: $(LIBRARY)
+# TensorFlow's libraries stay outside of it.
+wheel: $(LIBRARY) ## A wheel for other machines with this Python and this TensorFlow.
 	$(PIP) install --quiet --constraint constraints.txt --group release
 	@rm -rf build/wheel dist
 	@$(PIP) wheel --no-build-isolation --no-deps --wheel-dir build/wheel . > build/wheel.log 2>&1 \
@@ -84,7 +89,7 @@ wheel: $(LIBRARY)
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m auditwheel repair --exclude 'libtensorflow*' \
 	  --wheel-dir dist build/wheel/*.whl
 
-demo: $(LIBRARY)
+demo: $(LIBRARY) ## Trains the audio classifier: the Lambda layer, then statpool.
 	$(BIN)/python examples/train_audio_classifier.py train
 
 # What tests need beside the libraries: the kernels as a program; where CUDA is built, those for GPUs
@@ -96,53 +101,53 @@ $(TEST_LIBRARIES): $(LIBRARY) $(wildcard tests/native/*.h tests/native/*/*) \
 	@tools/ptxsim/build.sh || [ $$? = 77 ]
 	@touch $@
 
-test: lint $(LIBRARY) $(TEST_LIBRARIES) test-tools test-gpu-wheel test-address-sanitizer build-aarch64
-	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
-	@if tools/find_nvcc.sh > /dev/null 2>&1; then \
-	  $(MAKE) --no-print-directory gpu PYTHON=$(BIN)/python GPU="--build $(CMAKE_BUILD)"; \
-	else \
-	  echo "gpu: skipped, there is no nvcc of CUDA 13 here"; \
-	fi
+test-libraries: $(TEST_LIBRARIES) ## Builds what the tests need beside the libraries.
+
+PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
+
+check: lint $(LIBRARY) ## The quick tier: lint, the contract where no nvcc is needed, layers.
+	$(PYTEST) -q tests/contract tests/keras -k "not cuda and not emulated and not aarch64 and not gpu"
+
+# The gate of every change.
+test: lint $(LIBRARY) $(TEST_LIBRARIES) test-tools test-address-sanitizer build-aarch64 ## All that CI runs.
+	$(PYTEST)
+	$(if $(NVCC),PYTHONPATH=python $(BIN)/python -m tests.programs.gpu --build $(CMAKE_BUILD),\
+	  @echo "gpu: skipped, there is no nvcc of CUDA 13 here")
 	$(if $(HAS_GPU),$(BIN)/python -m pytest --gpu tests/contract -k "gpu or cuda")
 
 # After a change that is meant to cost or save instructions: what test_instructions.py and, of
 # emulated kernels, test_cuda_bars.py expect.
-accept-instructions: $(TEST_LIBRARIES)
+accept-instructions: $(TEST_LIBRARIES) ## Accepts changed counts of instructions.
 	$(BIN)/python -m tests.programs.instructions
-	@if tools/find_nvcc.sh > /dev/null; then $(BIN)/python -m tests.programs.cuda_bars --accept; fi
+	$(if $(NVCC),$(BIN)/python -m tests.programs.cuda_bars --accept)
 
-# Every way to build and install, each in a fresh environment: an hour or two.
-test-installation: $(ENVIRONMENT)
+test-installation: $(ENVIRONMENT) ## Every way to build and install: an hour or two.
 	$(BIN)/python -m pytest tests/project/installation.py
 
-packages:
+packages: ## Installs compilers and emulators from Debian, as root.
 	apt-get --quiet update
 	apt-get --quiet install --yes --no-install-recommends $(PACKAGES)
 
-# The kernels for 64-bit Arm, in an emulation of one; `make test` runs them with all others.
-build-aarch64: $(ENVIRONMENT)
+build-aarch64: $(ENVIRONMENT) ## Builds the CPU kernels for 64-bit Arm.
 	@tests/programs/preset.sh aarch64
 
-test-aarch64: $(LIBRARY)
+test-aarch64: $(LIBRARY) ## The contract on 64-bit Arm, emulated; `make test` has it too.
 	@tests/programs/preset.sh aarch64 tests/contract -k aarch64
 
-# All but nvcc's part, by another compiler.
-test-clang: $(LIBRARY)
+test-clang: $(LIBRARY) ## All but nvcc's part, built by Clang.
 	@tests/programs/preset.sh clang tests/contract tests/core/test_cpu_kernels.py tests/tensorflow/test_raw_ops.py \
 	  tests/xla/test_xla.py tests/xla/test_xla_calls.py tests/tensorflow/test_library.py -k "not cuda and not ops-emulated"
 
-# The contract, on every instruction set, in builds that check what they do.
-test-address-sanitizer: $(LIBRARY)
+test-address-sanitizer: $(LIBRARY) ## The contract under AddressSanitizer and UBSan.
 	@tests/programs/preset.sh address-sanitizer tests/contract -k $(CORES)
 
-test-sanitizers: test-address-sanitizer
+test-sanitizers: test-address-sanitizer ## That, and under ThreadSanitizer.
 	@tests/programs/preset.sh thread-sanitizer tests/contract -k $(CORES)
 
-# The self-tests of the emulator and of the model of machine code.
-test-tools: $(ENVIRONMENT)
+# The emulator's own tests.
+test-tools: $(ENVIRONMENT) ## The self-tests of the emulator.
 	@if reason=$$(tools/find_nvcc.sh 2>&1 >/dev/null); then \
-	  export PATH="$(CURDIR)/$(BIN):$$PATH" && \
-	  tools/ptxsim/selftest.sh && tools/sassmodel/selftest.sh; \
+	  PATH="$(CURDIR)/$(BIN):$$PATH" tools/ptxsim/selftest.sh; \
 	else \
 	  echo "test-tools: skipped, $$reason"; \
 	fi
@@ -154,37 +159,30 @@ $(GPU_ENVIRONMENT): constraints.txt pyproject.toml
 	  tensorflow --group runtime --group test
 	@touch $@
 
-# The library as it is built, loaded by the TensorFlow for GPUs, in an environment of its own.
-test-gpu-wheel: $(LIBRARY) $(TEST_LIBRARIES)
-	@if $(BIN)/python -c "import statpool; exit(statpool.build_info()['cuda'] is not None)"; then \
-	  echo "test-gpu-wheel: skipped, this build has no CUDA kernels"; \
-	else \
-	  $(MAKE) --no-print-directory $(GPU_ENVIRONMENT) && \
-	  cp -r $(VENV)/lib/python3*/site-packages/*statpool* $(GPU_WHEEL)/lib/python3*/site-packages/ && \
-	  $(GPU_WHEEL)/bin/python -m pytest -q tests/tensorflow/test_gpu_kernels.py tests/tensorflow/test_library.py \
-	    tests/tensorflow/test_emulated_ops.py tests/tensorflow/test_raw_ops.py tests/xla/test_xla.py; \
-	fi
+test-gpu-wheel: $(LIBRARY) $(TEST_LIBRARIES) $(GPU_ENVIRONMENT) ## The library as it is built, in the TensorFlow for GPUs.
+	@$(BIN)/python -c "import statpool; exit(statpool.build_info()['cuda'] is None)" \
+	  || { echo "test-gpu-wheel: skipped, this build has no CUDA kernels"; exit 0; } \
+	  && cp -r $(VENV)/lib/python3*/site-packages/*statpool* $(GPU_WHEEL)/lib/python3*/site-packages/ \
+	  && $(GPU_WHEEL)/bin/python -m pytest -q tests/tensorflow/test_gpu_kernels.py \
+	    tests/tensorflow/test_library.py tests/tensorflow/test_emulated_ops.py \
+	    tests/tensorflow/test_raw_ops.py tests/xla/test_xla.py
 
-# Every selection of statistics in LiteRT and ONNX Runtime, of which `make test` takes a sample.
-test-exports: $(LIBRARY)
+test-exports: $(LIBRARY) ## Every selection of statistics in LiteRT and ONNX Runtime.
 	$(BIN)/python -m pytest tests/deploy/test_export_selections.py --all-selections
 
-# Two workers on this machine.
-demo-distributed: $(LIBRARY)
+demo-distributed: $(LIBRARY) ## Two workers on this machine train the audio classifier.
 	$(BIN)/python examples/train_audio_classifier.py train --strategy multi-worker
 
-# A step on 1, 2 and 4 replicas.
-bench-scaling: $(LIBRARY)
+bench-scaling: $(LIBRARY) ## A step on 1, 2 and 4 replicas.
 	$(BIN)/python -m benchmarks.scaling
 
-bench: $(LIBRARY)
+bench: $(LIBRARY) ## The benchmark suite, its tables and pictures.
 	$(BIN)/python -m benchmarks.run
 
-bench-quick: $(LIBRARY)
+bench-quick: $(LIBRARY) ## A few cells of it.
 	$(BIN)/python -m benchmarks.run --quick
 
-# JAX and PyTorch beside TensorFlow, and the kernels in JAX's programs.
-bench-peers: $(LIBRARY)
+bench-peers: $(LIBRARY) ## JAX and PyTorch beside TensorFlow, and the kernels in JAX's programs.
 	$(PIP) install --quiet --constraint constraints.txt --group peers
 	@{ $(BIN)/cmake $(CMAKE_BUILD) && $(BIN)/cmake --build $(CMAKE_BUILD) --target statpool_jax; } \
 	  > build/peers.log 2>&1 || { cat build/peers.log; exit 1; }
@@ -193,21 +191,19 @@ bench-peers: $(LIBRARY)
 # The CUDA kernels alone, proven and timed with nvcc and the Python at hand, which is .venv's where
 # there is one and PYTHON doesn't name another: no TensorFlow, which compute-sanitizer hangs in, and
 # nothing is installed. FILTER="64x1500x512 float32" times some.
-gpu:
-	PYTHONPATH=python $(or $(if $(filter file,$(origin PYTHON)),$(wildcard $(BIN)/python)),$(PYTHON)) \
-	  -m tests.programs.gpu $(GPU)
+gpu: ## Builds, proves and times the CUDA kernels without TensorFlow.
+	PYTHONPATH=python $(or $(if $(filter file,$(origin PYTHON)),$(wildcard $(BIN)/python)),$(PYTHON)) -m tools.gpu $(GPU)
 
 # TensorFlow itself on a card: environment, build, the contract through the op, training, benchmark.
-# WHEELS=FOLDER installs from there alone (tests/programs/gpu_wheels.py fills it); REHEARSE=1 runs a part of
+# WHEELS=FOLDER installs from there alone (tools/gpu_wheels.py fills it); REHEARSE=1 runs a part of
 # each on the CPU where there is no card, with what `make build` made.
-gpu-tensorflow: $(if $(HAS_GPU),,$(if $(REHEARSE),$(LIBRARY)))
-	$(PYTHON) -m tests.programs.gpu_tensorflow $(if $(WHEELS),--wheels "$(WHEELS)") $(if $(REHEARSE),--rehearse)
+gpu-tensorflow: $(if $(HAS_GPU),,$(if $(REHEARSE),$(LIBRARY))) ## TensorFlow itself on a card.
+	$(PYTHON) -m tools.gpu_tensorflow $(if $(WHEELS),--wheels "$(WHEELS)") $(if $(REHEARSE),--rehearse)
 
-# Breaks the rules of the contract one by one: the contract suite must notice each.
-mutation: $(LIBRARY)
+mutation: $(LIBRARY) ## Breaks each rule of the contract: the suite must notice.
 	$(BIN)/python -m tests.programs.mutations
 
-lint: $(ENVIRONMENT)
+lint: $(ENVIRONMENT) ## Formatting and likely mistakes.
 	$(BIN)/ruff check --quiet
 	$(BIN)/ruff format --quiet --check
 	$(BIN)/clang-format --dry-run --Werror $(CXX_FILES)
@@ -216,15 +212,16 @@ lint: $(ENVIRONMENT)
 
 # Faults that compilers don't warn of (.clang-tidy), in all C++ that needs neither CUDA nor XLA's
 # compiler headers, which take minutes.
-tidy: $(ENVIRONMENT)
+tidy: $(ENVIRONMENT) ## clang-tidy on the C++.
 	@mkdir -p build && $(BIN)/cmake --preset debug > build/debug.log 2>&1 || { cat build/debug.log; exit 1; }
 	$(BIN)/clang-tidy --quiet -p build/debug $(TIDY_FILES)
 
-format: $(ENVIRONMENT)
+format: $(ENVIRONMENT) ## Fixes what lint reports.
 	$(BIN)/ruff check --quiet --fix
 	$(BIN)/ruff format --quiet
 	$(BIN)/clang-format -i $(CXX_FILES)
 	$(BIN)/gersemi --in-place $(CMAKE_FILES)
 
-clean:
-	rm -rf build dist output python/statpool/*.so python/*.egg-info
+# output/ stays: nobody can build trained models and hours of benchmarks again.
+clean: ## Removes what can be built again.
+	rm -rf build dist python/statpool/*.so python/*.egg-info
