@@ -1,28 +1,24 @@
-"""Installs nvcc from the package index where it lacks and the driver serves its code.
+"""Installs nvcc from the package index if there is none and the driver serves its code.
 
-`make build` runs this on machines with a GPU, so that a driver is all that users need.
-Does nothing where an nvcc is at hand, or the CUDA kernels aren't wanted.
+`make build` runs this on machines with a GPU, so that users need no more than a driver.
+Does nothing where there is an nvcc, or where the CUDA kernels aren't wanted.
 """
 
 import os
-import shutil
 import subprocess
 import sys
 import sysconfig
 from pathlib import Path
 
+from statpool import _availability
+
 ROOT = Path(__file__).parent.parent
-sys.path.insert(0, str(ROOT / "python"))
-
-from statpool import _availability  # noqa: E402, knows the driver
-
-USUAL = Path("/usr/local/cuda/bin")
 _MAJOR = 13  # of the CUDA that constraints.txt pins; a driver of 13.0 serves all of it
 
 
 def main() -> int:
     """Returns 0: without nvcc the kernels for CPUs are built."""
-    if os.environ.get("STATPOOL_CUDA") == "OFF" or has_nvcc():
+    if os.environ.get("STATPOOL_CUDA") == "OFF" or find_nvcc():
         return 0
     served = _availability.driver_cuda()
     if served is not None and served[0] >= _MAJOR:
@@ -42,15 +38,14 @@ def main() -> int:
     return 0
 
 
-def has_nvcc() -> bool:
-    """Whether the build finds an nvcc: see cmake/StatpoolCuda.cmake."""
-    if "CUDACXX" in os.environ:
-        return True
-    packaged = f"{sysconfig.get_path('platlib')}/nvidia/cu{_MAJOR}/bin"
-    folders = [os.environ["PATH"], str(USUAL), packaged]
-    if "CUDA_HOME" in os.environ:
-        folders.append(os.environ["CUDA_HOME"] + "/bin")
-    return shutil.which("nvcc", path=os.pathsep.join(folders)) is not None
+def find_nvcc() -> str:
+    """Returns the nvcc that the build takes, of whatever CUDA; nothing without one."""
+    if "CUDACXX" in os.environ:  # the build takes that alone, even if it isn't there
+        return os.environ["CUDACXX"]
+    environment = {**os.environ, "PACKAGES": sysconfig.get_path("platlib")}
+    find = [ROOT / "tools" / "find_nvcc.sh", "any"]
+    found = subprocess.run(find, env=environment, capture_output=True, text=True)
+    return found.stdout.strip()
 
 
 if __name__ == "__main__":

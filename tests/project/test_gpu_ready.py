@@ -2,7 +2,7 @@
 
 import subprocess
 
-from tests.programs import gpu_ready
+from tools import gpu_ready
 
 
 def test_each_missing_library_is_named_with_the_cure(monkeypatch, tmp_path):

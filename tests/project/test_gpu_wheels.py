@@ -4,7 +4,7 @@ import json
 import types
 from pathlib import Path
 
-from tests.programs import gpu_environment, gpu_wheels
+from tools import gpu_environment, gpu_wheels
 
 
 def test_the_list_of_wheels(monkeypatch, tmp_path, capsys):
@@ -18,7 +18,7 @@ def test_the_list_of_wheels(monkeypatch, tmp_path, capsys):
 
     monkeypatch.setattr(gpu_wheels, "subprocess", types.SimpleNamespace(run=run))
     assert gpu_wheels.check(tmp_path) == 1
-    assert "gpu_wheels.py list" in capsys.readouterr().out
+    assert "tools.gpu_wheels list" in capsys.readouterr().out
     assert gpu_wheels.main(["list", str(tmp_path)]) == 0
     assert (tmp_path / "wheels.txt").read_text() == "big-one==1.5\nother==2\n"
     assert f"pip download --no-deps --only-binary :all: --dest {tmp_path}" in (

@@ -17,8 +17,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.programs import gpu_environment, gpu_ready
-from tests.programs.steps import ROOT, Steps
+from tools import gpu_environment, gpu_ready
+from tools.steps import ROOT, Steps
 
 OUTPUT = Path(os.environ.get("OUTPUT", ROOT / "output" / "gpu-tensorflow"))
 VENV, OVER_OUTER = ROOT / ".venv", ROOT / "build" / "gpu-tensorflow"
@@ -48,18 +48,18 @@ def preparation(venv, wheels) -> list[Step]:
     make = "make", "--no-print-directory", f"PYTHON={sys.executable}", f"VENV={venv}"
     make = *make, "TENSORFLOW=tensorflow-gpu"
     environment = (
-        (sys.executable, "-m", "tests.programs.gpu_environment", venv)
+        (sys.executable, "-m", "tools.gpu_environment", venv)
         if ROOT / venv == OVER_OUTER
         else (*make, gpu_environment.stamp(venv))
     )
     steps = [
         Step("environment", environment),
-        Step("TensorFlow", (python, "-m", "tests.programs.gpu_ready")),
+        Step("TensorFlow", (python, "-m", "tools.gpu_ready")),
         Step("build", (*make, "build")),
         Step("doctor", (python, "-m", "statpool", "doctor"), never="^--"),
     ]
     if wheels:
-        check = sys.executable, "-m", "tests.programs.gpu_wheels", "check", wheels
+        check = sys.executable, "-m", "tools.gpu_wheels", "check", wheels
         steps.insert(0, Step("wheels", check))
     return steps
 

@@ -18,21 +18,14 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+from tools import gpu_ready
+from tools.steps import Steps
+
+ROOT = Path(__file__).parent.parent
 BUILD = ROOT / "build" / "gpu"
 OUTPUT = Path(os.environ.get("OUTPUT", ROOT / "output" / "gpu"))
 
 MODULES = ("numpy", "ml_dtypes", "pytest", "hypothesis", "pybind11")
-if missing := [name for name in MODULES if importlib.util.find_spec(name) is None]:
-    sys.exit(
-        f"make gpu needs a Python with {', '.join(MODULES)}, got {sys.executable} "
-        f"without {', '.join(missing)}; install them there, or name one that has "
-        "them: make gpu PYTHON=/path/to/python."
-    )
-
-from tests.programs.steps import Steps  # noqa: E402
-from tests.support import cuda_launchers  # noqa: E402
-
 SANITIZERS = ("memcheck", "racecheck", "initcheck", "synccheck")
 
 
@@ -41,7 +34,15 @@ def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--build", type=Path, help="a build folder that is configured")
     folder = parser.parse_args().build
-    has_gpu = cuda_launchers.has_gpu()
+    if missing := [name for name in MODULES if importlib.util.find_spec(name) is None]:
+        sys.exit(
+            f"make gpu needs a Python with {', '.join(MODULES)}, got {sys.executable} "
+            f"without {', '.join(missing)}; install them there, or name one that has "
+            "them: make gpu PYTHON=/path/to/python."
+        )
+    card = gpu_ready.card()
+    has_gpu = all(finding.works for finding in card)
+    has_gpu &= os.environ.get("CUDA_VISIBLE_DEVICES") != "-1"
     nvcc = subprocess.run(
         [ROOT / "tools" / "find_nvcc.sh"], capture_output=True, text=True, check=False
     )
@@ -70,7 +71,7 @@ def main() -> int:
             os.environ.get("FILTER", ""),
         )  # fmt: skip
         compare(steps, has_gpu, folder)
-    return steps.finish(cuda_launchers.gpu_name() or "no GPU: emulated")
+    return steps.finish(card[-1].detail if has_gpu else "no GPU: emulated")
 
 
 def check(steps, has_gpu) -> None:

@@ -1,7 +1,7 @@
 """The wheels that `make gpu-tensorflow` needs on a machine without a network.
 
-    python -m tests.programs.gpu_wheels list FOLDER [OPTIONS OF PIP]
-    python -m tests.programs.gpu_wheels check FOLDER
+    python -m tools.gpu_wheels list FOLDER [OPTIONS OF PIP]
+    python -m tools.gpu_wheels check FOLDER
 
 `list`, on a machine with a network, resolves what `make build` installs for a GPU, in
 the versions of constraints.txt, without downloading it, writes FOLDER/wheels.txt, and
@@ -17,7 +17,7 @@ import tempfile
 import tomllib
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parent.parent
 LIST = "wheels.txt"
 # As the Makefile: the environment for a GPU, and the nvcc that is brought to it.
 GROUPS = ("tensorflow-gpu", "dev", "nvcc")
@@ -94,7 +94,7 @@ def check(folder) -> int:
     if not (folder / LIST).exists():
         print(
             f"WHEELS must name a folder with {LIST}, got {folder}; where there is a "
-            f"network run 'python3 -m tests.programs.gpu_wheels list {folder}'"
+            f"network run 'python3 -m tools.gpu_wheels list {folder}'"
         )
         return 1
     size = sum(wheel.stat().st_size for wheel in folder.glob("*.whl"))

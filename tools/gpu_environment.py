@@ -1,6 +1,6 @@
 """An environment over a Python that brings a TensorFlow for GPUs of its own.
 
-    PYTHON -m tests.programs.gpu_environment FOLDER
+    PYTHON -m tools.gpu_environment FOLDER
 
 That Python's packages are seen there and stay as they are, in whatever versions; what
 the build and the tests need beside them is added, pinned as ever. The stamp in the
@@ -14,7 +14,7 @@ import sys
 import sysconfig
 from pathlib import Path
 
-from tests.programs import gpu_wheels
+from tools import gpu_wheels
 
 GROUPS = ("build", "runtime", "examples", "benchmarks", "test")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PROGRAM = ("-m", "tests.programs.gpu")
+PROGRAM = ("-m", "tools.gpu")
 
 
 @pytest.fixture

@@ -1,0 +1,1 @@
+"""Programs for the machine and the environment: none is part of statpool."""
