@@ -212,7 +212,7 @@ lint: $(ENVIRONMENT) ## Formatting and likely mistakes.
 
 # Faults that compilers don't warn of (.clang-tidy), in all C++ that needs neither CUDA nor XLA's
 # compiler headers, which take minutes.
-tidy: $(ENVIRONMENT) ## clang-tidy on the C++.
+tidy: $(ENVIRONMENT) ## Looks for faults with clang-tidy.
 	@mkdir -p build && $(BIN)/cmake --preset debug > build/debug.log 2>&1 || { cat build/debug.log; exit 1; }
 	$(BIN)/clang-tidy --quiet -p build/debug $(TIDY_FILES)
 
