@@ -51,7 +51,7 @@ class SharedSlots {
     const int32_t lane = slot % kWarpThreads;
     const int32_t narrow = lane ^ (tile % 8);
     const int32_t wide = lane ^ (lane / 16) ^ (tile % 8 * 2);
-    return {bytes_ + tile * static_cast<int32_t>(TileBytes(kBytes)), narrow, wide, move};
+    return {bytes_ + tile * static_cast<int32_t>(PanelBytes(kBytes)), narrow, wide, move};
   }
 
   char* bytes_;
