@@ -1,11 +1,12 @@
 // How sums over time are taken and how two parts of them join: the arithmetic that every device
-// shares, of a number or of a vector of them. Internal linkage throughout: see core/float16.h.
+// shares, for a number or a vector. Internal linkage throughout: see core/float16.h.
 #ifndef STATPOOL_CORE_ACCUMULATORS_H_
 #define STATPOOL_CORE_ACCUMULATORS_H_
 
 #include <cstdint>
 
 #include "cc/core/host_device.h"
+#include "cc/core/statistics.h"
 
 namespace statpool {
 namespace core {
@@ -21,9 +22,9 @@ STATPOOL_HOST_DEVICE STATPOOL_INLINE V PairwiseSum(const Term& term, int first =
   }
 }
 
-// Whether a sum of up to eight squares that was taken in float lies within the contract's bounds:
-// below, terms may have vanished, and above, a sum of the values themselves may overflow. Nor is a
-// sum of zeros in range.
+// Whether a sum of up to eight squares that was taken in float is within the contract's bounds.
+// Below the range, terms may have vanished; above it, the sum of the values may overflow. A sum of
+// zeros is not in range.
 constexpr float kFloatRangeLow = 0x1p-110f;
 constexpr float kFloatRangeHigh = 0x1p127f;
 template <typename V>
@@ -31,7 +32,7 @@ STATPOOL_HOST_DEVICE STATPOOL_INLINE auto IsInFloatRange(const V& power) {
   return (power >= kFloatRangeLow) & (power < kFloatRangeHigh);
 }
 
-// *sum + *error += term, where *error collects what rounding takes from *sum: Knuth's TwoSum, exact
+// *sum + *error += term, where *error collects the rounding errors of *sum: Knuth's TwoSum, exact
 // for any magnitudes. Only float64 input needs it.
 template <typename V>
 STATPOOL_HOST_DEVICE STATPOOL_INLINE void AddCompensated(const V& term, V* sum, V* error) {
@@ -41,30 +42,31 @@ STATPOOL_HOST_DEVICE STATPOOL_INLINE void AddCompensated(const V& term, V* sum, 
   *sum = total;
 }
 
-// After an overflow the error is NaN, and infinity is the answer.
+// sum + error; infinity after an overflow, where the error is NaN.
 template <typename V>
 STATPOOL_HOST_DEVICE STATPOOL_INLINE V CompensatedValue(const V& sum, const V& error) {
   return sum - sum == 0.0 ? V(sum + error) : sum;
 }
 
-// What the squared distance between the means of `part` and of `before` values adds to the squared
-// deviations of all of them, as a factor (Chan, Golub, LeVeque: Updating formulae, 1979).
+// Two sets of values join: their squared deviations add up, plus this weight times the squared
+// distance of their means (Chan, Golub, LeVeque: Updating formulae, 1979).
 STATPOOL_HOST_DEVICE static inline double DistanceWeight(int64_t part, int64_t before) {
   const double p = static_cast<double>(part);
   const double b = static_cast<double>(before);
   return b * (p / (p + b));
 }
 
-// Bytes of what is accumulated of a channel, where a sum takes `sum` bytes, what goes with
-// deviations so that their mean isn't rounded `unrounded`, and an extreme with its count `extreme`.
+// Bytes of a channel's accumulators: `sum` for each sum, `unrounded` for what keeps the mean of the
+// deviations unrounded, `extreme` for an extreme with its count.
 template <typename Sums>
 constexpr int64_t NeededBytes(const Sums& needed, int64_t sum, int64_t unrounded, int64_t extreme) {
+  static_assert(kSumCount == 5, "every sum takes room");
   return sum * (needed.sum + needed.squares + needed.central) + unrounded * needed.central +
          extreme * (needed.max + needed.min);
 }
 
-// Whether a mask keeps a step. Python can make bools of bytes other than 0 and 1, with which
-// compilers don't reckon: they would count 2 as two steps.
+// Whether a mask keeps a step. Reads bytes, because Python can make bools other than 0 and 1, and
+// compilers would count a 2 as two steps.
 STATPOOL_HOST_DEVICE STATPOOL_INLINE bool Keeps(const bool* mask, int64_t step) {
   return reinterpret_cast<const unsigned char*>(mask)[step] != 0;
 }

@@ -1,4 +1,4 @@
-// What of the kernels' library others may call: all else in it is hidden.
+// Marks the functions that the kernel library exports; all others are hidden.
 #ifndef STATPOOL_CORE_API_H_
 #define STATPOOL_CORE_API_H_
 

@@ -1,4 +1,4 @@
-// Bytes of a value of each dtype, as it is stored and as it is computed with.
+// Bytes of a value of each dtype, in storage and in the compute type.
 #ifndef STATPOOL_CORE_DTYPE_H_
 #define STATPOOL_CORE_DTYPE_H_
 

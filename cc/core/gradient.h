@@ -18,10 +18,10 @@
 namespace statpool {
 namespace core {
 
-// `term`, but NaN where the statistic is: NaN equals no step, and reaches all of a channel's
-// gradient through the constant.
+// `term`, or NaN if the statistic is NaN. An extreme that is NaN equals no step, so only the
+// constant brings NaN to every step of the channel.
 template <typename V>
-STATPOOL_HOST_DEVICE STATPOOL_INLINE V UnlessNan(const V& statistic, const V& term) {
+STATPOOL_HOST_DEVICE STATPOOL_INLINE constexpr V UnlessNan(const V& statistic, const V& term) {
   return statistic == statistic ? term : statistic;
 }
 
@@ -31,7 +31,8 @@ STATPOOL_HOST_DEVICE STATPOOL_INLINE V ExtremeShare(const V& g, const V& count) 
   return count == V{} ? V{} : V(g / count);
 }
 
-// `root` is scaled as RootScale says, and x must be too.
+// g / root, and 0 where root is 0. float64 callers pass root * RootScale(root) and multiply x by
+// the same factor.
 template <typename V>
 STATPOOL_HOST_DEVICE STATPOOL_INLINE V RootSlope(const V& g, const V& root) {
   return root == V{} ? V{} : V(g / root);
@@ -43,25 +44,25 @@ STATPOOL_HOST_DEVICE STATPOOL_INLINE auto IsCommonRoot(const V& root) {
   return (root > 0x1p-500) & (root < 0x1p500);
 }
 
-// The power of two that keeps g / (root * scale) and x * scale from overflowing and vanishing. Only
-// float64 has roots that need one other than 1: the others have double to go to.
+// The power of two that keeps g / (root * scale) and x * scale from overflowing and vanishing. It
+// is 1 except for float64: the other types compute slopes in double.
 STATPOOL_HOST_DEVICE static inline double RootScale(double root) {
   if (IsCommonRoot(root) || root == 0 || !std::isfinite(root)) return 1;
   return std::ldexp(1.0, std::clamp(-std::ilogb(root), -1000, 1000));
 }
 
-// Adds what a statistic contributes to the formula, from its upstream gradient g and the fields
-// that were saved: of one channel, or of a vector of them. `saved` offers Steps(), a number, and
-// At(field), a V; `to` collects the terms:
+// Adds what a statistic contributes to the formula, for one channel or a vector of them, from its
+// upstream gradient g and the saved fields. `saved` offers Steps(), a number, and At(field), a V;
+// `to` adds up the terms of all selected statistics:
 //
 //   AddConstant(g, term)          a term that is 0 if g is
 //   AddSlope(g, n, root)          g / (n * root)
-//   AddCentral(g, n, root, mean)  the same, of x - mean
-//   AddMaximum(g, value, count)   the extreme and the share of each step that equals it
+//   AddCentral(g, n, root, mean)  the same for x - mean
+//   AddMaximum(g, value, count)   g / count for each step that equals the maximum
 //   AddMinimum(g, value, count)
 template <typename V, typename Saved, typename Terms>
-STATPOOL_HOST_DEVICE STATPOOL_INLINE void AddGradient(Statistic statistic, const V& g,
-                                                      const Saved& saved, Terms* to) {
+STATPOOL_HOST_DEVICE STATPOOL_INLINE constexpr void AddGradient(Statistic statistic, const V& g,
+                                                                const Saved& saved, Terms* to) {
   switch (statistic) {
     case Statistic::kMean:
       return to->AddConstant(g, UnlessNan(saved.At(SavedField::kMean), V(g / saved.Steps())));

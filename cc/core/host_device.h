@@ -9,8 +9,8 @@
 #define STATPOOL_HOST_DEVICE
 #endif
 
-// Of a function or, after its parameters, a lambda: always inlined, because vectors that are wider
-// than an instruction set's registers must not cross a call.
+// Inlines a function or, after its parameters, a lambda: vectors longer than the registers of an
+// instruction set must not cross a call.
 #define STATPOOL_ALWAYS_INLINE __attribute__((always_inline))
 #define STATPOOL_INLINE static inline STATPOOL_ALWAYS_INLINE
 

@@ -17,8 +17,8 @@ struct BFloat16 {
   uint16_t bits;
 };
 
-// 16-bit and float32 values are compared in float, summed a few at a time in it, and these sums
-// accumulated in double. float64 has no wider type and is compensated.
+// 16-bit and float32 values are compared in float. A few at a time are summed in float, and these
+// sums in double. float64 has no wider type: its sums carry their rounding errors.
 template <typename T>
 struct ComputeTypeOf {
   using type = float;
@@ -40,7 +40,7 @@ struct Shape {
   int64_t channels;  // C
 };
 
-// From the sizes of x.
+// The shape behind the sizes of x.
 static inline Shape ShapeOf(Layout layout, int64_t size_0, int64_t size_1, int64_t size_2) {
   if (layout == Layout::kChannelsLast) return {size_0, size_1, size_2};
   return {size_0, size_2, size_1};
@@ -62,10 +62,10 @@ struct ForwardBuffers {
   const void* x;           // [B, T, C] or [B, C, T], dtype
   const bool* mask;        // [B, T] or null
   const int64_t* lengths;  // [B] or null
-  void* workspace;         // of the size that the plan says; null where it says 0
+  void* workspace;         // plan.workspace_bytes large; null if that is 0
 };
 
-// What a gradient reads and writes.
+// What a gradient pass reads and writes.
 struct GradientBuffers {
   void* dx;                // as x
   const void* upstream;    // [B, S * C], out_dtype

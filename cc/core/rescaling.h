@@ -1,6 +1,6 @@
-// The rare slow path of float64: sums and squares that overflow or vanish are taken again of values
-// multiplied by a power of two. Narrower types accumulate in double and never get here. Internal
-// linkage: see core/float16.h.
+// The rare slow path of float64: sums that overflow or vanish are taken again, over x times a power
+// of two. The other types never need it, because they accumulate in double. Internal linkage: see
+// core/float16.h.
 #ifndef STATPOOL_CORE_RESCALING_H_
 #define STATPOOL_CORE_RESCALING_H_
 
@@ -33,7 +33,7 @@ struct ChannelSteps {
   const double* x;
   int64_t stride;    // from step to step
   const bool* mask;  // [T] or null
-  int64_t end;       // steps from here on don't count
+  int64_t end;       // steps from here on are padding
 
   STATPOOL_HOST_DEVICE ChannelSteps(const ForwardBuffers& buffers, const Shape& shape,
                                     bool is_channels_last, int64_t b, int64_t c)
@@ -43,7 +43,7 @@ struct ChannelSteps {
         mask(buffers.mask == nullptr ? nullptr : buffers.mask + b * shape.time),
         end(EndOfExample(buffers.lengths, b, shape.time)) {}
 
-  // Calls visit(x) for every step that counts, in the order of time.
+  // Calls visit(x) for every valid step, in the order of time.
   template <typename Visit>
   STATPOOL_HOST_DEVICE void ForEach(const Visit& visit) const {
     for (int64_t t = 0; t < end; ++t) {
@@ -70,10 +70,11 @@ struct ChannelSteps {
   }
 };
 
-// A channel as core/values.h asks for it, with sums of scaled values in place of those of
-// `Channel`.
+// A `Channel` for the formulas of core/values.h, but with sums of scaled values.
 template <typename Channel>
 class RescaledChannel : public Channel {
+  static_assert(kSumCount == 5, "every sum that can leave the range of double is taken again");
+
  public:
   STATPOOL_HOST_DEVICE RescaledChannel(const Channel& channel, const ChannelSteps& steps, double n,
                                        const NeededSums& needed, double epsilon)
@@ -91,7 +92,7 @@ class RescaledChannel : public Channel {
   STATPOOL_HOST_DEVICE double Deviations() const { return deviations_; }
   STATPOOL_HOST_DEVICE double Unscaled(double value) const { return value / scale_; }
 
-  // sqrt(power + epsilon), where power is that of scaled values.
+  // sqrt(power + epsilon) from the power of scaled values.
   STATPOOL_HOST_DEVICE double Root(double power) const {
     const double root = std::sqrt(epsilon_) * scale_;
     return std::sqrt(power + root * root) / scale_;

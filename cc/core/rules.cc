@@ -31,7 +31,7 @@ int IndexOf(const std::string& name) {
   return -1;
 }
 
-// False if the list has it already.
+// Returns false if the list has it already.
 bool Append(Statistic statistic, StatisticList* list) {
   const Statistic* end = list->items + list->size;
   if (std::find<const Statistic*>(list->items, end, statistic) != end) return false;

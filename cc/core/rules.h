@@ -1,4 +1,5 @@
-// The rules that a call must obey, stated once for every framework.
+// The rules that a call must obey, stated once for every framework. Python's _options.py states
+// them again, because a layer checks its arguments before any library is built.
 #ifndef STATPOOL_CORE_RULES_H_
 #define STATPOOL_CORE_RULES_H_
 
@@ -17,7 +18,7 @@ namespace core {
 [[nodiscard]] STATPOOL_API std::string ParseStatistics(const std::vector<std::string>& names,
                                                        StatisticList* statistics);
 [[nodiscard]] STATPOOL_API std::string ParseLayout(const std::string& data_format, Layout* layout);
-// The same from numbers, where a program holds no names.
+// The same from the numbers that XLA's custom calls hold instead of names.
 [[nodiscard]] STATPOOL_API std::string ParseStatistics(const int32_t* numbers, size_t count,
                                                        StatisticList* statistics);
 [[nodiscard]] STATPOOL_API std::string ParseLayout(int32_t number, Layout* layout);
@@ -25,10 +26,10 @@ namespace core {
 [[nodiscard]] STATPOOL_API std::string CheckEpsilon(double epsilon);
 [[nodiscard]] STATPOOL_API std::string CheckLengths(const int64_t* lengths, const Shape& shape);
 
-// `shape` is how the framework writes that of x.
+// `shape` is the shape of x as the framework prints it.
 [[nodiscard]] STATPOOL_API std::string WrongRank(Layout layout, const std::string& shape);
 
-// `shape_text()` is asked only where the rank is wrong: in a short call, writing it would show.
+// `shape_text()` is called only if the rank is wrong: printing takes as long as a short call.
 template <typename ShapeText>
 [[nodiscard]] std::string CheckRank(int64_t rank, Layout layout, const ShapeText& shape_text) {
   return rank == 3 ? "" : WrongRank(layout, shape_text());

@@ -1,11 +1,12 @@
-// The statistics, a row of a table each, and what follows from the rows for those asked for.
+// The statistics, each a row of a table, and what follows from the rows of a selection.
 //
-// Another one takes a row here, a formula for its value in core/values.h, and one for its gradient
-// in core/gradient.h.
+// A new one needs a row here, a formula for its value in core/values.h, and one for its gradient in
+// core/gradient.h. core/statistics_checks.cc doesn't compile unless the three agree.
 #ifndef STATPOOL_CORE_STATISTICS_H_
 #define STATPOOL_CORE_STATISTICS_H_
 
 #include <cstdint>
+#include <iterator>
 
 namespace statpool {
 namespace core {
@@ -13,16 +14,16 @@ namespace core {
 enum class Statistic : int32_t { kMean, kMax, kMin, kL2, kRms, kStd };
 constexpr int kStatisticCount = 6;
 
-// The statistics asked for, in output order.
+// The selected statistics, in output order.
 struct StatisticList {
   Statistic items[kStatisticCount];
   int32_t size;
 };
 
-// What the forward pass saves for the gradient, per (b, c): a plane, [B, C], of the tensor `saved`,
-// [B, planes, C] in the compute type.
+// What the forward pass saves for the gradient, per (b, c). Each field is a plane [B, C] of the
+// tensor `saved`, [B, planes, C], in the compute type.
 enum class SavedField : int32_t {
-  kSteps,  // N, how many steps count: the same for every channel
+  kSteps,  // N, the number of valid steps: the same for every channel
   kMean,
   kMeanResidual,  // exact mean - kMean: keeps x - mean exact where the mean is large
   kMax,
@@ -48,6 +49,9 @@ struct NeededSums {
   bool max;
   bool min;
 };
+constexpr bool NeededSums::* const kNeededSums[] = {&NeededSums::sum, &NeededSums::squares,
+                                                    &NeededSums::central, &NeededSums::max,
+                                                    &NeededSums::min};
 
 // Which terms of the gradient formula (core/gradient.h) there are.
 struct GradientTerms {
@@ -57,13 +61,23 @@ struct GradientTerms {
   bool max;
   bool min;
 };
+constexpr bool GradientTerms::* const kGradientTerms[] = {
+    &GradientTerms::constant, &GradientTerms::slope, &GradientTerms::central, &GradientTerms::max,
+    &GradientTerms::min};
+
+// Code that handles each sum or term by name asserts how many it knows, so that a new member is an
+// error in every place that needs a line for it.
+constexpr int kSumCount = std::size(kNeededSums);
+constexpr int kTermCount = std::size(kGradientTerms);
+static_assert(sizeof(NeededSums) == kSumCount, "kNeededSums lists every member");
+static_assert(sizeof(GradientTerms) == kTermCount, "kGradientTerms lists every member");
 
 struct StatisticRow {
   const char* name;
-  SavedField value;  // that holds the statistic unrounded
-  uint32_t saved;    // what its gradient reads: bits of SavedField
-  NeededSums sums;
-  GradientTerms terms;
+  SavedField value;     // the field that holds the statistic unrounded
+  uint32_t saved;       // bits of SavedField: `value`, and what the gradient reads
+  NeededSums sums;      // that the saved fields are computed from
+  GradientTerms terms;  // that the gradient adds to
 };
 
 template <typename... Fields>
@@ -101,15 +115,16 @@ constexpr const StatisticRow& RowOf(Statistic statistic) {
   return kStatistics[static_cast<int>(statistic)];
 }
 
-// The members of the rows' flags, for loops over them.
-constexpr bool NeededSums::* const kNeededSums[] = {&NeededSums::sum, &NeededSums::squares,
-                                                    &NeededSums::central, &NeededSums::max,
-                                                    &NeededSums::min};
-constexpr bool GradientTerms::* const kGradientTerms[] = {
-    &GradientTerms::constant, &GradientTerms::slope, &GradientTerms::central, &GradientTerms::max,
-    &GradientTerms::min};
+// Results are written by a loop over the saved fields.
+constexpr bool EveryValueIsSaved() {
+  for (const StatisticRow& row : kStatistics) {
+    if ((row.saved & BitsOf(row.value)) == 0) return false;
+  }
+  return true;
+}
+static_assert(EveryValueIsSaved(), "a value that isn't saved is never written");
 
-// What any of the statistics has in a column of the table.
+// The flags that any of the statistics has in a column of the table.
 template <typename Flags, int kCount>
 constexpr Flags AnyOf(const StatisticList& statistics, Flags StatisticRow::* column,
                       bool Flags::* const (&members)[kCount]) {
@@ -128,7 +143,7 @@ constexpr GradientTerms GradientTermsOf(const StatisticList& statistics) {
   return AnyOf(statistics, &StatisticRow::terms, kGradientTerms);
 }
 
-// What the gradient of these statistics reads, each field once, in the order of SavedField.
+// The fields that these statistics save, each once, in the order of SavedField.
 constexpr SavedFieldList SavedFieldsOf(const StatisticList& statistics) {
   uint32_t saved = 0;
   for (int i = 0; i < statistics.size; ++i) saved |= RowOf(statistics.items[i]).saved;
@@ -139,7 +154,7 @@ constexpr SavedFieldList SavedFieldsOf(const StatisticList& statistics) {
   return fields;
 }
 
-// The place of a field in the list, or of none -1.
+// The place of a field in the list, or -1.
 constexpr int PlaceOf(SavedField field, const SavedFieldList& fields) {
   for (int i = 0; i < fields.size; ++i) {
     if (fields.items[i] == field) return i;
@@ -148,7 +163,8 @@ constexpr int PlaceOf(SavedField field, const SavedFieldList& fields) {
 }
 
 // ------------------------------------------------------------------------------------------------
-// Selections that are known to the compiler: types to be used as NeededSums and GradientTerms.
+// Selections that the compiler knows: types that can be used in place of NeededSums and
+// GradientTerms.
 
 template <Statistic... kStatistics>
 constexpr StatisticList kListOf = {{kStatistics...}, sizeof...(kStatistics)};
@@ -188,8 +204,8 @@ constexpr Flags All(bool Flags::* const (&members)[kCount]) {
   return all;
 }
 
-// All that code compiled for a selection may be asked for: everything, where it is known only at
-// run time.
+// What code compiled for a selection must support: everything if the selection is known only at run
+// time.
 template <typename Selection>
 constexpr Selection kMost = {};
 template <>
@@ -197,7 +213,7 @@ inline constexpr NeededSums kMost<NeededSums> = All(kNeededSums);
 template <>
 inline constexpr GradientTerms kMost<GradientTerms> = All(kGradientTerms);
 
-// The same as flags.
+// The same as NeededSums or GradientTerms.
 template <typename Selection>
 constexpr auto kMostFlags = Selection::kFlags;
 template <>
@@ -213,7 +229,7 @@ constexpr bool AreEqual(const Flags& a, const Flags& b, bool Flags::* const (&me
   return true;
 }
 
-// Whether whatever `part` has is there.
+// Whether `all` has every flag that `part` has.
 template <typename Flags, int kCount>
 constexpr bool Contains(const Flags& all, const Flags& part,
                         bool Flags::* const (&members)[kCount]) {
@@ -239,7 +255,7 @@ constexpr bool AreEqual(const GradientTerms& a, const GradientTerms& b) {
   return AreEqual(a, b, kGradientTerms);
 }
 
-// Calls use(selection) with the one of Known that these sums or terms are, or else with them.
+// Calls use(selection) with the known selection that equals these flags, or with the flags.
 template <typename Known, typename... Others, typename Flags, typename Use>
 auto WithKnown(const Flags& flags, const Use& use) {
   if (AreEqual(flags, Known::kFlags)) return use(Known());

@@ -1,5 +1,5 @@
 // The value of every saved field, the statistics among them, as a formula over what was accumulated
-// of a channel. Internal linkage: see core/float16.h.
+// for a channel. Internal linkage: see core/float16.h.
 #ifndef STATPOOL_CORE_VALUES_H_
 #define STATPOOL_CORE_VALUES_H_
 
@@ -15,16 +15,20 @@ namespace core {
 // of them, and offers
 //
 //   Steps()                             N
-//   Sum(), Squares(), Deviations()      of what counts
+//   Sum(), Squares(), Deviations()      over the valid steps; deviations are squared, too
 //   Max(), MaxCount(), Min(), MinCount()
-//   MeanResidual()                      what rounding takes from the mean when it is stored
+//   MeanResidual()                      exact mean - the mean as it is stored
 //   PerStep(v)                          v / N
 //   Root(power)                         sqrt(power + epsilon)
-//   Unscaled(v)                         v, or what it is where all but powers was scaled
+//   Unscaled(v)                         v / scale
 //
-// So a formula is chosen once for all channels of a device's unit of work.
+// float64 sums that overflow or vanish are taken again over x * scale (core/rescaling.h); elsewhere
+// the scale is 1. Root undoes it for a power. Any other formula calls Unscaled, once for a sum and
+// twice for a power; core/statistics_checks.cc doesn't compile where a factor is left.
+//
+// The formula is passed on, not evaluated, so that it is chosen once for all channels of a unit.
 template <typename Use>
-STATPOOL_HOST_DEVICE STATPOOL_INLINE void WithFormula(SavedField field, const Use& use) {
+STATPOOL_HOST_DEVICE STATPOOL_INLINE constexpr void WithFormula(SavedField field, const Use& use) {
 #define STATPOOL_FORMULA(expression) \
   return use([](const auto& of) STATPOOL_ALWAYS_INLINE { return expression; })
   switch (field) {
@@ -52,7 +56,7 @@ STATPOOL_HOST_DEVICE STATPOOL_INLINE void WithFormula(SavedField field, const Us
 #undef STATPOOL_FORMULA
 }
 
-// A channel without a step that counts.
+// A channel without a valid step.
 struct EmptyChannel {
   double epsilon;
 
