@@ -1,93 +1,113 @@
-"""Rules about the sources themselves: who may include whom, and what nobody may use."""
+"""Rules about the sources themselves: who may use whom, and what nobody may use."""
 
 import ast
 import graphlib
 import re
-from pathlib import Path
 
 import pytest
 
-from tests.support import source_tree
+from tests.support.source_tree import ROOT, names
 
-ROOT = Path(__file__).parents[2]
-INCLUDE = re.compile(r'^\s*#\s*include\s+["<]([^">]+)[">]', re.MULTILINE)
+NAMES = [n for n in names() if "results" not in n]  # of benchmarks: data
+CPP = [n for n in NAMES if n.endswith((".h", ".cc", ".cu", ".cuh"))]
+PRODUCT = [n for n in CPP if n.startswith(("cc/", "cuda/"))]
+PYTHON = [n for n in NAMES if n.endswith(".py")]
+THIS = "tests/project/test_source_policy.py"
 
+
+def text_of(name):
+    return (ROOT / name).read_text()
+
+
+def of_longest_prefix(rules, name):
+    return rules[max((folder for folder in rules if name.startswith(folder)), key=len)]
+
+
+# ------------------------------------------------------------------------- C++
+
+CORE, CPU, GPU = "cc/core/", "cc/cpu/", "cuda/"
 # core <- cpu, cuda <- tf, xla, pybind; cpu and cuda don't see each other.
 MAY_INCLUDE = {
-    "cc/core": ("cc/core/",),
-    "cc/cpu": ("cc/core/", "cc/cpu/"),
-    "cuda": ("cc/core/", "cuda/"),
-    "cc/tf": ("cc/core/", "cc/cpu/", "cuda/", "cc/tf/"),
-    "cc/xla": ("cc/core/", "cc/cpu/", "cuda/", "cc/tf/pooling_inputs.h", "cc/xla/"),
-    "cc/pybind": ("cc/core/", "cc/cpu/", "cuda/", "cc/pybind/"),
+    CORE: (CORE,),
+    CPU: (CORE, CPU),
+    GPU: (CORE, GPU),
+    "cc/tf/": (CORE, CPU, GPU, "cc/tf/"),
+    "cc/xla/": (CORE, CPU, GPU, "cc/tf/pooling_inputs.h", "cc/xla/"),
+    "cc/pybind/": (CORE, CPU, GPU, "cc/pybind/"),
+    "tests/native/": ("cc/", GPU, "tests/native/"),
+    "benchmarks/": ("cc/", GPU, "tests/native/native_call.h", "benchmarks/"),
+    "examples/": ("cc/", GPU, "examples/"),
+    "tools/ptxsim/": ("tools/ptxsim/",),
 }
+# Within a device the passes don't see each other, and what both use sees neither.
+NEVER_INCLUDES = {
+    "cc/cpu/forward/": "cc/cpu/gradient/",
+    "cc/cpu/gradient/": "cc/cpu/forward/",
+    "cc/cpu/simd/": ("cc/cpu/forward/", "cc/cpu/gradient/"),
+    "cuda/forward/": ("cuda/gradient/", "cuda/kernels/"),
+    "cuda/gradient/": ("cuda/forward/", "cuda/kernels/"),
+    "cuda/thread/": ("cuda/forward/", "cuda/gradient/", "cuda/kernels/"),
+    "cuda/plan/": ("cuda/forward/", "cuda/gradient/", "cuda/kernels/", "cuda/thread/"),
+    "": "no folder",
+}
+INCLUDE = re.compile(r'^\s*#\s*include\s+["<]([^">]+)[">]', re.MULTILINE)
 FRAMEWORKS = ("tensorflow/", "tsl/", "xla/", "absl/", "Eigen/", "unsupported/")
-MAY_USE_FRAMEWORKS = ("cc/tf", "cc/xla")
-MODULES_WITHOUT_TENSORFLOW = (
-    "__init__",
-    "_arrays",
-    "_base_layer",
-    "_inputs",
-    "_keras",
-    "_options",
-    "layers",
-    "numpy",
-    "reference",
-)
+OF_PROJECT = ("cc/", "cuda/", "tests/", "benchmarks/", "examples/", "tools/")
 
 
-def sources(folder):
-    files = (ROOT / folder).glob("*")
-    return [f for f in files if f.suffix in {".h", ".cc", ".cu", ".cuh"}]
-
-
-def all_sources():
-    return [(folder, file) for folder in MAY_INCLUDE for file in sources(folder)]
-
-
-def tracked_text():
-    for name in source_tree.names():
-        path = ROOT / name
-        if path.suffix not in {".png", ".ogg", ".mp3", ".flac"}:
-            yield name, path.read_text()
-
-
-@pytest.mark.parametrize(("folder", "file"), all_sources(), ids=lambda v: str(v)[-40:])
-def test_dependencies_point_one_way(folder, file):
-    for included in INCLUDE.findall(file.read_text()):
-        if included.startswith(("cc/", "cuda/")):
-            assert included.startswith(MAY_INCLUDE[folder]), included
-        if folder not in MAY_USE_FRAMEWORKS:
+@pytest.mark.parametrize("name", CPP)
+def test_dependencies_point_one_way(name):
+    for included in INCLUDE.findall(text_of(name)):
+        if included.startswith(OF_PROJECT):
+            assert included.startswith(of_longest_prefix(MAY_INCLUDE, name)), included
+            assert not included.startswith(of_longest_prefix(NEVER_INCLUDES, name))
+        if name.startswith((CORE, CPU, GPU, "cc/pybind/")):
             assert not included.startswith(FRAMEWORKS), included
 
 
-def test_the_rule_sees_the_sources():
-    folders = {folder for folder, _ in all_sources()}
-    assert folders >= {"cc/core", "cc/cpu", "cuda", "cc/tf", "cc/pybind"}
-
-
-def tool_sources():
-    files = (ROOT / "tools").rglob("*")
-    return [f for f in files if f.suffix in {".h", ".cc", ".cu"}]
+def test_the_rules_see_the_sources():
+    for rules in (MAY_INCLUDE, NEVER_INCLUDES):
+        for folder in rules:
+            used = any(n.startswith(folder) for n in CPP)
+            assert used or folder in ("benchmarks/", "examples/"), folder
+    assert {"cc/cpu/simd/simd.h", "cuda/thread/unit.cuh"} <= set(PRODUCT)
 
 
 def test_headers_are_guarded_by_their_path():
-    tools = [(str(f.parent.relative_to(ROOT)), f) for f in tool_sources()]
-    for folder, file in [*all_sources(), *tools]:
-        if file.suffix not in {".h", ".cuh"}:
-            continue
-        path = f"{folder}/{file.name}".removeprefix("cc/")
-        guard = "STATPOOL_" + re.sub(r"[/.]", "_", path).upper() + "_"
-        assert f"#ifndef {guard}\n#define {guard}\n" in file.read_text(), file
+    for name in CPP:
+        if name.startswith(("cc/", "cuda/", "tools/")) and name.endswith(("h", "cuh")):
+            path = re.sub(r"[/.]", "_", name.removeprefix("cc/")).upper()
+            guard = f"#ifndef STATPOOL_{path}_\n#define STATPOOL_{path}_\n"
+            assert guard in text_of(name), name
+
+
+def test_each_file_says_first_what_it_is():
+    for name in CPP:
+        if name.startswith(("cuda/", "tools/")) and not name.startswith("cuda/kernels"):
+            first = ("// ", "#include") if name.endswith(".cc") else "// "
+            assert text_of(name).startswith(first), name
+
+
+def test_cuda_files_have_one_namespace_and_both_devices_one_front_door():
+    for name in PRODUCT:
+        if name.startswith("cuda/"):
+            text = text_of(name)
+            in_namespace = "namespace statpool {\nnamespace cuda {\n" in text
+            assert in_namespace or "STATPOOL_INSTANTIATE_KERNELS" in text, name
+    for stem in (
+        "cuda/global_stats_cuda",
+        "cc/cpu/global_stats_cpu",
+        "cc/tf/global_stats_ops",
+    ):
+        assert "GlobalStatsGradient" in text_of(f"{stem}.h")
+        assert f"{stem}.cc" in PRODUCT
 
 
 def test_nothing_trades_correctness_for_speed():
-    build = [ROOT / "CMakeLists.txt", ROOT / "cuda" / "CMakeLists.txt"]
-    build += ROOT.glob("cc/*/CMakeLists.txt")
-    flags = "".join(re.sub(r"#.*", "", file.read_text()) for file in build)
-    assert "-ffast-math" not in flags
-    assert "-Ofast" not in flags
-    assert "use_fast_math" not in flags
+    build = [n for n in NAMES if n.endswith("CMakeLists.txt")]
+    build = [n for n in build if n.startswith(("CMakeLists", "cuda/", "cc/"))]
+    flags = "".join(re.sub(r"#.*", "", text_of(name)) for name in build)
+    assert not re.search("-ffast-math|-Ofast|use_fast_math", flags)
     assert "-ffp-contract=off" in flags
 
 
@@ -103,87 +123,135 @@ LAUNCH = re.compile(r"<<<(.*?)>>>", re.DOTALL)
 
 def test_launchers_use_the_callers_stream_and_never_wait():
     launches = 0
-    callers = [file for file in sources("cc/tf") if file.name.startswith("gpu_")]
-    assert callers
-    for file in [*sources("cuda"), *callers, ROOT / "cc" / "xla" / "handlers_gpu.cc"]:
-        text = re.sub(r"//.*", "", file.read_text())
-        assert not UNWANTED_IN_CUDA.search(text), file
-        for configuration in LAUNCH.findall(text):
-            assert configuration.endswith(", stream"), f"{file}: <<<{configuration}>>>"
-            launches += 1
+    callers = "cuda/", "cc/tf/gpu_", "cc/xla/handlers_gpu.cc"
+    assert all(any(n.startswith(caller) for n in PRODUCT) for caller in callers)
+    for name in PRODUCT:
+        if name.startswith(callers):
+            text = re.sub(r"//.*", "", text_of(name))
+            assert not UNWANTED_IN_CUDA.search(text), name
+            for configuration in LAUNCH.findall(text):
+                assert configuration.endswith(", stream"), f"{name}: {configuration}"
+                launches += 1
     assert launches >= 4  # forward, join, gradient, lengths
 
 
-def test_cuda_files_have_one_shape():
-    """What it is, then includes; both passes share a file that every layer has."""
-    for file in sources("cuda"):
-        text = file.read_text()
-        assert text.startswith(("// ", "#include")), file
-        assert file.suffix not in {".h", ".cuh", ".cu"} or text.startswith("// "), file
-        in_namespace = "namespace statpool {\nnamespace cuda {\n" in text
-        assert in_namespace or "STATPOOL_INSTANTIATE_KERNELS" in text, file
-    for folder, stem in (
-        ("cuda", "global_stats_cuda"),
-        ("cc/cpu", "global_stats_cpu"),
-        ("cc/tf", "global_stats_ops"),
-    ):
-        header = (ROOT / folder / f"{stem}.h").read_text()
-        assert "GlobalStatsGradient" in header
-        assert (ROOT / folder / f"{stem}.cc").exists()
+# ---------------------------------------------------------------------- Python
+
+PACKAGE, SUPPORT = "python/statpool", "tests/support"
+# statpool <- tests/support <- tests/*, benchmarks; statpool <- examples. Each folder
+# uses itself too; of tests/ that is the folder in it.
+MAY_IMPORT = {
+    "python/": (),
+    "setup.py": (),
+    "tests/": (PACKAGE, SUPPORT, "tests/programs"),
+    "tests/support/": (PACKAGE,),
+    "tests/programs/": (PACKAGE, SUPPORT),
+    "tests/benchmarks/": (PACKAGE, SUPPORT, "tests/programs", "benchmarks"),
+    "tests/examples/": (PACKAGE, SUPPORT, "tests/programs", "examples"),
+    "tests/project/": (PACKAGE, SUPPORT, "tests/programs", "tools"),
+    "benchmarks/": (PACKAGE, SUPPORT),
+    "examples/": (PACKAGE,),
+    "tools/": (PACKAGE,),
+}
+# What edits the list of folders that modules are found in.
+PATH_EDITED = re.compile(
+    r"\bsys\.path(\.(append|extend|insert|remove|pop|clear)|\[[^\]]*\] *=|"
+    r" *[+]?=)(?!=)|add[s]itedir|syspath_[p]repend"
+)
 
 
-def test_each_version_is_stated_once():
-    version = (ROOT / "VERSION").read_text().strip()
-    assert re.fullmatch(r"\d+\.\d+\.\d+", version)
-    assert f"## {version}" in (ROOT / "CHANGELOG.md").read_text()
-    pins = re.findall(r"^([\w-]+)==", (ROOT / "constraints.txt").read_text(), re.M)
-    assert len(pins) == len(set(pins))
-
-
-@pytest.mark.parametrize("module", MODULES_WITHOUT_TENSORFLOW)
-def test_modules_without_tensorflow_stay_so(module):
-    text = (ROOT / "python" / "statpool" / f"{module}.py").read_text()
-    assert not re.search(r"^\s*(import|from) (tensorflow|keras)\b", text, re.MULTILINE)
-
-
-def imports_of(file):
-    """The modules of the package that a file imports, anywhere in it."""
-    for node in ast.walk(ast.parse(file.read_text())):
+def imports_of(name):
+    """The dotted names that a file imports, anywhere in it."""
+    for node in ast.walk(ast.parse(text_of(name))):
         if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
+            yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            of_package = [f"{node.module}.{alias.name}" for alias in node.names]
-            names = of_package if node.module == "statpool" else [node.module]
-        else:
-            continue
-        for name in names:
-            if name.startswith("statpool."):
-                yield name.removeprefix("statpool.")
+            package = name.split("/")[: -node.level] if node.level else []
+            parts = [*package, *filter(None, [node.module])]
+            yield from (".".join([*parts, alias.name]) for alias in node.names)
 
 
-def test_no_module_imports_in_a_circle():
-    files = (ROOT / "python" / "statpool").glob("*.py")
-    graph = {file.stem: set(imports_of(file)) for file in files}
-    assert graph["ops"] >= {"composite", "_native", "_availability"}
+def top_of(name):
+    """The file or folder that a program finds where it looks for modules."""
+    parts = 2 if name.startswith(("python/", "examples/", "tools/")) else 1
+    return "/".join(name.split("/")[:parts]).removesuffix(".py")
+
+
+TOPS = {top.rpartition("/")[2]: top for top in map(top_of, PYTHON)}
+TOPS |= {"examples": "examples", "tools": "tools"}
+
+
+def path_in_project(module):
+    """Where the project has what is imported, or nothing if it is another's."""
+    top, *rest = module.split(".")
+    return "/".join([TOPS[top], *rest]) if top in TOPS else ""
+
+
+@pytest.mark.parametrize("name", PYTHON)
+def test_no_wing_uses_another(name):
+    parts = name.split("/")
+    own = "/".join(parts[: 2 if parts[0] in ("tests", "python") else 1])
+    allowed = {*of_longest_prefix(MAY_IMPORT, name), own}
+    for module in imports_of(name):
+        assert module != "sys.path"
+        if path := path_in_project(module):
+            assert any(f"{path}/".startswith(f"{a}/") for a in allowed), module
+            assert "/test_" not in path, f"{module} is a test"
+    assert not PATH_EDITED.search(text_of(name))
+
+
+def test_the_rule_of_the_wings_sees_imports():
+    assert path_in_project("statpool.numpy") == "python/statpool/numpy"
+    assert path_in_project("tests.support.cases") == "tests/support/cases"
+    assert path_in_project("numpy.random") == ""
+    found = {path_in_project(m) for n in PYTHON for m in imports_of(n)}
+    for wing in (PACKAGE, SUPPORT, "tests/programs", "benchmarks", "examples"):
+        assert any(path.startswith(f"{wing}/") for path in found), wing
+    for edit in (".insert(0, x)", " += [x]", "[:0] = [x]", " = [x]"):
+        assert PATH_EDITED.search(f"sys.path{edit}"), edit
+    assert not PATH_EDITED.search("if sys.path == [x for x in sys.path]:")
+
+
+def test_nothing_includes_or_imports_in_a_circle():
+    graph = {name: set(INCLUDE.findall(text_of(name))) for name in PRODUCT}
+    assert "cc/core/statistics.h" in graph["cc/core/gradient.h"]
+    for name in PYTHON:
+        found = {f"{path_in_project(module)}.py" for module in imports_of(name)}
+        found |= {f"{path.rpartition('/')[0]}.py" for path in found}
+        graph[name] = found & set(PYTHON) - {name}
+    assert f"{PACKAGE}/composite.py" in graph[f"{PACKAGE}/ops.py"]
     graphlib.TopologicalSorter(graph).prepare()  # raises CycleError
 
 
-def test_tools_say_what_each_file_is():
-    assert len(tool_sources()) > 20
-    for file in tool_sources():
-        assert file.read_text().startswith("// "), file
+WITHOUT_TENSORFLOW = {"__init__", "_arrays", "_base_layer", "_inputs", "_keras"}
+WITHOUT_TENSORFLOW |= {"_options", "layers", "numpy", "reference"}
 
 
-def test_no_path_of_one_machine():
-    home = re.compile(r"(?<![\w./-])/(?:home|root|Users|work)/\w")
-    for name, text in tracked_text():
-        if name != "tests/project/test_source_policy.py":
-            assert not home.search(text), name
+@pytest.mark.parametrize("module", sorted(WITHOUT_TENSORFLOW))
+def test_modules_without_tensorflow_stay_so(module):
+    imported = {m.partition(".")[0] for m in imports_of(f"{PACKAGE}/{module}.py")}
+    assert not imported & {"tensorflow", "keras"}
 
 
-def test_nothing_refers_to_files_beside_the_project():
-    # What a clone doesn't have: a folder beside the checkout.
-    beside = re.compile(r'\.\./shared\b|\bshared/(\w+\.md|ptxsim|sassmodel)|/ "shared"')
-    for name, text in tracked_text():
-        if name != "tests/project/test_source_policy.py":
-            assert not beside.search(text), name
+# ------------------------------------------------------------------- all files
+
+
+def test_each_version_is_stated_once():
+    version = text_of("VERSION").strip()
+    assert re.fullmatch(r"\d+\.\d+\.\d+", version)
+    assert f"## {version}" in text_of("CHANGELOG.md")
+    pins = re.findall(r"^([\w-]+)==", text_of("constraints.txt"), re.MULTILINE)
+    assert len(pins) == len(set(pins))
+
+
+# Paths of one machine, and what a clone doesn't have: a folder beside the checkout.
+ELSEWHERE = re.compile(
+    r"(?<![\w./-])/(?:home|root|Users|work)/\w"
+    r'|\.\./shared\b|\bshared/(\w+\.md|ptxsim|sassmodel)|/ "shared"'
+)
+
+
+def test_nothing_refers_to_what_a_clone_lacks():
+    for name in names():
+        if not name.endswith((".png", ".ogg", ".mp3", ".flac")) and name != THIS:
+            assert not ELSEWHERE.search(text_of(name)), name
