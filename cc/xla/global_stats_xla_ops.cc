@@ -93,7 +93,8 @@ class PoolingXlaOp : public tensorflow::XlaOpKernel {
     for (XlaOp operand : operands) {
       TF_ASSIGN_OR_RETURN(Shape shape, ctx->builder()->GetShape(operand));
       if (!shape.is_static()) {
-        return absl::InvalidArgumentError(
+        // Not an error of the input: auto-clustering runs what is unimplemented without XLA.
+        return absl::UnimplementedError(
             absl::StrCat("inputs must have sizes that XLA knows when it compiles, got ",
                          ShapeUtil::HumanString(shape),
                          "; give them static sizes, or use implementation='composite'"));
