@@ -84,8 +84,8 @@ set(CMAKE_CUDA_EXTENSIONS OFF)
 set(CMAKE_CUDA_VISIBILITY_PRESET hidden)
 
 # Machine code for the first architecture of each generation, which runs on the others of it, and PTX
-# of two for those between and to come: the least that serves every card from 7.5 up. Which of them
-# this nvcc knows.
+# of one for generations to come: the least that serves every card from 7.5 up. Which of them this
+# nvcc knows.
 function(_statpool_default_architectures result)
   execute_process(
     COMMAND ${CMAKE_CUDA_COMPILER} --list-gpu-arch
@@ -95,7 +95,7 @@ function(_statpool_default_architectures result)
   set(_chosen)
   foreach(
     _architecture
-    75
+    75-real
     80-real
     90
     100-real
