@@ -2,66 +2,55 @@
 
 import pytest
 
-from tests.support.implementations import IMPLEMENTATIONS, why_unusable
+from tests.support.implementations import (
+    IMPLEMENTATIONS,
+    NumpyCore,
+    ProgramCore,
+    why_unusable,
+)
+from tests.support.native_build import folder
 
 
-def _implementations(chosen=IMPLEMENTATIONS):
-    return pytest.fixture(params=chosen, ids=str, scope="session")
-
-
-def _usable(implementation):
+def usable(implementation):
     # test_usable fails for it, once and with the reason; the rest would only repeat it.
-    reason = why_unusable(implementation)
-    if reason:
+    if reason := why_unusable(implementation):
         pytest.skip(f"{implementation} can't be used: {reason}")
     return implementation
 
 
-@_implementations()
-def implementation(request):
-    """Any implementation."""
-    return _usable(request.param)
+def each(belongs):
+    """A fixture that is, in turn, every implementation for which `belongs` holds."""
+    chosen = [one for one in IMPLEMENTATIONS if belongs(one)]
+
+    @pytest.fixture(params=chosen, ids=str, scope="session")
+    def fixture(request):
+        return usable(request.param)
+
+    return fixture
 
 
-@_implementations([i for i in IMPLEMENTATIONS if not i.compiles_each_shape])
-def any_shape(request):
-    """One that may be given many shapes and options; XLA needs a second for each."""
-    return _usable(request.param)
-
-
-@_implementations([i for i in IMPLEMENTATIONS if i.checks_arguments])
-def rejecting(request):
-    """One that says what is wrong with its arguments; a launcher trusts them."""
-    return _usable(request.param)
-
-
-@_implementations(
-    [i for i in IMPLEMENTATIONS if i.checks_arguments and not i.compiles_each_shape]
+implementation = each(lambda one: True)
+# XLA needs a second for each shape and each set of options.
+any_shape = each(lambda one: not one.compiles_each_shape)
+# Launchers trust their caller: every layer above them checks.
+rejecting = each(lambda one: one.checks_arguments)
+rejecting_any_shape = each(
+    lambda one: one.checks_arguments and not one.compiles_each_shape
 )
-def rejecting_any_shape(request):
-    """The same, given many arguments."""
-    return _usable(request.param)
+# TensorFlow can differentiate these again.
+differentiable = each(lambda one: hasattr(one, "global_stats"))
+# Whether it can reject what only values show.
+checking = each(lambda one: one.checks_values)
+unchecking = each(lambda one: not one.checks_values)
+compiled = each(lambda one: getattr(one, "mode", None) == "xla")
+core = each(lambda one: isinstance(one, (NumpyCore, ProgramCore)))
+program = each(lambda one: isinstance(one, ProgramCore))
 
 
-@_implementations([i for i in IMPLEMENTATIONS if hasattr(i, "global_stats")])
-def differentiable(request):
-    """One that TensorFlow can differentiate again."""
-    return _usable(request.param)
-
-
-@_implementations([i for i in IMPLEMENTATIONS if i.checks_values])
-def checking(request):
-    """One that can reject what only values show."""
-    return _usable(request.param)
-
-
-@_implementations([i for i in IMPLEMENTATIONS if not i.checks_values])
-def unchecking(request):
-    """One that can't."""
-    return _usable(request.param)
-
-
-@_implementations([i for i in IMPLEMENTATIONS if getattr(i, "mode", None) == "xla"])
-def compiled(request):
-    """One inside XLA."""
-    return _usable(request.param)
+@pytest.fixture(scope="session")
+def first():
+    """The core that the others are compared with."""
+    for one in IMPLEMENTATIONS:
+        if isinstance(one, (NumpyCore, ProgramCore)) and not why_unusable(one):
+            return one
+    return pytest.skip(f"no core of {folder()} can be used: see test_usable")

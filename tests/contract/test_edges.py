@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tests.support.cases import DTYPES, FORMATS, Case, numpy_dtype
-from tests.support.checks import check_gradient, check_values
+from tests.support.checks import check
 from tests.support.exact import STATISTICS
 
 ROOTS = ("l2", "rms", "std")
@@ -23,12 +23,9 @@ def test_silent_channel_has_a_finite_gradient(implementation):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_half_silent_channels(implementation, dtype):
-    case = Case(2, 9, 5, dtype, "relu", "both", epsilon=0.0)
-    check_values(implementation, case)
-    check_gradient(implementation, case)
+    check(implementation, Case(2, 9, 5, dtype, "relu", "both", epsilon=0.0))
 
 
-ROOTS = ("l2", "rms", "std")
 EMPTY = [("no time", "float32"), ("no time", "float64")]
 EMPTY += [("lengths", "float32"), ("mask", "float32")]
 
@@ -77,9 +74,8 @@ def test_empty_outputs(implementation, shape, data_format):
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_a_single_step(implementation, dtype):
     case = Case(3, 1, 4, dtype, epsilon=0.0)
-    check_values(implementation, case)
-    check_gradient(implementation, case)
-    values = implementation.forward(case.x(), **case.options(("mean", "max", "min")))
+    check(implementation, case)
+    values = implementation.values_of(case, ("mean", "max", "min"))
     assert np.array_equal(values, np.tile(case.x()[:, 0, :], (1, 3)))
 
 

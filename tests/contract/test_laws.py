@@ -15,15 +15,10 @@ def case(request):
 
 
 def test_same_bits_in_every_run(implementation, case):
-    def bits():
-        values = _forward(implementation, case, case.x())
-        return values.tobytes(), _gradient(
-            implementation, case, case.upstream()
-        ).tobytes()
-
-    first = bits()
+    values, gradient = implementation.values_of(case), implementation.gradient_of(case)
     for _ in range(3):
-        assert bits() == first
+        assert implementation.values_of(case).tobytes() == values.tobytes()
+        assert implementation.gradient_of(case).tobytes() == gradient.tobytes()
 
 
 def test_order_of_time_is_forgotten(implementation, case):
@@ -59,7 +54,7 @@ def test_halves_of_time_join(implementation, case):
         values = values.reshape(2, len(STATISTICS), 9).astype(np.float64)
         parts.append((mask.sum(axis=1)[:, np.newaxis], dict(_by_name(values))))
     (n, a), (m, b) = parts
-    whole = _forward(implementation, case, case.x()).reshape(2, len(STATISTICS), 9)
+    whole = implementation.values_of(case).reshape(2, len(STATISTICS), 9)
     whole = dict(_by_name(whole.astype(np.float64)))
     joined = {
         "mean": (n * a["mean"] + m * b["mean"]) / (n + m),
@@ -78,29 +73,18 @@ def test_halves_of_time_join(implementation, case):
 
 def test_gradient_is_linear_in_the_upstream(implementation, case):
     g, h = case.upstream(), case.upstream()[::-1]
-    of_g, of_h = (_gradient(implementation, case, u) for u in (g, h))
+    of_g, of_h = (implementation.gradient_of(case, u) for u in (g, h))
     # Multiplying by a power of two rounds nothing.
-    assert np.array_equal(_gradient(implementation, case, 2 * g), 2 * of_g)
-    assert np.array_equal(_gradient(implementation, case, -g), -of_g)
-    of_both = _gradient(implementation, case, g + h)
+    assert np.array_equal(implementation.gradient_of(case, 2 * g), 2 * of_g)
+    assert np.array_equal(implementation.gradient_of(case, -g), -of_g)
+    of_both = implementation.gradient_of(case, g + h)
     scale = np.abs(g).max() + np.abs(h).max()
     u = float(exact.unit_roundoff(case.dtype)) * implementation.leeway(case.time)
     assert np.abs(of_both - (of_g + of_h)).max() <= 3 * 17 * u * 6 * scale
 
 
 def test_no_upstream_no_gradient(implementation, case):
-    gradient = _gradient(implementation, case, np.zeros_like(case.upstream()))
-    assert not gradient.any()
-
-
-def _forward(implementation, case, x):
-    return implementation.forward(x, case.mask(), case.lengths(), **case.options())
-
-
-def _gradient(implementation, case, upstream):
-    return implementation.gradient(
-        case.x(), upstream, case.mask(), case.lengths(), **case.options()
-    )
+    assert not implementation.gradient_of(case, np.zeros_like(case.upstream())).any()
 
 
 def _by_name(values):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tests.support.cases import Case
-from tests.support.checks import check_gradient, check_values
+from tests.support.checks import check, check_gradient, check_values
 from tests.support.exact import STATISTICS
 
 
@@ -31,9 +31,7 @@ def test_gradient_of_many_steps(implementation, dtype):
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
 def test_more_steps_than_16_bits_can_count(implementation, dtype):
-    case = Case(1, 70_001, 2, dtype, "ties")
-    check_values(implementation, case)
-    check_gradient(implementation, case)
+    check(implementation, Case(1, 70_001, 2, dtype, "ties"))
 
 
 @pytest.mark.parametrize("values", ["largest", "denormal"])
@@ -48,9 +46,9 @@ def test_extreme_values_in_a_single_long_example(implementation, dtype, values):
 def test_a_selection_from_a_single_long_example(implementation, dtype):
     """What is asked for beside a statistic doesn't change its bits."""
     case = Case(1, steps(implementation, 200_000), 2, dtype)
-    together = implementation.forward(case.x(), statistics=STATISTICS)
+    together = implementation.values_of(case)
     for i, statistic in enumerate(STATISTICS):
-        alone = implementation.forward(case.x(), statistics=(statistic,))
+        alone = implementation.values_of(case, (statistic,))
         np.testing.assert_array_equal(alone, together[:, 2 * i : 2 * i + 2])
 
 

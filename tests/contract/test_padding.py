@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from tests.support.cases import DTYPES, FORMATS, Case
-from tests.support.exact import STATISTICS
 
 JUNK = (np.nan, np.inf, -np.inf, 6e4, -0.0)
 KINDS = [("float32", "mask"), ("float32", "lengths")]
@@ -27,22 +26,15 @@ def test_padding_content_never_matters(implementation, dtype, padding):
 def test_gradient_of_padding_is_zero_whatever_the_upstream(any_shape, padding):
     case = Case(3, 17, 9, padding=padding)
     for upstream in (np.nan, np.inf, 1e38):
-        gradient = any_shape.gradient(
-            case.x(),
-            np.full(case.upstream().shape, upstream, np.float32),
-            case.mask(),
-            case.lengths(),
-            statistics=STATISTICS,
-        )
-        assert not gradient[~case.valid()].any()
+        upstream = np.full(case.upstream().shape, upstream, np.float32)
+        assert not any_shape.gradient_of(case, upstream)[~case.valid()].any()
 
 
 def test_lengths_of_either_dtype(implementation):
     case = Case(3, 9, 5, padding="lengths")
-    expected = _both(implementation, case, case.x())
     lengths = case.lengths().astype(np.int32)
     values = implementation.forward(case.x(), None, lengths, **case.options())
-    assert np.array_equal(values, expected[0])
+    assert np.array_equal(values, implementation.values_of(case))
 
 
 @pytest.mark.parametrize("dtype", ["int32", "uint8", "float32", "int64"])
@@ -50,10 +42,8 @@ def test_a_mask_of_ones_and_zeros(rejecting, dtype):
     case = Case(3, 9, 5, padding="mask")
     mask = case.mask().astype(dtype)
     values = rejecting.forward(case.x(), mask, None, **case.options())
-    same = rejecting.forward(case.x(), case.mask(), None, **case.options())
-    assert np.array_equal(values, same)
-    inputs = case.x(), case.upstream(), mask, None
-    gradient = rejecting.gradient(*inputs, **case.options())
+    assert np.array_equal(values, rejecting.values_of(case))
+    gradient = rejecting.gradient(case.x(), case.upstream(), mask, **case.options())
     assert not gradient[~case.valid()].any()
 
 
@@ -63,15 +53,10 @@ def test_a_mask_of_other_bytes_than_one(any_shape, byte, data_format):
     time = 300 if any_shape.is_interpreted else 4000  # the latter is split
     case = Case(2, time, 64, padding="mask", data_format=data_format)
     mask = (case.mask().astype(np.uint8) * byte).view(bool)
-    options = case.options(STATISTICS)
-
-    def both(mask):
-        upstream = case.upstream(STATISTICS)
-        yield any_shape.forward(case.x(), mask, None, **options)
-        yield any_shape.gradient(case.x(), upstream, mask, None, **options)
-
-    for result, same in zip(both(mask), both(case.mask()), strict=True):
-        assert result.tobytes() == same.tobytes()
+    values = any_shape.forward(case.x(), mask, **case.options())
+    assert values.tobytes() == any_shape.values_of(case).tobytes()
+    gradient = any_shape.gradient(case.x(), case.upstream(), mask, **case.options())
+    assert gradient.tobytes() == any_shape.gradient_of(case).tobytes()
 
 
 @pytest.mark.parametrize("batch", [3, 1, 0])

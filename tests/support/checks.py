@@ -13,9 +13,7 @@ from tests.support.exact import STATISTICS
 
 def check_values(implementation, case, **options):
     """All statistics of a case lie within the bounds of the contract."""
-    result = implementation.forward(
-        case.x(), case.mask(), case.lengths(), **case.options(), **options
-    )
+    result = implementation.values_of(case, **options)
     output_dtype = numpy_dtype(options.get("output_dtype") or case.dtype)
     assert result.dtype == output_dtype
     bounded = _statistics(case, implementation.leeway(case.time))
@@ -25,19 +23,33 @@ def check_values(implementation, case, **options):
 
 def check_gradient(implementation, case, statistics=STATISTICS):
     """The gradient of a case, under a random upstream, lies within the bounds."""
-    result = implementation.gradient(
-        case.x(),
-        case.upstream(statistics),
-        case.mask(),
-        case.lengths(),
-        **case.options(statistics),
-    )
+    result = implementation.gradient_of(case, statistics=statistics)
     assert result.dtype == case.x().dtype
     result = to_layout(result, case.data_format)
     value, tolerance = _gradient(case, statistics, implementation.leeway(case.time))
     tolerance = tolerance + float(slack(implementation, case))
     assert_within(result, *rounded(value, tolerance, result.dtype), case)
     assert not result[~case.valid()].astype(float).any(), f"{case}: masked steps"
+
+
+def check(implementation, case):
+    """Both."""
+    check_values(implementation, case)
+    check_gradient(implementation, case)
+
+
+def slopes(function, step, *point):
+    """Finite differences of a number by every number of the arrays it depends on."""
+    for array in (point := [a.astype(np.float64) for a in point]):
+        slope = np.zeros_like(array)
+        for at in np.ndindex(*array.shape):
+            here = array[at]
+            array[at] = here + step
+            above = function(*point)
+            array[at] = here - step
+            slope[at] = (above - function(*point)) / (2 * step)
+            array[at] = here
+        yield slope
 
 
 def interval(bounded, statistics, dtype, slack=Fraction(0)):

@@ -2,13 +2,15 @@
 
 It computes on NumPy arrays:
 
-    forward(x, mask, lengths, **options) -> array
-    gradient(x, upstream, mask, lengths, **options) -> array
+    forward(x, mask=None, lengths=None, **options) -> array
+    gradient(x, upstream, mask=None, lengths=None, **options) -> array
 
 with the options of `statpool.global_stats`, and says in its attributes what tests have
 to know about it. Nothing is imported before `load`, so that an implementation that
 can't be loaded fails alone and doesn't keep the others from being tested.
 """
+
+from tests.support.exact import STATISTICS
 
 
 class Implementation:
@@ -32,3 +34,14 @@ class Implementation:
 
     def load(self):
         """Raises if the implementation can't be used here."""
+
+    def values_of(self, case, statistics=STATISTICS, **options):
+        """The output for a case."""
+        options = {**case.options(statistics), **options}
+        return self.forward(case.x(), case.mask(), case.lengths(), **options)
+
+    def gradient_of(self, case, upstream=None, statistics=STATISTICS, **options):
+        """The gradient for a case, of its own upstream unless there is another."""
+        upstream = case.upstream(statistics) if upstream is None else upstream
+        options = {**case.options(statistics), **options}
+        return self.gradient(case.x(), upstream, case.mask(), case.lengths(), **options)
