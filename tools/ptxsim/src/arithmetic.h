@@ -2,6 +2,7 @@
 #ifndef STATPOOL_TOOLS_PTXSIM_SRC_ARITHMETIC_H_
 #define STATPOOL_TOOLS_PTXSIM_SRC_ARITHMETIC_H_
 
+#include <cfenv>
 #include <cstring>
 
 #include "ptx.h"
@@ -18,6 +19,16 @@ inline double DoubleOf(uint64_t bits) {
   std::memcpy(&value, &bits, 8);
   return value;
 }
+inline uint32_t BitsOf(float value) {
+  uint32_t bits;
+  std::memcpy(&bits, &value, 4);
+  return bits;
+}
+inline uint64_t BitsOf(double value) {
+  uint64_t bits;
+  std::memcpy(&bits, &value, 8);
+  return bits;
+}
 inline uint64_t MaskOf(Type type) {
   int bytes = SizeOf(type);
   return bytes >= 8 ? ~0ull : (1ull << (8 * bytes)) - 1;
@@ -29,6 +40,20 @@ inline int64_t Extend(uint64_t value, Type type) {
   return IsSigned(type) ? static_cast<int64_t>(value << unused) >> unused
                         : static_cast<int64_t>((value << unused) >> unused);
 }
+
+// Sets the rounding mode of the host for a scope.
+class Rounding {
+ public:
+  explicit Rounding(int mode) : set_(mode != 0) {
+    if (set_) fesetround(mode);
+  }
+  ~Rounding() {
+    if (set_) fesetround(FE_TONEAREST);
+  }
+
+ private:
+  bool set_;
+};
 
 // Any float format up to 64 bits fits a double; packed formats use the lower half.
 double Unpack(uint64_t bits, Type type, bool ftz);

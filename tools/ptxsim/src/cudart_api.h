@@ -10,6 +10,8 @@
 
 namespace ptxsim {
 
+constexpr size_t kTotalMemory = 8ull << 30;
+
 // Sets the error that cudaGetLastError() will return, and returns it. Success sets nothing.
 cudaError_t SetError(cudaError_t error);
 
