@@ -9,20 +9,20 @@ namespace statpool {
 namespace cpu {
 namespace {
 
-// A gradient of this size will not be in any cache when its reader comes, and allocators get its
-// memory anew from the system (glibc's largest M_MMAP_THRESHOLD).
+// A gradient of this size is in no cache when it is read, and allocators get fresh memory for it
+// from the system (glibc's largest M_MMAP_THRESHOLD).
 constexpr int64_t kLargeBytes = int64_t{32} << 20;
 
-// Estimated nanoseconds of a unit, from which it is decided whether threads are worthwhile: half
-// of one a float64 element, a quarter of any other, and two for finishing a channel. So long does
-// it take in the caches; larger input takes longer, but there the answer is plain.
+// Estimated nanoseconds of a unit, which decide whether threads are worthwhile: 1/2 for an element
+// of float64, 1/4 for any other, and 2 for finishing a channel. The estimate is for input in the
+// caches, because larger input takes longer and is worth threads anyway.
 int64_t UnitCost(const Plan& plan, core::DType dtype) {
   const int64_t quarters = dtype == core::DType::kFloat64 ? 2 : 1;
   const int64_t elements = plan.channels_per_tile * plan.steps_per_split;
   return elements * quarters / 4 + plan.channels_per_tile * 2;
 }
 
-// The same for joining a tile: two a channel for each split and for the result.
+// The same for joining a tile: 2 per channel for each split and for the result.
 int64_t JoinCost(const Plan& plan) { return plan.channels_per_tile * (2 + 2 * plan.splits); }
 
 template <typename Arguments>

@@ -1,5 +1,6 @@
-// Both passes on the CPU: mean, max, norm ... over time of x, and the gradient, in one read of x
-// each.
+// The front door of cc/cpu: both passes, the statistics over time of x and the gradient, in one
+// read of x each. A caller brings a plan (plan.h), an instruction set (instruction_set.h) and
+// threads (threads.h); every other header is internal.
 #ifndef STATPOOL_CPU_GLOBAL_STATS_CPU_H_
 #define STATPOOL_CPU_GLOBAL_STATS_CPU_H_
 
@@ -12,8 +13,8 @@
 namespace statpool {
 namespace cpu {
 
-// Writes every element of y and saved. Buffers must obey the contract: lengths within [0, T]. The
-// plan is the problem's, and says how large a workspace must be.
+// Writes every element of y and saved. Lengths must be within [0, T], and `plan` must be
+// MakePlan(problem).
 STATPOOL_API void GlobalStats(const core::Problem& problem, const Plan& plan,
                               const core::ForwardBuffers& buffers,
                               const InstructionSet& instruction_set, Threads* threads);

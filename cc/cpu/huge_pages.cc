@@ -14,7 +14,7 @@ void AdviseHugePages(void* data, int64_t bytes) {
   const uintptr_t first = reinterpret_cast<uintptr_t>(data);
   const uintptr_t begin = (first + page - 1) / page * page;
   const uintptr_t end = (first + static_cast<uintptr_t>(bytes)) / page * page;
-  // An error means no more than that the pages stay small.
+  // After an error the pages stay small, which is slower and nothing else.
   if (begin < end)
     static_cast<void>(madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE));
 #else

@@ -1,5 +1,5 @@
-// Huge pages for large outputs. A fresh one costs a page fault for every 4 KiB, several times what
-// writing it costs; with pages of 2 MiB most of that is gone.
+// Huge pages for large outputs. Fresh memory costs a page fault for every 4 KiB, which takes
+// several times as long as writing them; pages of 2 MiB avoid most of that.
 #ifndef STATPOOL_CPU_HUGE_PAGES_H_
 #define STATPOOL_CPU_HUGE_PAGES_H_
 
@@ -8,8 +8,8 @@
 namespace statpool {
 namespace cpu {
 
-// Advises the system to back the whole pages within [data, data + bytes) with huge ones as they are
-// first written. Contents stay as they are; where the system doesn't offer it nothing happens.
+// Advises the system to use huge pages for what has not been written yet of [data, data + bytes).
+// Contents don't change. Does nothing where the system offers no such advice.
 void AdviseHugePages(void* data, int64_t bytes);
 
 }  // namespace cpu

@@ -25,8 +25,8 @@ namespace {
 bool SupportsBaseline() { return true; }
 
 #if defined(__x86_64__)
-// Clang's __builtin_cpu_supports doesn't know this one. The system keeps the registers that it
-// needs where it keeps those of AVX2.
+// By CPUID, because Clang's __builtin_cpu_supports doesn't know F16C. A system that saves the
+// registers of AVX2 saves those of F16C, too.
 bool HasF16c() {
   unsigned a, b, c, d;
   return __get_cpuid(1, &a, &b, &c, &d) != 0 && (c & bit_F16C) != 0;

@@ -1,4 +1,4 @@
-// The instruction sets that this build carries kernels for, and the choice among them.
+// The instruction sets that this build has kernels for, and the choice between them.
 #ifndef STATPOOL_CPU_INSTRUCTION_SET_H_
 #define STATPOOL_CPU_INSTRUCTION_SET_H_
 
@@ -17,13 +17,13 @@ struct InstructionSet {
   const Kernels& (*kernels)(core::DType);
 };
 
-// Everything compiled in, best first.
+// All that were compiled in, best first.
 STATPOOL_API const std::vector<InstructionSet>& CompiledInstructionSets();
 
 // The best one that this processor supports.
 STATPOOL_API const InstructionSet& BestInstructionSet();
 
-// The supported one of that name, null if there is none.
+// The supported one with that name, or null.
 STATPOOL_API const InstructionSet* FindInstructionSet(const std::string& name);
 
 }  // namespace cpu

@@ -1,5 +1,5 @@
-// The interface between the passes and the kernels of an instruction set, which run a range of
-// units of the plan.
+// Internal: the table of kernels that kernels_isa.cc makes for each instruction set, and that
+// global_stats_cpu.cc calls for ranges of units.
 #ifndef STATPOOL_CPU_KERNELS_H_
 #define STATPOOL_CPU_KERNELS_H_
 
@@ -21,13 +21,13 @@ struct GradientArguments : core::GradientBuffers {
   core::Problem problem;
   core::SavedFieldList fields;
   Plan plan;
-  bool streaming;  // dx exceeds the caches: write around them
+  bool streaming;  // dx is larger than the caches: write around them
 };
 
 struct Kernels {
-  // Units [begin, end) of the plan: finished results, or the partial ones of each split.
+  // Units [begin, end) of the plan: results, or the partial results of each split.
   void (*forward)(const ForwardArguments&, int64_t begin, int64_t end);
-  // Joins the splits of tiles [begin, end), of which there are batch * plan.tiles.
+  // Joins the splits of tiles [begin, end) of batch * plan.tiles.
   void (*join)(const ForwardArguments&, int64_t begin, int64_t end);
   void (*gradient)(const GradientArguments&, int64_t begin, int64_t end);
 };

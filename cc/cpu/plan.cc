@@ -9,22 +9,23 @@ namespace statpool {
 namespace cpu {
 namespace {
 
-constexpr int64_t kMinRows = 8;             // fewer rows than a chunk make folding a loss
+constexpr int64_t kMinRows = 8;             // folding costs more than it saves with fewer rows
 constexpr int64_t kUnitElements = 1 << 15;  // below this a unit is not worth a thread
-constexpr int64_t kShortTime = 512;         // up to here, joining a channel's lanes costs the most
+constexpr int64_t kShortTime = 512;         // joining the lanes of a channel costs most up to here
 constexpr int64_t kFewChannels = 8;         // fewer leave lanes idle
 constexpr int64_t kMaxSteps = 1 << 30;      // lane counters are 32 bits wide
-// Time is split until there are so many units: two for each of 16 cores. The plan can't ask how
-// many there are, because results must not depend on it, and more splits cost workspace and joins.
+// Time is split until there are so many units: two for each of 16 cores. The plan doesn't ask how
+// many cores there are, because results must not depend on it. More splits cost workspace and
+// joins.
 constexpr int64_t kEnoughUnits = 32;
 
 static_assert(kTransposedChannels % kMaxFold == 0, "the largest group is of whole vectors");
 
-// The size of equal parts of `all`, as few as can be of at most `most`.
+// The size of the fewest equal parts of `all` that are at most `most`.
 int64_t EvenPart(int64_t all, int64_t most) { return CeilDiv(all, CeilDiv(all, most)); }
 
-// Narrow rows waste vector lanes. A dense [T, C] slab is also a dense [T / k, k * C] one: k is the
-// smallest factor that makes its rows a multiple of kMaxFold, as long as enough rows remain.
+// Short rows waste vector lanes. A dense [T, C] array is also a dense [T / k, k * C] one: k is the
+// smallest factor that makes its rows a multiple of kMaxFold, if enough rows remain.
 int64_t Fold(const core::Shape& shape, int64_t row_channels) {
   if (row_channels >= 2 * kMaxFold) return 1;
   int64_t fold = kMaxFold / std::gcd(row_channels, kMaxFold);
@@ -32,10 +33,11 @@ int64_t Fold(const core::Shape& shape, int64_t row_channels) {
   return fold;
 }
 
-// Rows of 4-byte numbers may be odd in number: the next split's begin at a multiple of 8 bytes.
+// Rounded up, because an odd number of 4-byte numbers may come last and the next split begins with
+// 8-byte ones.
 int64_t PartialBytes(const core::Problem& problem) {
   const bool is_double = problem.dtype == core::DType::kFloat64;
-  const int64_t sum = is_double ? 16 : 4;      // with its error; packed
+  const int64_t sum = is_double ? 16 : 4;      // with its rounding error; a PackedSum
   const int64_t extreme = is_double ? 16 : 8;  // with its count
   const core::NeededSums needed = core::NeededSumsOf(problem.statistics);
   const int64_t channel = core::NeededBytes(needed, sum, sizeof(double), extreme);
@@ -47,7 +49,8 @@ int64_t PartialBytes(const core::Problem& problem) {
 Plan MakePlan(const core::Problem& problem) {
   const core::Shape& shape = problem.shape;
   const core::Layout layout = shape.time == 1 ? core::Layout::kChannelsLast : problem.layout;
-  Plan plan = {layout, false, 0, 1, 1, 0, 1, 0, 0, 0, 0};
+  Plan plan;
+  plan.layout = layout;
   if (shape.batch == 0 || shape.channels == 0) return plan;
   const int64_t time = std::max<int64_t>(shape.time, 1);
   if (layout == core::Layout::kChannelsLast) {
@@ -69,7 +72,7 @@ Plan MakePlan(const core::Problem& problem) {
   const int64_t wanted =
       std::min(CeilDiv(kEnoughUnits, unsplit_units), unit_elements / kUnitElements);
   const int64_t splits = std::max({wanted, CeilDiv(time, kMaxSteps), int64_t{1}});
-  const int64_t chunk = plan.fold * kMinRows;  // splits begin at whole chunks
+  const int64_t chunk = plan.fold * kMinRows;  // a split is a multiple of it
   plan.steps_per_split = RoundUp(CeilDiv(time, splits), chunk);
   plan.splits = CeilDiv(time, plan.steps_per_split);
   plan.units = unsplit_units * plan.splits;

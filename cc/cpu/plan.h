@@ -1,5 +1,6 @@
 // How a pooling call is cut into units of work: plain data, a function of the problem alone, so
-// that the result never depends on the number of threads.
+// that the result never depends on the number of threads. A caller of global_stats_cpu.h makes the
+// plan first, because it says how large a workspace must be.
 #ifndef STATPOOL_CPU_PLAN_H_
 #define STATPOOL_CPU_PLAN_H_
 
@@ -14,11 +15,11 @@ namespace cpu {
 constexpr int64_t kMaxVectorBytes = 64;                        // of any instruction set
 constexpr int64_t kMaxFold = kMaxVectorBytes / sizeof(float);  // lanes that fill any vector
 constexpr int64_t kMostLanes = 512;                            // in a row of accumulators
-// Most channels that are transposed together, of one unit or of several: 64 steps of 48 channels in
-// float32 take 12 KB, which stay in a first-level cache of 32 KB beside the accumulators and the
-// channels that they come from.
+// Most channels that are transposed together, of one unit or several: 64 steps of 48 channels in
+// float32 take 12 KB, so that they fit into a first-level cache of 32 KB together with the
+// accumulators and the memory that they are read from.
 constexpr int64_t kTransposedChannels = 48;
-// Most channels of a unit that takes them one after the other: enough to fill vectors when it
+// Most channels of a unit that reads one channel after the other: enough to fill vectors when it
 // stores their results.
 constexpr int64_t kSeriesChannels = 64;
 static_assert((2 * kMaxFold - 1) * kMaxFold <= kMostLanes,
@@ -27,18 +28,19 @@ static_assert((2 * kMaxFold - 1) * kMaxFold <= kMostLanes,
 constexpr int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 constexpr int64_t RoundUp(int64_t a, int64_t multiple) { return CeilDiv(a, multiple) * multiple; }
 
+// The default has nothing to do.
 struct Plan {
-  core::Layout layout;         // a single step is channels_last whatever it is called
-  bool is_transposed;          // channels_first that the forward pass reads by blocks of channels
-  int64_t channels_per_group;  // that are transposed together, of any examples: whole vectors
-  int64_t fold;                // consecutive steps that share a row of lanes
-  int64_t channels_per_tile;   // channels that one unit owns
-  int64_t tiles;               // units along C
-  int64_t steps_per_split;     // steps that one unit owns
-  int64_t splits;              // units along T; more than one leaves partial results to be joined
-  int64_t units;               // batch * tiles * splits
-  int64_t partial_bytes;       // that a split leaves of an example: 8-byte numbers stay aligned
-  int64_t workspace_bytes;     // for the partial results of all splits, aligned as by operator new
+  core::Layout layout = core::Layout::kChannelsLast;  // also where T is 1: the same memory
+  bool is_transposed = false;      // channels_first, and the forward pass transposes it
+  int64_t channels_per_group = 0;  // transposed together: whole vectors, of any examples
+  int64_t fold = 1;                // consecutive steps that share a row of lanes
+  int64_t channels_per_tile = 1;   // channels that a unit owns
+  int64_t tiles = 0;               // units along C
+  int64_t steps_per_split = 1;     // steps that a unit owns
+  int64_t splits = 0;              // units along T; partial results are joined if it is > 1
+  int64_t units = 0;               // batch * tiles * splits
+  int64_t partial_bytes = 0;       // of an example's split, a multiple of 8
+  int64_t workspace_bytes = 0;     // of all partial results, to be aligned as by operator new
 };
 
 STATPOOL_API Plan MakePlan(const core::Problem& problem);

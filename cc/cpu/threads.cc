@@ -12,10 +12,10 @@ namespace cpu {
 namespace {
 
 constexpr int64_t kBlocksPerThread = 8;             // threads are not equally fast
-constexpr std::chrono::microseconds kSpinTime(20);  // what it takes to fall asleep and be woken
+constexpr std::chrono::microseconds kSpinTime(20);  // as long as falling asleep and waking up
 
-// Units that threads take block by block. A thread may come when all are taken and the caller is
-// gone: it shares this object, and touches `work` only after it got a block.
+// Units that threads take block by block. A thread may begin when all blocks are taken and the
+// caller has returned: so it shares this object, and touches `work` only after it got a block.
 class SharedWork {
  public:
   SharedWork(int64_t units, int64_t block, const Work& work)
@@ -35,7 +35,8 @@ class SharedWork {
     }
   }
 
-  // The last block of another thread is short: for a while, watching it costs less than sleeping.
+  // Spins for a while first: what is left of other threads' last blocks is often shorter than a
+  // sleep.
   void Wait() {
     const auto until = std::chrono::steady_clock::now() + kSpinTime;
     while (std::chrono::steady_clock::now() < until) {
@@ -59,7 +60,7 @@ class SharedWork {
 }  // namespace
 
 void ShareWork(Threads* threads, int64_t units, int64_t cost, const Work& work) {
-  // A second thread pays where half of the work takes longer than its start.
+  // A second thread is worthwhile if half of the work takes longer than starting it.
   const int64_t worthwhile = units * std::max<int64_t>(cost, 1) / (2 * threads->start_nanos());
   const int64_t count = std::min({threads->count(), units, 1 + worthwhile});
   if (count <= 1) return work(0, units);

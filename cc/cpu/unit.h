@@ -36,7 +36,7 @@ inline __attribute__((always_inline)) Unit UnitOf(const Plan& plan, const core::
   return unit;
 }
 
-// How many of so many steps a mask keeps.
+// How many of `steps` steps a mask keeps.
 inline int64_t CountKept(const bool* mask, int64_t steps) {
   int64_t count = 0;
   for (int64_t t = 0; t < steps; ++t) count += core::Keeps(mask, t);

@@ -14,7 +14,7 @@ namespace cpu {
 namespace STATPOOL_ISA {
 namespace {
 
-// Adds N lanes of kRows rows, from element `from` on, to lanes [to, to + N).
+// Adds elements [from, from + N) of kRows rows to lanes [to, to + N).
 template <typename T, int N, int kRows, typename Rows, typename Sums, typename Accumulators>
 STATPOOL_INLINE void AccumulateLanes(const Rows& rows, int64_t from, int64_t to, const Sums& needed,
                                      int64_t rows_before, Accumulators* accumulators) {
@@ -26,7 +26,7 @@ STATPOOL_INLINE void AccumulateLanes(const Rows& rows, int64_t from, int64_t to,
   const V squares = core::PairwiseSum<kRows, V>([&](int r) { return V(v[r] * v[r]); });
   bool has_nan;
   if constexpr (kRows > 1 && std::is_same_v<Compute, float>) {
-    // float16 never leaves the range, NaN apart, and who stays in it is no NaN.
+    // float16 values, except NaN, never leave the range; a value inside it is not NaN.
     constexpr bool kIsFloat16 = std::is_same_v<T, core::Float16>;
     const bool in_range = kIsFloat16 ||
                           AllWithin<N>(squares, core::kFloatRangeLow, core::kFloatRangeHigh) ||
@@ -48,9 +48,9 @@ STATPOOL_INLINE void AccumulateLanes(const Rows& rows, int64_t from, int64_t to,
   }
 }
 
-// Elements of a row, and whether the last vector, where they fill no whole one, begins before them:
-// one vector costs less than its parts. Its lanes follow those of the vector before, and have to
-// move down when all is added (RemoveOverlap).
+// Elements of a row, and whether the last vector, if they don't fill it, overlaps the one before
+// it: a whole vector costs less than its parts. It has lanes of its own, of which RemoveOverlap
+// keeps the last when all rows are added.
 struct RowWidth {
   int64_t elements;
   bool overlaps;
@@ -73,7 +73,7 @@ STATPOOL_INLINE void AccumulateChunk(const Rows& rows, const RowWidth& width, in
       whole);
 }
 
-// Adds rows by kRows, and those left by half as many.
+// Adds kRows rows at a time, and the rest by half as many.
 template <typename T, int kRows, typename Rows, typename Sums, typename Accumulators>
 STATPOOL_INLINE void AccumulateRowsBy(const Rows& rows, int64_t count, const RowWidth& width,
                                       int64_t rows_before, const Sums& needed,

@@ -19,7 +19,7 @@ namespace {
 // ------------------------------------------------------------------------------------------------
 // Sums
 
-// Sums kRows values a lane, and their squares, in double.
+// Sums kRows values per lane, and their squares, in double.
 template <int N, int kRows, typename Sums, typename Accumulators>
 STATPOOL_INLINE void AddWide(const Vec<typename Accumulators::Compute, N> (&v)[kRows], int64_t i,
                              const Sums& needed, Accumulators* accumulators) {
@@ -36,8 +36,8 @@ STATPOOL_INLINE void AddWide(const Vec<typename Accumulators::Compute, N> (&v)[k
   });
 }
 
-// Sums kRows values a lane in float, and only what they come to in double: half the work of
-// AddWide. Lanes that leave the range are summed again in double.
+// Sums kRows values per lane in float, and adds these sums in double: half the work of AddWide.
+// Lanes that leave the range are summed again in double.
 template <int N, int kRows, typename Sums, typename Accumulators>
 STATPOOL_INLINE void AddNarrow(const Vec<float, N> (&v)[kRows], const Vec<float, N>& squares,
                                bool in_range, int64_t i, const Sums& needed,
@@ -61,8 +61,8 @@ STATPOOL_INLINE void AddNarrow(const Vec<float, N> (&v)[kRows], const Vec<float,
   });
 }
 
-// Joins the mean and the deviations of kRows values a lane to those of the `before` rows before, in
-// double.
+// Joins the mean and the deviations of kRows values per lane to those of the `before` rows before
+// them, in double.
 template <int N, int kRows, typename Accumulators>
 STATPOOL_INLINE void AddCentral(const Vec<typename Accumulators::Compute, N> (&v)[kRows], int64_t i,
                                 int64_t before, Accumulators* accumulators) {
@@ -90,8 +90,8 @@ STATPOOL_INLINE void AddCentral(const Vec<typename Accumulators::Compute, N> (&v
 // ------------------------------------------------------------------------------------------------
 // Extremes
 
-// Joins kRows values a lane to the running extreme and its count. NaN wins and stays: the sum of
-// squares tells which lanes have one, since squares never cancel.
+// Joins kRows values per lane to the running extreme and its count. NaN wins and stays: the sum of
+// squares tells which lanes have one, because squares never cancel.
 template <int N, int kRows, typename Compute, typename Best>
 STATPOOL_INLINE void UpdateExtreme(const Vec<Compute, N> (&v)[kRows], bool has_nan,
                                    const Vec<Compute, N>& squares, Compute* extreme,

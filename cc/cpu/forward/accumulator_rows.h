@@ -1,6 +1,5 @@
-// The accumulators of a unit of work: a row of numbers for each sum and extreme. A lane of it is
-// a channel, or one of several that share the steps of a channel until cc/cpu/forward/join.h joins
-// them.
+// The accumulators of a unit of work: a row of numbers for each sum and extreme. A lane of the row
+// holds a channel, or some steps of a channel until cc/cpu/forward/join.h joins its lanes.
 #ifndef STATPOOL_CPU_FORWARD_ACCUMULATOR_ROWS_H_
 #define STATPOOL_CPU_FORWARD_ACCUMULATOR_ROWS_H_
 
@@ -17,11 +16,11 @@ namespace cpu {
 namespace STATPOOL_ISA {
 namespace {
 
-static_assert(kVectorBytes <= kMaxVectorBytes, "every width is within what plans count on");
+static_assert(kVectorBytes <= kMaxVectorBytes, "no vector is longer than plans assume");
 static_assert(kMostLanes % kLanes<float> == 0, "a last vector that overlaps stays within a row");
 
-// Rows are longer than they need to be, so that their lanes of the same number are not a multiple
-// of 4096 bytes apart: a load from there would wait for the store before it.
+// Rows are longer than they need to be, so that equal lanes of two rows are not a multiple of 4096
+// bytes apart: a load would wait for the store to the other row.
 template <typename E, int64_t kCapacity>
 constexpr int64_t kRowLanes = kCapacity + (kCapacity < kMostLanes ? 64 : 512) / sizeof(E);
 
@@ -52,7 +51,7 @@ struct SumRows {
     StoreRaw(total, value + i);
   }
 
-  // N sums as well as a double can tell.
+  // N sums, rounded to double.
   template <int N>
   __attribute__((always_inline)) Vec<double, N> Value(int64_t i) const {
     using D = Vec<double, N>;
@@ -62,7 +61,7 @@ struct SumRows {
   }
 };
 
-// How many steps equal an extreme. Lanes of float see at most 2^30 steps (cc/cpu/plan.cc).
+// How many steps equal an extreme. A lane of float gets at most 2^30 steps (cc/cpu/plan.cc).
 template <typename Compute>
 using LaneCount = std::conditional_t<std::is_same_v<Compute, double>, int64_t, int32_t>;
 
@@ -76,7 +75,7 @@ struct AccumulatorRows {
   Sum sum;
   Sum squares;
   Sum deviations;
-  // The sum for the deviations: a large mean must not be rounded.
+  // A second sum, for the mean of the deviations: all in double, where `sum` has parts in float.
   alignas(64) double total[kRowLanes<double, kCapacity>];
   alignas(64) Compute max[kRowLanes<Compute, kCapacity>];
   alignas(64) Compute min[kRowLanes<Compute, kCapacity>];
@@ -102,10 +101,11 @@ struct AccumulatorRows {
   }
 };
 
-// Calls visit(row...) with the same row of all the accumulators, for every one that the statistics
-// asked for need.
+// Calls visit(row...) with the same row of several accumulators, for every row that is needed.
 template <typename Visit, typename... Rows>
 void ForEachRow(const core::NeededSums& needed, const Visit& visit, Rows*... rows) {
+  static_assert(core::kSumCount == 5,
+                "a sum has a line here, in Clear, AccumulateLanes and JoinLanes");
   constexpr bool is_compensated = (std::remove_const_t<Rows>::Sum::kCompensated || ...);
   const auto visit_sum = [&visit](auto&... sum) {
     visit(sum.value...);

@@ -1,8 +1,8 @@
 // Forward pass: statistics over time of [B, T, C] or [B, C, T], one read of the valid steps.
 //
-// One unit owns a tile of channels of one example over one split of time. The rows that it reads
-// are steps (channels_last; channels_first where it is transposed) or runs of `fold` consecutive
-// steps of one channel (channels_first).
+// A unit owns a tile of channels of one example over one split of time. The rows that it reads are
+// steps (channels_last, and channels_first if transposed) or `fold` consecutive steps of one
+// channel (channels_first).
 #ifndef STATPOOL_CPU_FORWARD_GLOBAL_STATS_KERNELS_H_
 #define STATPOOL_CPU_FORWARD_GLOBAL_STATS_KERNELS_H_
 
@@ -20,7 +20,7 @@ namespace cpu {
 namespace STATPOOL_ISA {
 namespace {
 
-// Writes what the lanes, a channel each, saw in a unit.
+// Writes the results of a unit whose lanes are channels.
 template <typename T, typename Accumulators>
 void Store(const ForwardArguments& a, const core::NeededSums& needed, const Unit& unit,
            int64_t steps, const Accumulators& accumulators) {
@@ -31,15 +31,16 @@ void Store(const ForwardArguments& a, const core::NeededSums& needed, const Unit
   }
 }
 
-// Steps of this unit that lie within the example's length.
+// Steps of this unit that are within the example's length.
 inline int64_t StepsOf(const ForwardArguments& a, const Unit& unit) {
   const int64_t end =
       std::min(unit.end_step, core::EndOfExample(a.lengths, unit.b, a.problem.shape.time));
   return std::max<int64_t>(end - unit.first_step, 0);
 }
 
-// Accumulators are large, and threads may have little stack: each way through a unit has its own in
-// a frame of its own. -Wframe-larger-than says when it is too much, see CMakeLists.txt.
+// Accumulators are large, and threads may have little stack: each way through a unit has a frame of
+// its own, so that no frame holds the accumulators of two. -Wframe-larger-than guards the size, see
+// CMakeLists.txt.
 #define STATPOOL_OWN_FRAME __attribute__((noinline))
 
 template <typename T>
@@ -63,32 +64,34 @@ STATPOOL_OWN_FRAME void ForwardChannelsLast(const ForwardArguments& a,
   Store<T>(a, needed, unit, accumulator.Finish(), accumulators);
 }
 
-// What the other two ways accumulate in. Rows of their own length cost the code of the loops once
-// more, so only double has them, where longer ones and what lies beside them would be too much.
+// Accumulators of the other two ways. Only float64 gets shorter rows, because with kMostLanes the
+// frame would be too large. The other types share the long ones, so that the loops are compiled
+// once.
 template <typename T>
 using ShortRows =
     AccumulatorRows<core::ComputeType<T>, sizeof(T) == 8 ? kSeriesChannels : kMostLanes>;
 static_assert(kTransposedChannels <= kSeriesChannels && kMaxFold <= kSeriesChannels,
               "short rows hold the channels of a group, or the lanes of a channel");
 
-// Packs the steps that the mask keeps, a buffer at a time, so that they fill the lanes.
+// Copies the steps that the mask keeps into a buffer without gaps, so that they fill the lanes.
 template <typename T, typename Accumulator>
-void AddPacked(const T* x, const bool* mask, int64_t steps, Accumulator* accumulator) {
+void AddCompacted(const T* x, const bool* mask, int64_t steps, Accumulator* accumulator) {
   constexpr int64_t kBuffer = 1024;
   static_assert(kBuffer % (kMaxFold * kChunkRows) == 0, "only the last buffer ends within a chunk");
-  T packed[kBuffer];
+  T compacted[kBuffer];
   int64_t count = 0;
   for (int64_t t = 0; t < steps; ++t) {
-    packed[count] = x[t];
-    count += core::Keeps(mask, t);  // a branch would be foreseen badly
+    compacted[count] = x[t];
+    count += core::Keeps(mask, t);  // a branch would be predicted badly
     if (count < kBuffer) continue;
-    accumulator->AddSteps(packed, count, 1, /*are_cached=*/true);
+    accumulator->AddSteps(compacted, count, 1, /*are_cached=*/true);
     count = 0;
   }
-  accumulator->AddSteps(packed, count, 1, /*are_cached=*/true);
+  accumulator->AddSteps(compacted, count, 1, /*are_cached=*/true);
 }
 
-// One channel after the other; lane 0 of each goes to its lane among the channels of the unit.
+// One channel after the other. Its result is in lane 0, and goes to the channel's lane of
+// `channels`.
 template <typename T>
 STATPOOL_OWN_FRAME void ForwardChannelsFirst(const ForwardArguments& a,
                                              const core::NeededSums& needed, const Unit& unit) {
@@ -104,7 +107,7 @@ STATPOOL_OWN_FRAME void ForwardChannelsFirst(const ForwardArguments& a,
       accumulator.AddSteps(x, StepsOf(a, unit), 1);
     } else {
       const bool* mask = a.mask + unit.b * shape.time + unit.first_step;
-      AddPacked(x, mask, StepsOf(a, unit), &accumulator);
+      AddCompacted(x, mask, StepsOf(a, unit), &accumulator);
     }
     steps = accumulator.Finish();
     ForEachRow(
@@ -113,8 +116,8 @@ STATPOOL_OWN_FRAME void ForwardChannelsFirst(const ForwardArguments& a,
   Store<T>(a, needed, unit, steps, channels);
 }
 
-// Short channels, transposed some steps at a time, so that none has lanes of its own to join. Of
-// the B * C channels those from `first` on, each of so many steps.
+// Short channels, transposed some steps at a time, so that a lane is a channel and there is nothing
+// to join. `first` counts through all B * C channels; each has `steps` steps.
 template <typename T>
 STATPOOL_OWN_FRAME void ForwardTransposed(const ForwardArguments& a, const core::NeededSums& needed,
                                           int64_t first, int64_t width, int64_t steps,
@@ -144,10 +147,9 @@ STATPOOL_OWN_FRAME void ForwardTransposed(const ForwardArguments& a, const core:
   }
 }
 
-// Units that follow each other own channels that follow each other. Where all have the same steps,
-// they are taken by groups, of whichever examples, which fill the vectors. A group is a matter of
-// the problem alone, or NaN would differ with the threads, and done with the unit that its first
-// channel is in.
+// Consecutive units own consecutive channels. If all have the same steps, channels are taken by
+// groups that fill the vectors, across examples. Groups depend on the problem alone, because else
+// the bits of NaN would depend on the threads: a group is done by the unit of its first channel.
 template <typename T>
 void ForwardTransposedUnits(const ForwardArguments& a, const core::NeededSums& needed,
                             int64_t begin, int64_t end) {
@@ -186,14 +188,14 @@ void ForwardUnits(const ForwardArguments& a, int64_t begin, int64_t end) {
   }
 }
 
-// Steps that count in a unit.
+// Valid steps of a unit.
 inline int64_t CountOf(const ForwardArguments& a, const Unit& unit) {
   const int64_t steps = StepsOf(a, unit);
   if (a.mask == nullptr) return steps;
   return CountKept(a.mask + unit.b * a.problem.shape.time + unit.first_step, steps);
 }
 
-// Joins the splits of some channels in the order of time.
+// Joins the splits of some channels, in the order of time.
 template <typename T>
 void JoinChannels(const ForwardArguments& a, const core::NeededSums& needed, int64_t tile,
                   const Destination& to) {

@@ -1,4 +1,4 @@
-// Joins what lanes or splits of time saw of the same channels, in a fixed order.
+// Joins the accumulators of lanes or splits that hold the same channels, in a fixed order.
 #ifndef STATPOOL_CPU_FORWARD_JOIN_H_
 #define STATPOOL_CPU_FORWARD_JOIN_H_
 
@@ -60,7 +60,7 @@ STATPOOL_INLINE void JoinLanes(const core::NeededSums& needed, To* to, int64_t a
   }
 }
 
-// The same for the deviations, where the part saw `part_steps` steps and the other `steps`.
+// The same for the deviations, of `part_steps` steps in the part and `steps` in the other.
 template <typename To, typename Part>
 STATPOOL_INLINE void JoinCentral(To* to, int64_t at, int64_t steps, const Part& part, int64_t from,
                                  int64_t part_steps, int64_t width) {
@@ -80,8 +80,8 @@ STATPOOL_INLINE void JoinCentral(To* to, int64_t at, int64_t steps, const Part& 
   });
 }
 
-// The upper half of the groups of lanes, of `width` channels each, joins the lower one. `steps`
-// holds those that each group saw.
+// The upper half of the groups of lanes, `width` channels each, joins the lower half. `steps` has
+// the steps of each group.
 template <typename Accumulators>
 STATPOOL_INLINE void JoinHalf(const core::NeededSums& needed, Accumulators* accumulators,
                               int64_t width, int64_t half, int64_t* steps) {
@@ -95,7 +95,7 @@ STATPOOL_INLINE void JoinHalf(const core::NeededSums& needed, Accumulators* accu
   }
 }
 
-// Joins the lanes of each channel, of which there are `fold`, `width` apart, into its first one.
+// Joins the `fold` lanes of each channel, which are `width` apart, into the first one.
 template <typename Accumulators>
 void JoinFold(const core::NeededSums& needed, Accumulators* accumulators, int64_t width,
               int64_t fold, int64_t* steps) {

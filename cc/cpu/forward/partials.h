@@ -1,5 +1,4 @@
-// Partial results: the accumulators that each split of time leaves in the workspace until all are
-// joined.
+// Partial results: the accumulators of each split, in the workspace until all splits are joined.
 #ifndef STATPOOL_CPU_FORWARD_PARTIALS_H_
 #define STATPOOL_CPU_FORWARD_PARTIALS_H_
 
@@ -17,9 +16,9 @@ namespace STATPOOL_ISA {
 namespace {
 
 // Calls move(row of the accumulators, its place in memory, width) for each row of `width` channels.
-// Sums are packed but for the total, which stands for a mean that must not be rounded, and for
-// those that carry the error of their rounding. Rows of 8-byte numbers come before those of 4-byte
-// ones, which may be odd in number: so all are aligned.
+// Sums are packed, except those of float64, which carry their rounding errors, and `total`, because
+// the mean of the deviations must not be rounded. Rows of 8-byte numbers come first, so that they
+// are aligned whatever the number of 4-byte ones.
 template <typename Accumulators, typename Move>
 void ForEachPartialRow(const ForwardArguments& a, const core::NeededSums& needed,
                        Accumulators* accumulators, int64_t b, int64_t split, int64_t first_channel,

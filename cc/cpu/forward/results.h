@@ -16,7 +16,7 @@ namespace cpu {
 namespace STATPOOL_ISA {
 namespace {
 
-// Channels of an example whose results are to be stored, and the lane of the first of them.
+// Channels of an example whose results are stored, and the lane of the first one.
 struct Destination {
   int64_t b;
   int64_t first_channel;
@@ -24,8 +24,8 @@ struct Destination {
   int64_t first_lane = 0;
 };
 
-// Lanes [lane, lane + N) of accumulators, a channel each, which saw `steps` > 0 steps, as
-// core/values.h asks for them.
+// Lanes [lane, lane + N) of accumulators, a channel each, of `steps` > 0 steps: what the formulas
+// of core/values.h read.
 template <int N, typename Accumulators>
 struct ChannelLanes {
   using Compute = typename Accumulators::Compute;
@@ -50,8 +50,8 @@ struct ChannelLanes {
     return LoadRaw<D>(of.total + lane) / steps - Widen<N>(Narrow<Compute, N>(PerStep(Sum())));
   }
 
-  // A division costs more than everything else here. Where the mean is rounded to float, a product
-  // with the inverse, which the compiler takes out of the loop over channels, is as good.
+  // A division costs more than all else here. If the mean is rounded to float, a product with the
+  // inverse is as good, and the compiler computes the inverse once for all channels.
   template <typename V>
   V PerStep(const V& sum) const {
     if constexpr (std::is_same_v<Compute, double>) return sum / steps;
@@ -67,7 +67,7 @@ struct ChannelLanes {
   }
 };
 
-// Where a saved field goes, and its statistic if that was asked for.
+// Where a saved field goes, and the statistic that it holds, if selected.
 template <typename T>
 struct FieldRows {
   using Compute = core::ComputeType<T>;
@@ -100,8 +100,8 @@ struct FieldRows {
   float* float_output = nullptr;
 };
 
-// Writes a field of channels [0, width): value(std::integral_constant<int, N>(), c) makes N of
-// them. `rows` is a copy, which the stores can't be thought to change.
+// Writes a field of channels [0, width): value(std::integral_constant<int, N>(), c) returns N of
+// them. `rows` comes by value, so that the compiler knows that the stores don't change it.
 template <int kLanesAtMost, typename T, typename Value>
 STATPOOL_INLINE void StoreField(const FieldRows<T> rows, int64_t width, const Value& value) {
   ForLanes<kLanesAtMost>(width, [&](auto lanes, int64_t c) STATPOOL_ALWAYS_INLINE {
@@ -110,10 +110,11 @@ STATPOOL_INLINE void StoreField(const FieldRows<T> rows, int64_t width, const Va
   });
 }
 
-// Whether any of lanes [begin, end) has sums that overflowed or vanished.
+// Whether sums of any of lanes [begin, end) overflowed or vanished.
 template <typename Accumulators>
 bool AreOffScale(const Accumulators& of, const core::NeededSums& needed, double epsilon,
                  int64_t begin, int64_t end) {
+  static_assert(core::kSumCount == 5, "every sum that can leave the range of double is tested");
   bool any = false;
   const auto visit = [&](auto lanes, int64_t c) STATPOOL_ALWAYS_INLINE {
     constexpr int N = decltype(lanes)::value;
@@ -133,7 +134,7 @@ bool AreOffScale(const Accumulators& of, const core::NeededSums& needed, double 
   return any;
 }
 
-// Writes the results of channels whose sums are off scale once more, one at a time.
+// Writes the results of channels whose sums are off scale again, one at a time.
 template <typename Accumulators>
 void StoreRescaled(const ForwardArguments& a, const core::NeededSums& needed,
                    const Accumulators& of, double steps, const Destination& to) {
@@ -164,7 +165,7 @@ void StoreResults(const ForwardArguments& a, const core::NeededSums& needed, con
   using Compute = core::ComputeType<T>;
   const double steps = static_cast<double>(count);
   const double epsilon = a.problem.epsilon;
-  const int64_t first_lane = to.first_lane;  // a copy, as `rows`
+  const int64_t first_lane = to.first_lane;  // by value, as `rows`
   for (int i = 0; i < a.fields.size; ++i) {
     const FieldRows<T> rows(a, i, to);
     core::WithFormula(a.fields.items[i], [&](const auto& formula) STATPOOL_ALWAYS_INLINE {

@@ -13,7 +13,7 @@ namespace cpu {
 namespace STATPOOL_ISA {
 namespace {
 
-// Feeds steps of `width` channels. The lanes of `fold` steps lie side by side.
+// Feeds steps of `width` channels. The lanes of `fold` steps are side by side.
 template <typename T, typename Accumulators>
 struct StepAccumulator {
   static constexpr int64_t N = kLanes<core::ComputeType<T>>;
@@ -23,13 +23,14 @@ struct StepAccumulator {
       : needed(needed),
         width(width),
         fold(fold),
-        // Folded rows fill their vectors, and half a vector is no dearer than a whole one.
+        // Not for folded rows, which fill their vectors, nor for half a vector, which costs no more
+        // than a whole one.
         row{width * fold, fold == 1 && width > N && width % (N / 2) != 0},
         accumulators(accumulators) {
     accumulators->Clear(needed, row.overlaps ? (width / N + 1) * N : row.elements);
   }
 
-  // `steps` steps, each `stride` elements after the last. Folding needs stride == width.
+  // Adds `steps` steps, `stride` elements apart. Folding needs stride == width.
   void AddSteps(const T* x, int64_t steps, int64_t stride, bool are_cached = false) {
     const EvenRows<T> rows(x, stride * fold, row.elements, are_cached);
     const int64_t whole_rows = steps / fold;
@@ -39,18 +40,18 @@ struct StepAccumulator {
     AccumulateRows<T>(rows + whole_rows, 1, {last_lanes, false}, full_rows, needed, accumulators);
   }
 
-  // Those of them that the mask keeps, gathered by address: the others are never loaded.
+  // Adds those that the mask keeps, by their addresses: the others are never loaded.
   void AddMasked(const T* x, const bool* mask, int64_t steps, int64_t stride,
                  bool are_cached = false) {
     constexpr int64_t kMost = 256;
-    static_assert(kMost % kChunkRows == 0, "only the last rows of all fill no chunk");
+    static_assert(kMost % kChunkRows == 0, "only the very last rows don't fill a chunk");
     const T* rows[kMost];
     const int64_t row_bytes = row.elements * sizeof(T);
     const int64_t ahead = are_cached ? 0 : std::min(kAheadBytes / row_bytes, kMost / 2);
     int64_t count = 0;
     for (int64_t t = 0; t < steps; ++t) {
       rows[count] = x + t * stride;
-      count += core::Keeps(mask, t);  // a branch would be foreseen badly
+      count += core::Keeps(mask, t);  // a branch would be predicted badly
       if (count < kMost) continue;
       AddRows(ListedRows<T>{rows, rows + count, ahead}, count);
       count = 0;
@@ -64,7 +65,7 @@ struct StepAccumulator {
     full_rows += count;
   }
 
-  // Brings what was added of each channel to its first lane; returns the steps of a channel.
+  // Joins the lanes of each channel into its first one; returns the steps of a channel.
   int64_t Finish() const {
     RemoveOverlap(row, needed, accumulators);
     int64_t steps[kMaxFold];

@@ -1,5 +1,5 @@
-// The coefficients of the gradient formula (core/gradient.h), a row of numbers for each: of every
-// lane of a unit.
+// The coefficients of the gradient formula (core/gradient.h): a row for each, with a number for
+// every lane of a unit.
 #ifndef STATPOOL_CPU_GRADIENT_COEFFICIENT_ROWS_H_
 #define STATPOOL_CPU_GRADIENT_COEFFICIENT_ROWS_H_
 
@@ -16,10 +16,10 @@ namespace STATPOOL_ISA {
 namespace {
 
 static_assert(kMaxFold + kSeriesChannels <= kMostLanes,
-              "the lanes of a channel lie before the channels of its unit");
+              "a row has room for the lanes of a channel and, behind them, the unit's channels");
 static_assert(kMaxFold % kLanes<float> == 0, "no vector reaches beyond the lanes of a channel");
 
-// A slope in double: a norm of 1e-30 under an upstream of 1 stays finite.
+// A slope in double, because g / root may overflow in float.
 template <typename Compute>
 struct SlopeRows {
   static constexpr bool kScaled = std::is_same_v<Compute, double>;
@@ -29,12 +29,12 @@ struct SlopeRows {
 
 template <typename Compute>
 struct CoefficientRows {
-  // The coefficients of lane i stand at i & lane_mask: a single channel needs those of few lanes.
+  // The coefficients of lane i are at i & lane_mask, so that a channel repeats those of few lanes.
   int64_t lane_mask;
-  // Whether constant and slope may be computed with in float: constant_narrow and slope_narrow.
+  // Whether float is precise enough for constant and slope: constant_narrow and slope_narrow.
   bool is_narrow;
-  // Whether lanes lie as LoadDeinterleaved has those of x: of each 2 * kLanes<float>, the even ones
-  // come first. Rows then are of whole blocks, or their lanes all alike.
+  // Whether lanes are in the order of LoadDeinterleaved: in each block of 2 * kLanes<float> the
+  // even ones come first. Then rows consist of whole blocks, or all lanes are equal.
   bool is_deinterleaved;
   alignas(64) float constant_narrow[kMostLanes];
   alignas(64) float slope_narrow[kMostLanes];
@@ -52,6 +52,8 @@ struct CoefficientRows {
 template <typename Compute, typename Visit>
 void ForEachRow(const core::GradientTerms& terms, CoefficientRows<Compute>* coefficients,
                 const Visit& visit) {
+  static_assert(core::kTermCount == 5,
+                "a term has rows here, in FillNarrow, FillWide and GradientLanes");
   const auto visit_slope = [&](SlopeRows<Compute>* slope) {
     visit(slope->value);
     if (SlopeRows<Compute>::kScaled) visit(slope->scale);
@@ -80,7 +82,7 @@ void RepeatLanes(const core::GradientTerms& terms, int64_t width, int64_t fold,
   });
 }
 
-// Makes the lanes that lane_mask leaves repeat a single one, which lies behind them.
+// Fills the lanes that lane_mask reaches with a single lane that is behind them.
 template <typename Compute>
 void RepeatLane(const core::GradientTerms& terms, int64_t lane,
                 CoefficientRows<Compute>* coefficients) {
@@ -88,7 +90,7 @@ void RepeatLane(const core::GradientTerms& terms, int64_t lane,
   ForEachRow(terms, coefficients, [&](auto* row) { std::fill_n(row, kMaxFold, row[lane]); });
 }
 
-// Lanes [0, width), whole blocks of 2 * kLanes<float>.
+// Sorts lanes [0, width), whole blocks of 2 * kLanes<float>.
 template <typename Compute>
 void DeinterleaveLanes(const core::GradientTerms& terms, int64_t width,
                        CoefficientRows<Compute>* coefficients) {

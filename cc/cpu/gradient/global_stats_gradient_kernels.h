@@ -1,7 +1,7 @@
 // Gradient: one more read of x, one write of dx.
 //
-// One unit owns a tile of channels of one example over one split of time, as in the forward pass.
-// The coefficients of each channel are computed once; where rows are folded they are repeated.
+// A unit owns a tile of channels of one example over one split of time, as in the forward pass. The
+// coefficients of each channel are computed once, and repeated if rows are folded.
 #ifndef STATPOOL_CPU_GRADIENT_GLOBAL_STATS_GRADIENT_KERNELS_H_
 #define STATPOOL_CPU_GRADIENT_GLOBAL_STATS_GRADIENT_KERNELS_H_
 
@@ -18,7 +18,7 @@ namespace {
 // ------------------------------------------------------------------------------------------------
 // Steps
 
-// `steps` valid steps of `width` channels that follow one another; rows hold `fold` of them.
+// `steps` consecutive valid steps of `width` channels; a row holds `fold` of them.
 template <typename T>
 void GradientSteps(const GradientArguments& a, T* dx, const T* x, int64_t steps, int64_t width,
                    int64_t stride, const core::GradientTerms& terms,
@@ -32,7 +32,8 @@ void GradientSteps(const GradientArguments& a, T* dx, const T* x, int64_t steps,
   if (rest > 0) GradientRows(dx + done, x + done, 1, rest, row_stride, false, terms, coefficients);
 }
 
-// `steps` valid steps of one channel, side by side: a single row, whose first lanes align it.
+// `steps` consecutive valid steps of one channel: a row up to the first aligned address, and one
+// from there on.
 template <typename T>
 void GradientSteps(T* dx, const T* x, int64_t steps, bool streaming,
                    const core::GradientTerms& terms,
@@ -56,14 +57,14 @@ void ZeroSteps(T* dx, int64_t steps, int64_t width, int64_t stride) {
 // ------------------------------------------------------------------------------------------------
 // Units
 
-// The first step from t on, below end, whose mask differs from keep.
+// The end of the run of steps from t on whose mask is `keep`.
 inline int64_t RunEnd(const bool* mask, bool keep, int64_t t, int64_t end) {
   while (t < end && core::Keeps(mask, t) == keep) ++t;
   return t;
 }
 
-// Steps of one channel of which a mask keeps some. The runs that it keeps may be too short for
-// vectors: all steps are computed, a block at a time, and those that it drops set to 0 then.
+// Steps of one channel of which a mask keeps some. Its runs may be too short for vectors, so all
+// steps of a block are computed first, and then those that it drops are set to 0.
 template <typename T>
 void GradientMaskedSteps(T* dx, const T* x, const bool* mask, int64_t steps, bool streaming,
                          const core::GradientTerms& terms,
@@ -82,7 +83,8 @@ void GradientMaskedSteps(T* dx, const T* x, const bool* mask, int64_t steps, boo
   }
 }
 
-// Steps [first_step, end_step) of a slab whose step t lies at t * stride.
+// Steps [first_step, end_step) of `width` channels whose step t is at offset + t * stride. Steps
+// from `end` on are padding.
 template <typename T>
 void GradientSlab(const GradientArguments& a, const Unit& unit, int64_t offset, int64_t width,
                   int64_t stride, int64_t end, const core::GradientTerms& terms,
@@ -114,8 +116,8 @@ void GradientSlab(const GradientArguments& a, const Unit& unit, int64_t offset, 
   ZeroSteps(dx + valid_end * stride, unit.end_step - valid_end, width, stride);
 }
 
-// Whether rows are of whole blocks, which folded ones need not be, and enough to be worth sorting
-// the coefficients for: from about as many on, it is gained back.
+// Whether rows consist of whole blocks, which folded ones may not, and there are enough of them to
+// gain back the time that sorting the coefficients takes.
 template <typename T>
 bool PaysToDeinterleave(const Plan& plan, const Unit& unit) {
   constexpr int64_t kFewSteps = 32;

@@ -1,4 +1,4 @@
-// From what the forward pass saved to the coefficients of a unit, some channels at a time.
+// From the saved fields to the coefficients of a unit, some channels at a time.
 #ifndef STATPOOL_CPU_GRADIENT_GRADIENT_COEFFICIENTS_H_
 #define STATPOOL_CPU_GRADIENT_GRADIENT_COEFFICIENTS_H_
 
@@ -23,13 +23,13 @@ struct ExtremeTerms {
   STATPOOL_ALWAYS_INLINE void AddMaximum(const V& g, const V& value, const V& count) {
     constant += core::UnlessNan(value, V{});
     max = value;
-    max_share = core::ExtremeShare(g, count);
+    max_share += core::ExtremeShare(g, count);
   }
 
   STATPOOL_ALWAYS_INLINE void AddMinimum(const V& g, const V& value, const V& count) {
     constant += core::UnlessNan(value, V{});
     min = value;
-    min_share = core::ExtremeShare(g, count);
+    min_share += core::ExtremeShare(g, count);
   }
 
   V constant = {};
@@ -39,8 +39,8 @@ struct ExtremeTerms {
   V min_share = {};
 };
 
-// In float. Only while is_moderate: while a coefficient and its product with any x lose no more
-// than a rounding each. NaN may pass: it stays NaN. Not for std.
+// In float. Valid only if is_moderate: a coefficient and its product with any x lose no more than a
+// rounding each. NaN may pass, because it stays NaN. Not for std.
 template <int N>
 struct NarrowTerms : ExtremeTerms<Vec<float, N>> {
   using V = Vec<float, N>;
@@ -67,8 +67,8 @@ struct NarrowTerms : ExtremeTerms<Vec<float, N>> {
   bool is_moderate = true;
 };
 
-// A slope in double. The scale that suits its first root serves a second one: l2 and rms differ by
-// less than a factor of 2^32.
+// A slope in double. The first root sets the scale for a second one, too: l2 and rms differ by less
+// than a factor of 2^32.
 template <typename Compute, int N>
 struct SlopeTerm {
   using D = Vec<double, N>;
@@ -131,7 +131,7 @@ struct SavedLanes {
   const int64_t c;
 };
 
-// Adds what the statistics asked for contribute to channels [c, c + N).
+// Adds what the selected statistics contribute to channels [c, c + N).
 template <int N, typename T, typename Terms>
 STATPOOL_INLINE void AddStatistics(const GradientSources<T>& from, int64_t c, Terms* terms) {
   using V = typename Terms::V;
@@ -156,7 +156,7 @@ STATPOOL_INLINE void StoreExtremes(const Terms& from, const core::GradientTerms&
   }
 }
 
-// False where float will not do for all channels. Not for std.
+// Returns false if float isn't precise enough for all channels. Not for std.
 template <typename T>
 bool FillNarrow(const GradientSources<T>& from, const core::GradientTerms& terms, int64_t at,
                 int64_t width, CoefficientRows<float>* to) {
@@ -189,7 +189,7 @@ void FillWide(const GradientSources<T>& from, const core::GradientTerms& terms, 
   });
 }
 
-// The channels of a unit, from lane `at` on.
+// Writes the coefficients of a unit's channels, from lane `at` on.
 template <typename T>
 void FillCoefficients(const GradientArguments& a, const core::GradientTerms& terms,
                       const Unit& unit, int64_t at, CoefficientRows<core::ComputeType<T>>* to) {

@@ -1,4 +1,4 @@
-// The row loops of the gradient: x and the coefficients of its lanes to dx.
+// The row loops of the gradient: from x and the coefficients to dx.
 #ifndef STATPOOL_CPU_GRADIENT_GRADIENT_ROWS_H_
 #define STATPOOL_CPU_GRADIENT_GRADIENT_ROWS_H_
 
@@ -71,11 +71,11 @@ STATPOOL_INLINE Vec<Compute, N> GradientLanes(const Vec<Compute, N>& v, const Te
   return result;
 }
 
-// Rows [0, rows), `stride` elements apart, one after the other: two side by side would share the
-// loads of their coefficients, which cost nothing, and leave cache lines half written for longer,
-// which does. They are written around the caches in pieces of kStreamingBytes, to which every row
-// is aligned, or through them where that is 0. What exceeds the caches is asked for ahead where a
-// store is a line; in the midst of a line, that would part its stores.
+// Rows [0, rows), `stride` elements apart, one after the other: two at a time would share the loads
+// of their coefficients, which cost nothing, but leave cache lines half written for longer, which
+// costs time. Stores go around the caches in pieces of kStreamingBytes, to which every row must be
+// aligned, or through the caches if that is 0. Only stores of whole lines go with prefetches of x,
+// because a prefetch between the stores of a line would part them.
 template <bool kNarrow, int kStreamingBytes, typename Terms, typename T, typename Compute>
 STATPOOL_INLINE void GradientRowsOf(T* dx, const T* x, int64_t rows, int64_t width, int64_t stride,
                                     const Terms& terms,
@@ -99,7 +99,7 @@ STATPOOL_INLINE void GradientRowsOf(T* dx, const T* x, int64_t rows, int64_t wid
         }
       }
       if (whole == width) return;
-      dx += whole;  // what is left has lanes that are all alike
+      dx += whole;  // the lanes of the rest are all equal
       x += whole;
       width -= whole;
     }
@@ -118,9 +118,9 @@ STATPOOL_INLINE void GradientRowsOf(T* dx, const T* x, int64_t rows, int64_t wid
   }
 }
 
-// Stores by whole vectors where every row is aligned to them, else by halves, and halves of those:
-// rows may be of so many channels, and allocators place large arrays 16 bytes behind a page's
-// start.
+// Stores whole vectors if every row is aligned to them, else halves, or halves of those: channels
+// may not fill whole vectors, and allocators place large arrays 16 bytes behind the start of a
+// page.
 template <bool kNarrow, int kStoreBytes = kVectorBytes, typename Terms, typename T,
           typename Compute>
 void GradientRowsBy(T* dx, const T* x, int64_t rows, int64_t width, int64_t stride, bool streaming,

@@ -1,4 +1,4 @@
-// Access to the upstream gradient and to what the forward pass saved, for the channels of a unit.
+// Access to the upstream gradient and the saved fields, for the channels of a unit.
 #ifndef STATPOOL_CPU_GRADIENT_GRADIENT_SOURCES_H_
 #define STATPOOL_CPU_GRADIENT_GRADIENT_SOURCES_H_
 
@@ -29,7 +29,7 @@ struct GradientSources {
     }
   }
 
-  // Of channels [c, c + N), the upstream of a statistic, by its place among them.
+  // The upstream of channels [c, c + N) for the statistic at that place of the selection.
   template <int N>
   __attribute__((always_inline)) Vec<Compute, N> Upstream(int statistic, int64_t c) const {
     const int64_t at = statistic * channels + c;

@@ -1,5 +1,5 @@
-// Subnormal numbers as IEEE wants them, for one scope. TensorFlow's threads flush them to zero, on
-// x86 and on Arm, which would make results depend on who calls.
+// Subnormal numbers as IEEE defines them, for one scope. TensorFlow's threads flush them to zero,
+// on x86 and on Arm, which would make results depend on the caller.
 #ifndef STATPOOL_CPU_SIMD_FULL_PRECISION_H_
 #define STATPOOL_CPU_SIMD_FULL_PRECISION_H_
 

@@ -1,5 +1,5 @@
-// What holds of all lanes of vectors, of any, or of how many. AVX-512 compares into masks, which
-// GCC 12 turns into vectors and back unless they are asked for by name.
+// Whether all or any lanes meet a condition, and how many. AVX-512 compares into masks, which GCC
+// 12 turns into vectors and back unless intrinsics are used.
 #ifndef STATPOOL_CPU_SIMD_LANE_TESTS_H_
 #define STATPOOL_CPU_SIMD_LANE_TESTS_H_
 
@@ -56,7 +56,7 @@ STATPOOL_INLINE bool AnyNan(const V& value) {
   return !AllTrue<N>(value == value);
 }
 
-// How many of the vectors equal `value`, lane by lane, and `count`.
+// `count` plus the number of vectors that equal `value`, lane by lane.
 template <int N, typename Count, int kCount, typename V>
 STATPOOL_INLINE Vec<Count, N> CountEqual(const V (&v)[kCount], const V& value,
                                          const Vec<Count, N>& count) {

@@ -1,6 +1,6 @@
-// Rows of x as the loops of the forward pass read them: some at a time, by columns. That is an
-// order which the hardware's own prefetchers don't foresee, so rows also know which memory is
-// needed a while later, and ask for it. The gradient, which reads a row after the other, asks too.
+// Rows of x for the loops of the forward pass, which read some rows at a time, column by column.
+// The hardware's prefetchers don't recognise that order, so rows prefetch by software what is read
+// a while later. So does the gradient, which reads row after row.
 #ifndef STATPOOL_CPU_SIMD_ROWS_H_
 #define STATPOOL_CPU_SIMD_ROWS_H_
 
@@ -21,18 +21,18 @@ constexpr int64_t kCacheLine = 64;
 // Far enough ahead for memory to answer, and little enough to stay in a second-level cache.
 constexpr int64_t kAheadBytes = 32 << 10;
 
-// Asks for a line, which may lie behind the end of x. It goes to the second-level cache: the first
-// one has few places for what is on its way, and needs its room for the rows that are read now.
+// Prefetches a line, which may be behind the end of x. It goes to the second-level cache: the first
+// level allows few loads on their way, and needs its room for the rows that are read now.
 STATPOOL_INLINE void PrefetchLine(uintptr_t address) {
   __builtin_prefetch(reinterpret_cast<const void*>(address), /*rw=*/0, /*locality=*/2);
 }
 
-// Whether bytes [offset, offset + bytes) are the first such vector of their line.
+// Whether a vector at [offset, offset + bytes) is the first in its line.
 STATPOOL_INLINE bool IsFirstOfLine(int64_t offset, int64_t bytes) {
   return offset % kCacheLine < bytes;
 }
 
-// Asks for what comes a while after what is read in the order of memory.
+// Prefetches what is read a while later, if memory is read in order.
 STATPOOL_INLINE void PrefetchAhead(const void* from) {
   PrefetchLine(reinterpret_cast<uintptr_t>(from) + kAheadBytes);
 }
@@ -41,7 +41,7 @@ STATPOOL_INLINE void PrefetchAhead(const void* from) {
 template <typename T>
 class EvenRows {
  public:
-  // `width` elements of each are read. Rows in the caches need nothing to be asked for.
+  // `width` elements of each row are read. Rows in the caches need no prefetch.
   EvenRows(const T* first, int64_t stride, int64_t width, bool are_cached = false)
       : first_(first), stride_(stride) {
     if (are_cached) return;
@@ -60,8 +60,8 @@ class EvenRows {
     return later;
   }
 
-  // Asks for as much as elements [i, i + N) of the first kRows rows take. Of dense rows in the
-  // order of memory, which it serves fastest.
+  // Prefetches as many bytes as elements [i, i + N) of the first kRows rows have. For dense rows
+  // that is in the order of memory, which is the fastest.
   template <int N, int kRows>
   STATPOOL_ALWAYS_INLINE void Prefetch(int64_t i) const {
     if (ahead_ == 0) return;
@@ -82,15 +82,15 @@ class EvenRows {
   const T* first_;
   int64_t stride_;
   bool is_dense_ = false;
-  int64_t ahead_ = 0;  // bytes, or none
+  int64_t ahead_ = 0;  // bytes; 0 for no prefetch
 };
 
-// Rows that lie anywhere.
+// Rows at arbitrary addresses.
 template <typename T>
 struct ListedRows {
   const T* const* rows;
   const T* const* end;
-  int64_t ahead;  // rows of the list, or none
+  int64_t ahead;  // rows of the list; 0 for no prefetch
 
   STATPOOL_ALWAYS_INLINE const T* operator[](int64_t row) const { return rows[row]; }
 

@@ -1,9 +1,9 @@
-// Vectors of N lanes through the compiler's vector extension. One instruction set per translation
-// unit: what the flags allow is used.
+// Vectors of N lanes, by the compiler's vector extension. A translation unit has one instruction
+// set: whatever its flags allow.
 //
-// All code that depends on the instruction set lies in a namespace STATPOOL_ISA, by whose name
-// profilers and debuggers tell the sets apart, and in an unnamed one in it, so that the linker
-// never takes one set's copy of a function for another's.
+// Code that depends on the instruction set is in a namespace STATPOOL_ISA, so that profilers and
+// debuggers show the set by name, and in an unnamed namespace inside it, so that the linker never
+// takes one set's copy of a function for another's. *Narrow* is float and *wide* is double.
 #ifndef STATPOOL_CPU_SIMD_SIMD_H_
 #define STATPOOL_CPU_SIMD_SIMD_H_
 
@@ -46,7 +46,7 @@ constexpr int kVectorBytes = 32;
 constexpr int kVectorBytes = 16;
 #endif
 
-// Lanes of the widest vector of type E.
+// Lanes of a full vector of type E.
 template <typename E>
 constexpr int kLanes = kVectorBytes / static_cast<int>(sizeof(E));
 
@@ -75,8 +75,9 @@ STATPOOL_INLINE Vec<E, N> Convert(const V& value) {
   return __builtin_convertvector(value, Vec<E, N>);
 }
 
-// To double and back, lane by lane. GCC 12 takes __builtin_convertvector between these types
-// through the stack, so whole registers are converted by name.
+// To double and back, lane by lane. Whole registers are converted by intrinsics, because GCC 12
+// takes
+// __builtin_convertvector between these types through the stack.
 template <int N>
 STATPOOL_INLINE Vec<double, N> Widen(const Vec<float, N>& value) {
 #if defined(__AVX512F__)
@@ -148,7 +149,7 @@ STATPOOL_INLINE Vec<Compute, N> Narrow(const Vec<double, N>& value) {
   }
 }
 
-// A vector of float or double as one of the other, or of its own, type.
+// A vector of float or double, converted to the other type if need be.
 template <typename To, typename E, int N = sizeof(To) / sizeof(To{}[0])>
 STATPOOL_INLINE To ToVector(const E& value) {
   if constexpr (std::is_same_v<To, E>) {
@@ -160,7 +161,7 @@ STATPOOL_INLINE To ToVector(const E& value) {
   }
 }
 
-// a > b ? a : b: what the x86 instruction does with NaN and signed zeros too.
+// a > b ? a : b, which is what the x86 instruction does, also with NaN and signed zeros.
 template <int N, typename V>
 STATPOOL_INLINE V Larger(const V& a, const V& b) {
 #if defined(__AVX512F__)
@@ -183,7 +184,7 @@ STATPOOL_INLINE V Smaller(const V& a, const V& b) {
   return -Larger<N>(V(-a), V(-b));
 }
 
-// Correctly rounded, as IEEE asks for.
+// Correctly rounded, as IEEE requires.
 template <int N>
 STATPOOL_INLINE Vec<double, N> SquareRoot(const Vec<double, N>& value) {
 #if defined(__AVX512F__)
@@ -209,7 +210,7 @@ STATPOOL_INLINE void ForParts(const Body& body) {
   }
 }
 
-// What a register of doubles holds of N lanes.
+// How many of N lanes a register of doubles holds.
 template <int N>
 constexpr int kDoubleLanes = std::min(N, kLanes<double>);
 

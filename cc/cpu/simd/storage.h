@@ -1,4 +1,4 @@
-// How the four storage types enter vectors of their compute type and leave them.
+// Conversions between the four storage types and vectors of their compute type.
 #ifndef STATPOOL_CPU_SIMD_STORAGE_H_
 #define STATPOOL_CPU_SIMD_STORAGE_H_
 
@@ -11,7 +11,7 @@ namespace cpu {
 namespace STATPOOL_ISA {
 namespace {
 
-// 16 bits to 32, by name for the same reason as Widen.
+// 16 bits to 32, by intrinsics for the same reason as Widen.
 template <int N>
 STATPOOL_INLINE Vec<uint32_t, N> LoadBits(const uint16_t* from) {
 #if defined(__AVX512F__)
@@ -62,9 +62,9 @@ STATPOOL_INLINE Vec<float, N> Load(const core::Float16* from) {
   return BitCast<Vec<float, N>>(value | (bits & 0x8000u) << 16);
 }
 
-// The low halves of 32-bit lanes of less than 2^16, by name for the same reason as Widen.
+// The low halves of 32-bit lanes of less than 2^16, by intrinsics for the same reason as Widen.
 template <int N>
-STATPOOL_INLINE Vec<uint16_t, N> NarrowBits(const Vec<uint32_t, N>& bits) {
+STATPOOL_INLINE Vec<uint16_t, N> LowHalves(const Vec<uint32_t, N>& bits) {
 #if defined(__AVX512F__)
   if constexpr (N == 16) return (Vec<uint16_t, N>)_mm512_cvtepi32_epi16((__m512i)bits);
 #endif
@@ -81,7 +81,7 @@ STATPOOL_INLINE Vec<uint16_t, N> NarrowBits(const Vec<uint32_t, N>& bits) {
   return Convert<uint16_t, N>(bits);
 }
 
-// Rounds to bfloat16, in the upper half of each lane. What the lower one holds is not said.
+// Rounds to bfloat16, in the upper half of each lane. The lower half is unspecified.
 template <int N>
 STATPOOL_INLINE Vec<uint32_t, N> RoundToUpperHalf(const Vec<float, N>& value, bool has_nan) {
   const auto bits = BitCast<Vec<uint32_t, N>>(value);
@@ -94,7 +94,7 @@ STATPOOL_INLINE Vec<uint32_t, N> RoundToUpperHalf(const Vec<float, N>& value, bo
 template <typename T, int N>
 STATPOOL_INLINE auto Round(const Vec<core::ComputeType<T>, N>& value) {
   if constexpr (std::is_same_v<T, core::BFloat16>) {
-    return NarrowBits<N>(RoundToUpperHalf<N>(value, /*has_nan=*/true) >> 16);
+    return LowHalves<N>(RoundToUpperHalf<N>(value, /*has_nan=*/true) >> 16);
   } else if constexpr (std::is_same_v<T, core::Float16>) {
 #if defined(__AVX512F__)
     if constexpr (N == 16) {
@@ -122,9 +122,9 @@ STATPOOL_INLINE auto Round(const Vec<core::ComputeType<T>, N>& value) {
   }
 }
 
-// Values that are kept as two vectors, of those of even and those of odd number. In bfloat16 that
-// takes no packing: an instruction for each vector to load, and one for both to store. Bytes are in
-// the order of x86 and of Arm as Linux runs it, the low ones first.
+// Values in two vectors, one of the even and one of the odd elements. bfloat16 needs no shuffles
+// for that: an instruction per vector to load, and one for both to store. Bytes are little-endian,
+// as on x86 and on Arm under Linux.
 template <typename T>
 constexpr bool kCanDeinterleave = std::is_same_v<T, core::BFloat16>;
 
@@ -146,7 +146,7 @@ STATPOOL_INLINE Vec<uint32_t, N> RoundDeinterleaved(const Deinterleaved<N>& valu
     return RoundToUpperHalf<N>(value.even, has_nan) >> 16 |
            (RoundToUpperHalf<N>(value.odd, has_nan) & 0xffff0000u);
   };
-  // Infinities of both signs pass for NaN here, which costs time and changes nothing.
+  // Infinities of both signs look like NaN here, which costs time but changes nothing.
   const bool may_have_nan = AnyNan<N>(value.even + value.odd);
   return __builtin_expect(may_have_nan, 0) ? round(true) : round(false);
 }

@@ -13,8 +13,8 @@ namespace {
 
 constexpr int kLeastStreamingBytes = 16;
 
-// Stores a vector around the caches, in pieces of kBytes that `to` is aligned to, or through them
-// where kBytes is 0.
+// Stores a vector around the caches in pieces of kBytes, to which `to` must be aligned, or through
+// the caches if kBytes is 0.
 template <int kBytes, typename V, typename P>
 STATPOOL_INLINE void StoreStreaming(const V& value, P* to) {
   if constexpr (kBytes == 0) return StoreRaw(value, to);
@@ -22,7 +22,7 @@ STATPOOL_INLINE void StoreStreaming(const V& value, P* to) {
     using Half = Vec<uint64_t, sizeof(V) / 16>;
     auto halves = BitCast<std::array<Half, 2>>(value);
 #if defined(__AVX512F__)
-    if constexpr (sizeof(V) == 64) {  // by name: GCC 12 takes these through the stack
+    if constexpr (sizeof(V) == 64) {  // by intrinsics: GCC 12 takes these through the stack
       halves[0] = (Half)_mm512_extracti64x4_epi64((__m512i)value, 0);
       halves[1] = (Half)_mm512_extracti64x4_epi64((__m512i)value, 1);
     }
@@ -52,7 +52,7 @@ STATPOOL_INLINE void StoreStreaming(const V& value, P* to) {
   StoreRaw(value, to);
 }
 
-// Orders streaming stores before whatever tells another thread that they are done.
+// Orders streaming stores before any store that tells another thread that they are done.
 STATPOOL_INLINE void StreamingFence() {
 #if defined(__x86_64__)
   _mm_sfence();

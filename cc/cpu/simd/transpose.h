@@ -14,7 +14,7 @@ template <typename T>
 using BitsOf = std::conditional_t<sizeof(T) == 2, uint16_t,
                                   std::conditional_t<sizeof(T) == 4, uint32_t, uint64_t>>;
 
-// Steps that a piece of 16 bytes holds, and channels of a block of such pieces.
+// Elements of a piece of 16 bytes: the steps, and channels, of a block.
 template <typename T>
 constexpr int kPiece = 16 / sizeof(T);
 
@@ -78,7 +78,7 @@ STATPOOL_INLINE V Interleave(const V& a, const V& b) {
   return result;
 }
 
-// kPiece<T> steps of kCount times as many channels, `time` apart, become rows `stride` apart.
+// kPiece<T> steps of kCount * kPiece<T> channels, `time` apart, become rows `stride` apart.
 template <int kCount, typename T>
 STATPOOL_INLINE void TransposeBlock(const T* x, int64_t time, int64_t stride, T* rows) {
   constexpr int N = kPiece<T>;
@@ -91,21 +91,21 @@ STATPOOL_INLINE void TransposeBlock(const T* x, int64_t time, int64_t stride, T*
       shuffled[2 * i] = Interleave<false>(v[i], v[i + N / 2]);
       shuffled[2 * i + 1] = Interleave<true>(v[i], v[i + N / 2]);
     }
-    // Neither a copy of the array nor a loop: GCC takes both through the stack, the copy by wider
-    // vectors than were stored, which have to wait for the stores.
+    // Neither a copy of the array nor a loop: GCC takes both through the stack, and the copy loads
+    // longer vectors than were stored, which have to wait for the stores.
     ForParts<N>([&](auto i) __attribute__((always_inline)) { v[i] = shuffled[i]; });
   }
   ForParts<N>([&](auto i) __attribute__((always_inline)) { StoreRaw(v[i], rows + i * stride); });
 }
 
-// Elements from a row of that many channels to the next one. Rows begin at whole vectors, so that
-// no store of one crosses a cache line.
+// Elements from one row of that many channels to the next. Rows begin at whole vectors, so that no
+// store of a vector crosses a cache line.
 template <typename T>
 constexpr int64_t RowStride(int64_t channels) {
   return RoundUp(channels, kVectorBytes / sizeof(T));
 }
 
-// Some steps of some channels, a row for each step.
+// Some steps of some channels, a row per step.
 template <typename T>
 struct TransposedRows {
   static constexpr int64_t kSteps = 64;
