@@ -37,10 +37,14 @@ class GlobalStatsOpCpu final : public GlobalStatsOp {
     void* workspace;
     TF_RETURN_IF_ERROR(AllocateWorkspace(ctx, plan.workspace_bytes, &holder, &workspace));
     PoolThreads threads(ctx);
-    cpu::GlobalStats(inputs.problem, plan,
-                     {y->data(), saved->data(), inputs.x->data(), DataOrNull<bool>(inputs.mask),
-                      DataOrNull<int64_t>(inputs.lengths), workspace},
-                     cpu::BestInstructionSet(), &threads);
+    core::ForwardBuffers buffers = {};
+    buffers.y = y->data();
+    buffers.saved = saved->data();
+    buffers.x = inputs.x->data();
+    buffers.mask = DataOrNull<bool>(inputs.mask);
+    buffers.lengths = DataOrNull<int64_t>(inputs.lengths);
+    buffers.workspace = workspace;
+    cpu::GlobalStats(inputs.problem, plan, buffers, cpu::BestInstructionSet(), &threads);
     return absl::OkStatus();
   }
 };
@@ -50,16 +54,21 @@ class GlobalStatsGradientOpCpu final : public GlobalStatsGradientOp {
   using GlobalStatsGradientOp::GlobalStatsGradientOp;
 
  private:
-  // The kernel reads each element once, just before it writes its gradient. Fresh memory costs more
-  // than the kernel: the system has to clear it first.
+  // Correct because the kernel reads each element once, just before it writes its gradient, and
+  // fast because fresh memory costs more than the kernel: the system clears it first.
   bool CanOverwriteInput() const override { return true; }
 
   absl::Status Launch(OpKernelContext* ctx, const PoolingInputs& inputs, const Tensor& upstream,
                       const Tensor& saved, Tensor* dx) override {
     PoolThreads threads(ctx);
-    cpu::GlobalStatsGradient(inputs.problem, cpu::MakePlan(inputs.problem),
-                             {dx->data(), upstream.data(), inputs.x->data(), saved.data(),
-                              DataOrNull<bool>(inputs.mask), DataOrNull<int64_t>(inputs.lengths)},
+    core::GradientBuffers buffers = {};
+    buffers.dx = dx->data();
+    buffers.upstream = upstream.data();
+    buffers.x = inputs.x->data();
+    buffers.saved = saved.data();
+    buffers.mask = DataOrNull<bool>(inputs.mask);
+    buffers.lengths = DataOrNull<int64_t>(inputs.lengths);
+    cpu::GlobalStatsGradient(inputs.problem, cpu::MakePlan(inputs.problem), buffers,
                              cpu::BestInstructionSet(), &threads);
     return absl::OkStatus();
   }

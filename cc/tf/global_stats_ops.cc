@@ -9,7 +9,7 @@ using tensorflow::Tensor;
 
 namespace {
 
-// Inputs and outputs by their places in ops.cc: looking for names takes time in each call.
+// Indices of inputs and outputs in ops.cc: a search by name would take time in each call.
 constexpr int kY = 0, kSaved = 1;                  // of GlobalStats
 constexpr int kUpstream = 0, kSavedByForward = 2;  // of GlobalStatsGrad
 constexpr int kDx = 0;

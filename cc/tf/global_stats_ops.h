@@ -30,7 +30,7 @@ class GlobalStatsGradientOp : public tensorflow::OpKernel {
   void Compute(tensorflow::OpKernelContext* ctx) final;
 
  protected:
-  // Whether dx may take the memory of an x that nobody else reads.
+  // Whether dx may take the memory of x if nothing else reads x.
   virtual bool CanOverwriteInput() const { return false; }
 
   // Runs the kernels. `dx` has at least one element.
@@ -42,7 +42,7 @@ class GlobalStatsGradientOp : public tensorflow::OpKernel {
   PoolingNode node_;
 };
 
-// Memory for the time of one call, null where `bytes` is 0. The tensor holds it.
+// Memory for one call, null if `bytes` is 0. The tensor `holder` owns it.
 absl::Status AllocateWorkspace(tensorflow::OpKernelContext* ctx, int64_t bytes,
                                tensorflow::Tensor* holder, void** workspace);
 

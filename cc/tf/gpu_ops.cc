@@ -22,7 +22,7 @@ absl::Status CheckCuda(cudaError_t error, const char* call, const core::Problem&
                    "]; 'python -m statpool doctor' says what this GPU needs"));
 }
 
-// What both launches take beside tensors.
+// What both launches need besides tensors.
 struct GpuCall {
   cuda::Device device;
   cudaStream_t stream;
@@ -30,7 +30,7 @@ struct GpuCall {
   const int64_t* lengths;  // [B], in lengths_copy on the device, or null
 };
 
-// Describes the current device and brings lengths there, which are in host memory.
+// Describes the current device and copies lengths to it from host memory.
 absl::Status PrepareGpuCall(OpKernelContext* ctx, const PoolingInputs& inputs, GpuCall* call) {
   call->stream = StreamOf(ctx);
   call->lengths = nullptr;
@@ -53,9 +53,12 @@ absl::Status GlobalStatsOpGpu::Launch(OpKernelContext* ctx, const PoolingInputs&
                                       Tensor* saved) {
   GpuCall call;
   TF_RETURN_IF_ERROR(PrepareGpuCall(ctx, inputs, &call));
-  core::ForwardBuffers buffers = {y->data(),        saved->data(),
-                                  inputs.x->data(), DataOrNull<bool>(inputs.mask),
-                                  call.lengths,     nullptr};
+  core::ForwardBuffers buffers = {};
+  buffers.y = y->data();
+  buffers.saved = saved->data();
+  buffers.x = inputs.x->data();
+  buffers.mask = DataOrNull<bool>(inputs.mask);
+  buffers.lengths = call.lengths;
   const cuda::ForwardPlan plan =
       cuda::MakeForwardPlan(inputs.problem, cuda::AlignmentOf(buffers), call.device);
   Tensor holder;
@@ -69,9 +72,13 @@ absl::Status GlobalStatsGradientOpGpu::Launch(OpKernelContext* ctx, const Poolin
                                               Tensor* dx) {
   GpuCall call;
   TF_RETURN_IF_ERROR(PrepareGpuCall(ctx, inputs, &call));
-  const core::GradientBuffers buffers = {
-      dx->data(),  upstream.data(), inputs.x->data(), saved.data(), DataOrNull<bool>(inputs.mask),
-      call.lengths};
+  core::GradientBuffers buffers = {};
+  buffers.dx = dx->data();
+  buffers.upstream = upstream.data();
+  buffers.x = inputs.x->data();
+  buffers.saved = saved.data();
+  buffers.mask = DataOrNull<bool>(inputs.mask);
+  buffers.lengths = call.lengths;
   const cuda::LaunchPlan plan =
       cuda::MakeGradientPlan(inputs.problem, cuda::AlignmentOf(buffers), call.device);
   return CheckCuda(cuda::LaunchGlobalStatsGradient(inputs.problem, plan, buffers, call.stream),

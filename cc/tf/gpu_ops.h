@@ -1,4 +1,4 @@
-// Both ops on a GPU. cc/tf/gpu_registration.cc makes them TensorFlow's; tests run the same classes
+// Both ops on a GPU. cc/tf/gpu_registration.cc registers them; tests register the same classes
 // without a GPU.
 #ifndef STATPOOL_TF_GPU_OPS_H_
 #define STATPOOL_TF_GPU_OPS_H_
@@ -10,7 +10,8 @@
 namespace statpool {
 namespace tf {
 
-// The stream that TensorFlow runs this kernel on. Whoever registers the classes defines it.
+// The stream that TensorFlow runs this kernel on. A seam for tests: it is defined where the classes
+// are registered.
 cudaStream_t StreamOf(tensorflow::OpKernelContext* ctx);
 
 // Both expect lengths in host memory.

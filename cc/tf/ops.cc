@@ -1,5 +1,5 @@
-// Both ops as TensorFlow sees them: inputs, outputs, attributes, and what can be known of shapes,
-// and of errors, before a kernel runs.
+// Both ops for TensorFlow: inputs, outputs, attributes, and the shapes and errors that are known
+// before a kernel runs.
 #include <string>
 #include <vector>
 
@@ -82,7 +82,7 @@ absl::Status GlobalStatsGradientShape(InferenceContext* c) {
 
 }  // namespace
 
-// Those of both ops.
+// The attributes of both ops.
 #define STATPOOL_ATTRIBUTES                                     \
   .Attr("T: {half, bfloat16, float, double}")                   \
       .Attr("Tout: {half, bfloat16, float, double}")            \
@@ -103,8 +103,8 @@ REGISTER_OP("Statpool>GlobalStats")
     .Doc(R"doc(
 Statistics over time in one read of x.
 
-A step counts if the mask is true there and it lies below the example's length. Examples
-without such a step give mean, max and min 0 and sqrt(epsilon) for l2, rms and std.
+A step is valid if the mask is true there and it is below the example's length. Examples
+without a valid step give mean, max and min 0 and sqrt(epsilon) for l2, rms and std.
 
 x: The sequences.
 mask: True keeps a step.
@@ -126,7 +126,7 @@ REGISTER_OP("Statpool>GlobalStatsGrad")
     .Doc(R"doc(
 Gradient of Statpool>GlobalStats with respect to x, in one more read of x.
 
-Steps that do not count get exactly 0. Equal extremes share their gradient evenly. Where a norm
+Steps that are not valid get exactly 0. Equal extremes share their gradient evenly. Where a norm
 is 0, its gradient is 0.
 
 upstream: Gradient of y.
@@ -137,6 +137,8 @@ lengths: As given to it.
 dx: Gradient of x.
 epsilon: As given to it; only the gradient of this op depends on it.
 )doc");
+
+#undef STATPOOL_ATTRIBUTES
 
 }  // namespace tf
 }  // namespace statpool

@@ -26,10 +26,10 @@ struct Attributes {
   tensorflow::DataType saved;  // of saved
 };
 
-// The problem that they pose, but for its shape.
+// The problem that they describe, without its shape.
 absl::Status ParseAttributes(const Attributes& attributes, core::Problem* problem);
 
-// Of an OpKernelConstruction or an InferenceContext.
+// Reads them from an OpKernelConstruction or an InferenceContext.
 template <typename Context>
 absl::Status ReadAttributes(Context* context, core::Problem* problem) {
   Attributes a;
@@ -45,22 +45,22 @@ absl::Status ReadAttributes(Context* context, core::Problem* problem) {
 // An optional input is a list of at most one tensor.
 absl::Status CheckAtMostOne(const char* name, int64_t tensors);
 
-// Takes the problem's shape from that of x, and checks those of mask and lengths, which are null
-// where none was given.
+// Sets the problem's shape by that of x, and checks those of mask and lengths, which are null if
+// not given.
 absl::Status ReadShapes(const tensorflow::TensorShape& x, const tensorflow::TensorShape* mask,
                         const tensorflow::TensorShape* lengths, core::Problem* problem);
 
-// A node as it is before any call: what it asks for, and which of its inputs are what.
+// What is known of a node before any call: its attributes, and the indices of its inputs.
 struct PoolingNode {
-  core::Problem attributes;  // the problem but for its shape
+  core::Problem attributes;  // the problem without its shape
   int x;
-  int mask, lengths;  // negative where none was given
+  int mask, lengths;  // negative if not given
 };
 absl::Status ReadNode(tensorflow::OpKernelConstruction* ctx, const tensorflow::OpKernel& kernel,
                       PoolingNode* node);
 
-// The inputs that both ops share, checked against the contract. Masks and lengths are null where
-// none was given.
+// The inputs that both ops share, checked against the contract. Mask and lengths are null if not
+// given.
 struct PoolingInputs {
   core::Problem problem;
   const tensorflow::Tensor* x;
@@ -70,10 +70,10 @@ struct PoolingInputs {
 absl::Status ReadInputs(tensorflow::OpKernelContext* ctx, const PoolingNode& node,
                         PoolingInputs* inputs);
 
-// OK if lengths, which must be in host memory, lie in [0, T].
+// OK if lengths, which must be in host memory, are in [0, T].
 absl::Status CheckLengths(const PoolingInputs& inputs);
 
-// OK if a tensor has the shape that the rule, such as "[B, T]", asks for.
+// OK if a tensor has the shape that the rule, such as "[B, T]", describes.
 absl::Status ExpectShape(const char* name, const char* rule,
                          const tensorflow::TensorShape& received,
                          const tensorflow::TensorShape& expected);

@@ -30,7 +30,7 @@ std::string ShapeText(const Sizes& sizes) {
   return text + "]";
 }
 
-// As the checks of core: each returns an empty string, or the rule that was broken and what was
+// Like the checks of core, each returns an empty string, or the rule that was broken and what was
 // received.
 std::string Check(const char* name, DataType type, const char* rule,
                   std::initializer_list<int64_t> shape, const AnyBuffer& received) {
@@ -88,7 +88,7 @@ std::string ReadProblem(const Call& call, Arguments* arguments) {
 std::string ReadTensors(const Call& call, Arguments* arguments) {
   core::Problem& problem = arguments->problem;
   const core::Shape& shape = problem.shape;
-  const DataType type = call.x.element_type(), y_type = call.y.element_type();
+  const DataType type = call.x.element_type(), y_type = call.y_or_upstream.element_type();
   const DataType compute_type = type == ffi::F64 ? ffi::F64 : ffi::F32;
   const char* y_name = call.dx == nullptr ? "y" : "upstream";
   if (!ParseType(y_type, &problem.out_dtype).empty() ||
@@ -98,7 +98,8 @@ std::string ReadTensors(const Call& call, Arguments* arguments) {
   }
   const int64_t width = problem.statistics.size * shape.channels;
   const int64_t planes = core::SavedFieldsOf(problem.statistics).size;
-  std::string broken = Check(y_name, y_type, "[B, S * C]", {shape.batch, width}, call.y);
+  std::string broken =
+      Check(y_name, y_type, "[B, S * C]", {shape.batch, width}, call.y_or_upstream);
   if (broken.empty()) {
     broken = Check("saved", compute_type, "[B, planes, C]", {shape.batch, planes, shape.channels},
                    call.saved);
@@ -110,7 +111,8 @@ std::string ReadTensors(const Call& call, Arguments* arguments) {
   return broken;
 }
 
-// Of two optional operands the first is the mask; of one its type tells.
+// If there are two optional operands, the first one is the mask; the type of a single one tells
+// which it is.
 std::string ReadPadding(const Call& call, Arguments* arguments) {
   const core::Shape& shape = arguments->problem.shape;
   const Optional& first = call.mask_or_lengths;
@@ -140,18 +142,29 @@ ffi::Error ReadCall(const Call& call, Arguments* arguments) {
 }
 
 core::ForwardBuffers ForwardBuffersOf(const Call& call, const Arguments& arguments) {
-  return {call.y.untyped_data(), call.saved.untyped_data(), call.x.untyped_data(),
-          arguments.mask,        arguments.lengths,         /*workspace=*/nullptr};
+  core::ForwardBuffers buffers = {};
+  buffers.y = call.y_or_upstream.untyped_data();
+  buffers.saved = call.saved.untyped_data();
+  buffers.x = call.x.untyped_data();
+  buffers.mask = arguments.mask;
+  buffers.lengths = arguments.lengths;
+  return buffers;
 }
 
 core::GradientBuffers GradientBuffersOf(const Call& call, const Arguments& arguments) {
-  return {call.dx->untyped_data(),   call.y.untyped_data(), call.x.untyped_data(),
-          call.saved.untyped_data(), arguments.mask,        arguments.lengths};
+  core::GradientBuffers buffers = {};
+  buffers.dx = call.dx->untyped_data();
+  buffers.upstream = call.y_or_upstream.untyped_data();
+  buffers.x = call.x.untyped_data();
+  buffers.saved = call.saved.untyped_data();
+  buffers.mask = arguments.mask;
+  buffers.lengths = arguments.lengths;
+  return buffers;
 }
 
 ffi::Error BrokenCall(const std::string& broken_rule) {
   return ffi::Error::InvalidArgument(broken_rule +
-                                     "; let this version of statpool write the custom call anew");
+                                     "; let this version of statpool write the custom call again");
 }
 
 }  // namespace xla

@@ -1,5 +1,5 @@
-// The arguments of a custom call, checked, as the kernels take them. Nobody else has checked them:
-// the program may be written by hand, or by another version of statpool.
+// The arguments of a custom call, checked, in the form that the kernels take. Nothing else checks
+// them: the program may be written by hand, or by another version of statpool.
 #ifndef STATPOOL_XLA_ARGUMENTS_H_
 #define STATPOOL_XLA_ARGUMENTS_H_
 
@@ -18,12 +18,12 @@ namespace ffi = ::xla::ffi;
 using Optional = std::optional<ffi::AnyBuffer>;
 using Statistics = ffi::Span<const int32_t>;
 
-// A call as XLA hands it over.
+// A call in the form that XLA passes.
 struct Call {
-  const ffi::AnyBuffer& x;  // [B, T, C] or [B, C, T]
-  const ffi::AnyBuffer& y;  // [B, S * C]: the output, or the upstream gradient where there is dx
-  const ffi::AnyBuffer& saved;  // [B, planes, C]
-  const ffi::AnyBuffer* dx;     // as x; null in the forward pass
+  const ffi::AnyBuffer& x;              // [B, T, C] or [B, C, T]
+  const ffi::AnyBuffer& y_or_upstream;  // [B, S * C]: y in the forward pass, else upstream
+  const ffi::AnyBuffer& saved;          // [B, planes, C]
+  const ffi::AnyBuffer* dx;             // as x; null in the forward pass
   const Optional& mask_or_lengths;
   const Optional& lengths;
   int32_t layout;
@@ -31,21 +31,21 @@ struct Call {
   Statistics statistics;
 };
 
-// The same as both kernels take it.
+// The same in the form that both kernels take.
 struct Arguments {
   core::Problem problem;
   const bool* mask;        // [B, T] or null
-  const int64_t* lengths;  // [B] or null; what they are is not looked at
+  const int64_t* lengths;  // [B] or null; not checked to be in [0, T]
 };
 
-// After it no kernel reads or writes out of bounds, as long as lengths lie in [0, T].
+// After it no kernel reads or writes out of bounds, as long as lengths are in [0, T].
 [[nodiscard]] ffi::Error ReadCall(const Call& call, Arguments* arguments);
 
-core::ForwardBuffers ForwardBuffersOf(const Call& call,
-                                      const Arguments& arguments);  // no workspace
+// Without a workspace.
+core::ForwardBuffers ForwardBuffersOf(const Call& call, const Arguments& arguments);
 core::GradientBuffers GradientBuffersOf(const Call& call, const Arguments& arguments);
 
-// Of a rule that a call broke, and what was received. Says what helps, too.
+// The error for a broken rule, with what helps.
 [[nodiscard]] ffi::Error BrokenCall(const std::string& broken_rule);
 
 }  // namespace xla

@@ -1,5 +1,5 @@
-// The custom calls that both ops become inside XLA: their names, operands and attributes, known to
-// the side that emits them and to the handlers that run them.
+// The custom calls that both ops become inside XLA: names, operands and attributes, for the side
+// that emits them and for the handlers that run them.
 //
 //   global_stats           (x, mask?, lengths?)                   -> (y, saved, workspace?)
 //   global_stats_gradient  (upstream, x, saved, mask?, lengths?)  -> dx

@@ -30,7 +30,7 @@ using ::xla::Shape;
 using ::xla::ShapeUtil;
 using ::xla::XlaOp;
 
-// In the syntax of an MLIR dictionary, as typed custom calls want it.
+// The attributes as an MLIR dictionary, which typed custom calls require.
 std::string BackendConfig(const core::Problem& problem) {
   const core::StatisticList& list = problem.statistics;
   const auto number = [](std::string* text, core::Statistic item) {
@@ -43,8 +43,8 @@ std::string BackendConfig(const core::Problem& problem) {
                          items);
 }
 
-// The inputs as they become operands, and the problem that their shapes pose. Sizes that a graph
-// leaves open are known when XLA compiles.
+// The inputs as operands, and the problem with their shapes. XLA knows all sizes when it compiles,
+// also those that a graph leaves open.
 struct Operands {
   XlaOp x;
   std::vector<XlaOp> optional;  // mask, lengths
@@ -77,7 +77,7 @@ class PoolingXlaOp : public tensorflow::XlaOpKernel {
     return operands;
   }
 
-  // Row-major shapes, which is all that the kernels know.
+  // Row-major shapes, because the kernels know no others.
   absl::StatusOr<Shape> OutputShape(const core::Problem& problem) const {
     return tensorflow::TensorShapeToXLAShape(out_dtype_, tf::OutputShape(problem));
   }
@@ -85,7 +85,7 @@ class PoolingXlaOp : public tensorflow::XlaOpKernel {
     return tensorflow::TensorShapeToXLAShape(saved_dtype_, tf::SavedShape(problem));
   }
 
-  // Without side effects: XLA may drop a call whose results nobody reads.
+  // Without side effects: XLA may drop a call whose results are not read.
   absl::StatusOr<XlaOp> Call(XlaOpKernelContext* ctx, const char* target,
                              const std::vector<XlaOp>& operands, const Shape& result,
                              const core::Problem& problem) const {
@@ -120,7 +120,7 @@ class GlobalStatsXlaOp : public PoolingXlaOp {
   void Compile(XlaOpKernelContext* ctx) override { OP_REQUIRES_OK(ctx, Emit(ctx)); }
 
  protected:
-  // Bytes of memory that the handler wants as a third result.
+  // Bytes of memory that the handler needs as a third result.
   virtual int64_t WorkspaceBytes(const core::Problem& problem) const = 0;
 
  private:
@@ -158,7 +158,7 @@ class GlobalStatsXlaOpCpu final : public GlobalStatsXlaOp {
   }
 };
 
-// How much workspace the handler wants depends on the GPU: it asks XLA for it when it runs.
+// How much workspace the handler needs depends on the GPU, so it allocates it when it runs.
 class GlobalStatsXlaOpGpu final : public GlobalStatsXlaOp {
  public:
   using GlobalStatsXlaOp::GlobalStatsXlaOp;

@@ -1,5 +1,5 @@
-// The bindings of the handlers: which operands, results and attributes a custom call passes on. The
-// context of a platform, such as its stream, comes first.
+// The bindings of the handlers: the operands, results and attributes of a custom call. What comes
+// from the platform, such as its stream, comes first.
 #ifndef STATPOOL_XLA_HANDLERS_H_
 #define STATPOOL_XLA_HANDLERS_H_
 

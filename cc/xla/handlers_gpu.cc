@@ -18,9 +18,9 @@ ffi::Error AsError(cudaError_t error) {
   return ffi::Error::Internal("statpool's kernel must launch, got " + cuda::DescribeError(error));
 }
 
-// How large a workspace must be depends on the GPU, so the handler asks XLA for it instead of
-// getting it as a result. XLA frees it when the handler returns, in the order of the stream:
-// whoever gets that memory next runs after the kernels enqueued here.
+// The size of the workspace depends on the GPU, so the handler allocates it instead of getting it
+// as a result. XLA frees it when the handler returns, in the order of the stream: the next kernel
+// that gets this memory runs after those enqueued here.
 ffi::Error GlobalStats(cudaStream_t stream, ffi::ScratchAllocator scratch, AnyBuffer x,
                        Optional mask_or_lengths, Optional lengths, Result y, Result saved,
                        OptionalResult, int32_t layout, double epsilon, Statistics statistics) {
