@@ -16,7 +16,7 @@
 namespace statpool {
 namespace pybind {
 
-// What a call says about the pooling, as Python gives it.
+// The arguments of a call, in the form that Python passes.
 struct PoolingArguments {
   pybind11::array x;                       // [B, T, C] or [B, C, T]
   std::optional<pybind11::array> mask;     // [B, T]
@@ -26,7 +26,7 @@ struct PoolingArguments {
   std::string data_format;
 };
 
-// The same, checked. Throws ValueError where a rule is broken.
+// The same, checked. Throws ValueError if a rule is broken.
 struct Pooling {
   explicit Pooling(const PoolingArguments& arguments);
 
@@ -45,7 +45,7 @@ core::DType DTypeOf(const std::string& name);
 void CheckArray(const char* name, const pybind11::array& array,
                 const std::vector<pybind11::ssize_t>& shape);
 
-// The instruction set of that name, or the best one.
+// The instruction set of that name, or the best one if there is no name.
 const cpu::InstructionSet& InstructionSetOf(const std::optional<std::string>& name);
 
 }  // namespace pybind

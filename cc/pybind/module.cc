@@ -9,8 +9,8 @@
 #include "cc/core/statistics.h"
 #include "cc/cpu/global_stats_cpu.h"
 #include "cc/pybind/array_arguments.h"
-#include "cc/pybind/launch_plan.h"
 #include "cc/pybind/own_threads.h"
+#include "cc/pybind/plans.h"
 #include "cc/pybind/streaming.h"
 
 namespace statpool {
@@ -21,7 +21,7 @@ namespace py = pybind11;
 
 using Name = std::optional<std::string>;
 
-// The problem with results, or their gradient, as this array has them.
+// The problem with the dtype of this array for results, or their gradient.
 core::Problem WithOutput(const py::array& array, const Pooling& pooling) {
   core::Problem problem = pooling.problem;
   problem.out_dtype = DTypeOf(array);
@@ -46,8 +46,12 @@ void GlobalStats(py::array y, py::array saved, const PoolingArguments& arguments
   CheckArray("y", y, pooling.y_shape);
   CheckSaved(saved, pooling);
   const cpu::InstructionSet& set = InstructionSetOf(instruction_set);
-  core::ForwardBuffers buffers = {y.mutable_data(), saved.mutable_data(), pooling.x,
-                                  pooling.mask,     pooling.lengths,      nullptr};
+  core::ForwardBuffers buffers = {};
+  buffers.y = y.mutable_data();
+  buffers.saved = saved.mutable_data();
+  buffers.x = pooling.x;
+  buffers.mask = pooling.mask;
+  buffers.lengths = pooling.lengths;
   const py::gil_scoped_release release;
   const cpu::Plan plan = cpu::MakePlan(problem);
   std::vector<char> workspace(plan.workspace_bytes);
@@ -66,8 +70,13 @@ void GlobalStatsGradient(py::array dx, const py::array& upstream, const py::arra
   CheckArray("dx", dx, {arguments.x.shape(), arguments.x.shape() + 3});
   if (DTypeOf(dx) != problem.dtype) throw py::value_error("dx must have the dtype of x");
   const cpu::InstructionSet& set = InstructionSetOf(instruction_set);
-  const core::GradientBuffers buffers = {dx.mutable_data(), upstream.data(), pooling.x,
-                                         saved.data(),      pooling.mask,    pooling.lengths};
+  core::GradientBuffers buffers = {};
+  buffers.dx = dx.mutable_data();
+  buffers.upstream = upstream.data();
+  buffers.x = pooling.x;
+  buffers.saved = saved.data();
+  buffers.mask = pooling.mask;
+  buffers.lengths = pooling.lengths;
   const py::gil_scoped_release release;
   OwnThreads threads(num_threads);
   cpu::GlobalStatsGradient(problem, cpu::MakePlan(problem), buffers, set, &threads);
@@ -178,7 +187,7 @@ PYBIND11_MODULE(_core, m) {
         py::arg("instruction_set"), py::arg("num_threads"));
   m.def("global_stats_gradient", &GlobalStatsGradient, py::arg("dx"), py::arg("upstream"),
         py::arg("saved"), py::arg("arguments"), py::arg("instruction_set"), py::arg("num_threads"));
-  DefineLaunchPlan(&m);
+  DefinePlans(&m);
   m.def("cpu_plan", &CpuPlan, py::arg("arguments"));
   m.def("build_info", &BuildInfo);
   m.def("instruction_sets", &InstructionSets);

@@ -14,7 +14,7 @@ void OwnThreads::Schedule(std::function<void()> task) {
   try {
     threads_.emplace_back(std::move(task));
   } catch (const std::system_error&) {
-    // The system has no thread to give: those that run do this one's work too.
+    // The system has no thread left: those that run do its share, too.
   }
 }
 

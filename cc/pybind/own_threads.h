@@ -1,4 +1,4 @@
-// Threads for callers without a framework's.
+// Threads for callers without a framework.
 #ifndef STATPOOL_PYBIND_OWN_THREADS_H_
 #define STATPOOL_PYBIND_OWN_THREADS_H_
 
@@ -17,7 +17,7 @@ class OwnThreads final : public cpu::Threads {
   ~OwnThreads() override;
 
   int64_t count() const override { return count_; }
-  int64_t start_nanos() const override { return 50'000; }  // of a new thread, and its end
+  int64_t start_nanos() const override { return 50'000; }  // to start and end a thread
   void Schedule(std::function<void()> task) override;
 
  private:

@@ -17,10 +17,11 @@ _HOMES = {
     "GlobalStatsPooling1D": "statpool.layers",
     "GlobalStatsPooling2D": "statpool.layers",
     "build_info": "statpool.doctor",
+    "cpu_plan": "statpool._plans",
     "export": "statpool._export",
     "force_implementation": "statpool.ops",
     "global_stats": "statpool.ops",
-    "launch_plan": "statpool._launch_plan",
+    "launch_plan": "statpool._plans",
 }
 _MODULES = ("composite", "doctor", "layers", "numpy", "ops", "reference")
 
@@ -32,7 +33,7 @@ if TYPE_CHECKING:  # what editors and type checkers see of the names above
     from statpool import ops as ops
     from statpool import reference as reference
     from statpool._export import export
-    from statpool._launch_plan import launch_plan
+    from statpool._plans import cpu_plan, launch_plan
     from statpool.doctor import build_info
     from statpool.layers import GlobalStatsPooling1D, GlobalStatsPooling2D
     from statpool.ops import force_implementation, global_stats
@@ -44,6 +45,7 @@ __all__ = [
     "NativeLibraryError",
     "__version__",
     "build_info",
+    "cpu_plan",
     "export",
     "force_implementation",
     "global_stats",
