@@ -71,40 +71,38 @@ double OnceOf(const LaunchPlan& plan, const Pass& pass) {
          kJoin * (copies / joined_at_once * a_thread + std::log2(joined_at_once));
 }
 
-}  // namespace
+// What a thread does in its loop over rows.
+struct Loop {
+  double instructions;
+  double waits;  // for memory
+};
 
-double CostOf(const LaunchPlan& plan, const Pass& pass) {
+Loop LoopOf(const LaunchPlan& plan, const Pass& pass) {
   const int64_t chunk_rows = pass.ChunkRows();
   const int64_t thread_rows = CeilDiv(plan.rows_per_split, plan.threads_y);
-  const double row = (!pass.is_forward     ? kGradientRow
-                      : IsOneChannel(plan) ? kChannelRow
-                                           : kForwardRow)
-                         .For(pass.element_bytes);
   const int64_t chunks = thread_rows / chunk_rows;
-  const double whole = static_cast<double>(chunks * chunk_rows);
-  double rows = whole;
-  if (thread_rows > chunks * chunk_rows) rows += kShortChunk * chunk_rows;
-  double loop = rows * row;
+  const bool has_rest = thread_rows % chunk_rows != 0;
   const bool is_cut = plan.rows * plan.fold != pass.time;
-  if (is_cut)
-    loop += pass.is_forward && IsOneChannel(plan) ? kCutRows : kCutChunk * chunk_rows * row;
-  if (plan.vector_width == 1) loop *= pass.element_bytes == 2 ? 0.25 : 0.5;
-  const double once = OnceOf(plan, pass);
+  const bool is_channel = pass.is_forward && IsOneChannel(plan);
+  const RowCost& cost = is_channel ? kChannelRow : pass.is_forward ? kForwardRow : kGradientRow;
+  const double row = cost.For(pass.element_bytes);
+  double rows = static_cast<double>(chunks * chunk_rows);
+  if (has_rest) rows += kShortChunk * chunk_rows;
+  double instructions = rows * row;
+  if (is_cut) instructions += is_channel ? kCutRows : kCutChunk * chunk_rows * row;
+  if (plan.vector_width == 1) instructions *= pass.element_bytes == 2 ? 0.25 : 0.5;
+  return {instructions, static_cast<double>((chunks > 0) + has_rest + is_cut)};
+}
 
-  const double blocks = static_cast<double>(plan.blocks);
-  const double of_multiprocessor = blocks / pass.device.multiprocessors;
-  const double most = std::ceil(of_multiprocessor);
-  const double waves = std::ceil(most / plan.resident);
-  const double warps =
-      std::min<double>(plan.resident, most) * plan.block / kWarpThreads / 4;  // on a scheduler
-  const double once_cycles = once * CyclesOf(kOnceCycles, warps);
-  const double waits = (chunks > 0) + (thread_rows % chunk_rows != 0) + is_cut;
-  const double path = waves * ((kPrologue + loop) * CyclesOf(kLoopCycles, warps) + once_cycles +
-                               waits * kWaitCycles);
+// What so many blocks move through a multiprocessor.
+struct Traffic {
+  double bytes;
+  double lines;  // of the first-level cache
+};
 
-  // Bytes that the multiprocessors with the most blocks move, which finish last.
-  const double unit_rows = static_cast<double>(plan.rows_per_split) * plan.threads_x;
-  const double vectors = unit_rows * plan.groups * most;
+Traffic TrafficOf(const LaunchPlan& plan, const Pass& pass, double blocks) {
+  const double unit_vectors = static_cast<double>(plan.rows_per_split) * plan.threads_x;
+  const double vectors = unit_vectors * plan.groups * blocks;
   const double passes = pass.is_forward ? 1 : 2;
   double bytes = vectors * plan.vector_width * pass.element_bytes * passes;
   // Sectors and lines that are filled in parts are moved more than once.
@@ -112,19 +110,38 @@ double CostOf(const LaunchPlan& plan, const Pass& pass) {
                                (plan.tiles > 1 ? 1 : plan.threads_y);
   if (side_by_side < kSectorBytes) bytes *= 1.5;
   if (!pass.is_forward && side_by_side < kLineBytes) bytes *= 1.25;
-  const double memory = bytes / kBytesPerCycle + once_cycles;
   const double lines = vectors / kWarpThreads * passes *
                        std::max<double>(kWarpThreads * kVectorBytes / kLineBytes,
                                         kWarpThreads * kVectorBytes / side_by_side);
-  const double cache = lines * kLineCycles;
-  double cycles = std::sqrt(path * path + memory * memory + cache * cache);
-  if (pass.is_forward && plan.splits > 1) {
-    const double partial = static_cast<double>(plan.slabs * plan.width) * plan.splits;
-    cycles += 2 * kPartialBytes * partial / pass.device.multiprocessors / kBytesPerCycle;
-    cycles += kSecondLaunchCycles + 2 * kWaitCycles +
-              kOnceCycles * (kResults + 6 * kJoin + kJoin * CeilDiv(plan.splits, kWarpThreads));
-  }
+  return {bytes, lines};
+}
+
+// Adds the time of the second launch: for partial results, written and read, and for joining them.
+double WithSecondLaunch(double cycles, const LaunchPlan& plan, const Pass& pass) {
+  const double partial = static_cast<double>(plan.slabs * plan.width) * plan.splits;
+  cycles += 2 * kPartialBytes * partial / pass.device.multiprocessors / kBytesPerCycle;
+  cycles += kSecondLaunchCycles + 2 * kWaitCycles +
+            kOnceCycles * (kResults + 6 * kJoin + kJoin * CeilDiv(plan.splits, kWarpThreads));
   return cycles;
+}
+
+}  // namespace
+
+double CostOf(const LaunchPlan& plan, const Pass& pass) {
+  // The multiprocessors with the most blocks finish last.
+  const double blocks = std::ceil(static_cast<double>(plan.blocks) / pass.device.multiprocessors);
+  const double waves = std::ceil(blocks / plan.resident);
+  const double warps =
+      std::min<double>(plan.resident, blocks) * plan.block / kWarpThreads / 4;  // on a scheduler
+  const double once = OnceOf(plan, pass) * CyclesOf(kOnceCycles, warps);
+  const Loop loop = LoopOf(plan, pass);
+  const double path = waves * ((kPrologue + loop.instructions) * CyclesOf(kLoopCycles, warps) +
+                               once + loop.waits * kWaitCycles);
+  const Traffic traffic = TrafficOf(plan, pass, blocks);
+  const double memory = traffic.bytes / kBytesPerCycle + once;
+  const double cache = traffic.lines * kLineCycles;
+  const double cycles = std::sqrt(path * path + memory * memory + cache * cache);
+  return pass.is_forward && plan.splits > 1 ? WithSecondLaunch(cycles, plan, pass) : cycles;
 }
 
 }  // namespace cuda
