@@ -10,13 +10,12 @@
 namespace statpool {
 namespace cuda {
 
-// The workspace holds the partial results of a plan with splits, as cuda/forward/partials.cuh lays
-// them out.
+// The workspace holds the partial results of a plan with splits (cuda/forward/partials.cuh).
 struct ForwardArguments : core::ForwardBuffers {
   core::Shape shape;
   double epsilon;
   core::NeededSums needed;
-  // Of each SavedField the place of channel 0 in `saved`, and in y as a statistic; -1 for none.
+  // The place of channel 0 of each SavedField in `saved`, and in y as a statistic; -1 for none.
   int64_t saved_at[core::kSavedFieldCount];
   int64_t y_at[core::kSavedFieldCount];
   int64_t saved_stride;  // from example to example

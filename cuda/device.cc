@@ -11,10 +11,10 @@ cudaError_t CurrentDevice(Device* device) {
   const cudaError_t error = cudaGetDevice(&index);
   if (error != cudaSuccess) return error;
   static std::mutex mutex;
-  static std::unordered_map<int, Device> known;
+  static std::unordered_map<int, Device> described;
   const std::lock_guard<std::mutex> lock(mutex);
-  const auto found = known.find(index);
-  if (found != known.end()) {
+  const auto found = described.find(index);
+  if (found != described.end()) {
     *device = found->second;
     return cudaSuccess;
   }
@@ -28,7 +28,7 @@ cudaError_t CurrentDevice(Device* device) {
     if (query != cudaSuccess) return query;
   }
   *device = {values[0], values[1] * 10 + values[2], values[3], values[4], values[5]};
-  known.emplace(index, *device);
+  described.emplace(index, *device);
   return cudaSuccess;
 }
 

@@ -9,14 +9,15 @@ namespace cuda {
 
 struct Device {
   int32_t multiprocessors;
-  // Of one of them. What isn't said is that of an H100.
+  // The rest is of one multiprocessor, by default that of an H100.
   int32_t architecture = 90;  // compute capability, times ten
   int32_t threads = 2048;
   int32_t blocks = 32;
   int64_t shared_bytes = 228 << 10;
 };
 
-// What the CUDA Programming Guide tabulates for an architecture, or for the one before it.
+// A device with the numbers of the CUDA Programming Guide for an architecture, or for the last one
+// before it that is in the table.
 constexpr Device DeviceOf(int32_t architecture, int32_t multiprocessors) {
   constexpr Device kTable[] = {
       {0, 75, 1024, 16, 64 << 10},   {0, 80, 2048, 32, 164 << 10}, {0, 86, 1536, 16, 100 << 10},

@@ -1,5 +1,5 @@
-// Division by a number that is known before a launch: a multiplication and a shift, where the GPU
-// takes twenty instructions for 32 bits and a hundred for 64.
+// Division by a number that the host has prepared: a multiplication and a shift, where a division
+// takes the GPU twenty instructions for 32 bits and a hundred for 64.
 #ifndef STATPOOL_CUDA_DIVISOR_H_
 #define STATPOOL_CUDA_DIVISOR_H_
 
@@ -24,7 +24,8 @@ constexpr Divisor DivisorOf(int64_t by) {
 
 #ifdef __CUDACC__
 
-// Of n below 2^31: rounding the multiplier up adds less than 2^-31 / by to each unit of n.
+// n / by, for n below 2^31. Right because rounding the multiplier up adds less than 2^-31 / by for
+// each unit of n.
 __device__ __forceinline__ uint32_t Quotient(uint32_t n, const Divisor& divisor) {
   return __umulhi(2 * n, divisor.multiplier) >> divisor.shift;
 }
@@ -33,7 +34,7 @@ __device__ __forceinline__ int64_t Quotient(int64_t n, const Divisor& divisor) {
   return n / divisor.by;
 }
 
-// As the former where it can.
+// The quick division where n allows it, else the other.
 __device__ __forceinline__ int64_t QuotientOfAny(int64_t n, const Divisor& divisor) {
   return n >> 31 == 0 ? int64_t{Quotient(static_cast<uint32_t>(n), divisor)} : Quotient(n, divisor);
 }

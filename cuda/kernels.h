@@ -1,4 +1,4 @@
-// The interface between the launchers and each dtype's file of kernels.
+// The interface between the launchers and the kernels, which each dtype has in a file of its own.
 #ifndef STATPOOL_CUDA_KERNELS_H_
 #define STATPOOL_CUDA_KERNELS_H_
 
@@ -9,7 +9,7 @@
 namespace statpool {
 namespace cuda {
 
-// One launch, and a second one where time is split.
+// Enqueues one launch, and a second one where the plan has splits.
 template <typename T>
 [[nodiscard]] cudaError_t LaunchForward(const ForwardArguments& arguments, const JoinPlan& join,
                                         cudaStream_t stream);

@@ -1,4 +1,5 @@
-// Lengths as arguments of kernels: a block stores those of one launch, a thread one of them.
+// Passes lengths as arguments of kernels. A block stores the lengths of its launch, a thread one of
+// them.
 #include <algorithm>
 
 #include "cuda/lengths.h"
@@ -7,7 +8,7 @@ namespace statpool {
 namespace cuda {
 namespace {
 
-// What fits beside the address into the 4 KiB that every architecture gives to arguments.
+// As many as fit, with the address, into the 4 KiB of arguments that every architecture allows.
 constexpr int kLengthsOfLaunch = 480;
 
 struct Lengths {

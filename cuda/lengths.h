@@ -11,10 +11,10 @@
 namespace statpool {
 namespace cuda {
 
-// Enqueues the writing of `size` lengths to device memory. They travel as arguments of kernels:
-// they have been read when this returns, for any size the stream goes on, and a CUDA graph that
-// captures the call holds the numbers themselves. A copy would do neither from pageable memory, and
-// would read pinned memory later, when it may belong to someone else.
+// Enqueues the writing of `size` lengths to device memory. They travel as arguments of kernels, so
+// they have been read when this returns, the stream never waits, and a CUDA graph that captures the
+// call holds the numbers themselves. A copy from pageable memory would do neither, and a copy from
+// pinned memory would read it later, when it may hold something else.
 [[nodiscard]] STATPOOL_API cudaError_t StoreLengths(const int64_t* lengths, int64_t size,
                                                     int64_t* on_device, cudaStream_t stream);
 

@@ -1,7 +1,7 @@
-// Adds a chunk of steps to accumulators. 16-bit and float32 values are summed by pairs in float,
-// their deviations too, and only what a chunk comes to enters the double accumulators: an eighth of
-// a double operation for each sum and element, or less, which even cards with few double units hide
-// behind the memory.
+// Adds a chunk of steps to accumulators. 16-bit and float32 values and their deviations are summed
+// by pairs in float, and only a chunk's sums are added to the double accumulators: at most an
+// eighth of a double operation for each element of a sum, which even cards with few double units
+// hide behind the memory.
 #ifndef STATPOOL_CUDA_FORWARD_ACCUMULATE_CUH_
 #define STATPOOL_CUDA_FORWARD_ACCUMULATE_CUH_
 
@@ -19,7 +19,7 @@
 namespace statpool {
 namespace cuda {
 
-// Whether sums in float may overflow, or squares vanish: those of float16 never do.
+// Whether sums in float may overflow, or squares vanish: not those of float16 values.
 template <typename T>
 constexpr bool kMayLeaveRange = !std::is_same_v<T, core::Float16>;
 
@@ -30,8 +30,8 @@ __device__ __forceinline__ double MultiplyAdd(double a, double b, double c) {
   return __fma_rn(a, b, c);
 }
 
-// What rounding takes from a sum in float, as good as double can tell: by a sum in double where the
-// architecture has many double units, else bit by bit.
+// Total is the type that finds what rounding takes from a sum in float, as well as a double can
+// tell. Where the architecture has many double units, it is a second sum in double.
 struct WideTotal {
   double total;
 
@@ -45,9 +45,10 @@ struct WideTotal {
   __device__ __forceinline__ float Rest(float sum) const { return static_cast<float>(total - sum); }
 };
 
+// Elsewhere it collects what each addition in float takes.
 struct CompensatedTotal {
   float value;
-  float error = -0.0f;  // what adds nothing, not even an instruction
+  float error = -0.0f;  // v + -0 is v for every v, so the compiler drops the addition; not with +0
 
   explicit __device__ __forceinline__ CompensatedTotal(float number) : value(number) {}
 
@@ -74,7 +75,7 @@ struct NoTotal {
   }
 };
 
-// The sum of some numbers, and that of their squares.
+// The sum of some numbers, and the sum of their squares.
 template <typename Compute, typename TotalOf = NoTotal>
 struct Powers {
   Compute sum = 0;
@@ -108,15 +109,15 @@ __device__ __forceinline__ auto PowersOf(const Values&, const Number& number) {
 // ------------------------------------------------------------------------------------------------
 // float32 and 16-bit values
 
-// How many values of a chunk count.
+// How many values of a chunk are valid.
 struct Steps {
   int32_t count;
   double inverse;
 
   template <bool kIsWhole>
   static __device__ __forceinline__ Steps Of(int32_t count) {
-    if constexpr (kIsWhole) return {count, 1.0 / count};  // known to the compiler
-    // Computed again for each column, because keeping it takes registers.
+    if constexpr (kIsWhole) return {count, 1.0 / count};  // a constant of the compiler's
+    // It is computed again for each column, because keeping it takes registers.
     asm volatile("" : "+r"(count));
     return {count, count == 0 ? 0 : Inverse(count)};
   }
@@ -126,7 +127,7 @@ struct Steps {
 struct ChunkSums {
   Powers<float> values;
   float rest;        // what rounding took from their sum
-  float centre;      // what deviations are from: the rounded mean
+  float centre;      // the rounded mean, from which deviations are taken
   float deviations;  // the sum of their squares
 
   template <typename Values, typename Sums>
@@ -141,12 +142,12 @@ struct ChunkSums {
     rest = sums.total.Rest(sums.sum);
     centre = sums.sum * static_cast<float>(steps.inverse);
     v.Reload();
-    deviations = PowersOf(v, [&](int i) { return v.Counts(i) ? v[i] - centre : 0; }).squares;
+    deviations = PowersOf(v, [&](int i) { return v.IsValid(i) ? v[i] - centre : 0; }).squares;
   }
 
   __device__ __forceinline__ bool IsFinite() const { return values.sum - values.sum == 0; }
 
-  // Whether the sums that are needed are as good as float can tell.
+  // Whether no sum that is needed has lost more than roundings.
   template <typename Sums>
   __device__ __forceinline__ bool AreInRange(const Sums& needed) const {
     const bool is_in_range = needed.squares ? core::IsInFloatRange(values.squares) : IsFinite();
@@ -154,11 +155,11 @@ struct ChunkSums {
   }
 };
 
-// Whether all values that count are `value`.
+// Whether all valid values are `value`.
 template <typename Values>
 __device__ __forceinline__ bool AreAll(const Values& v, float value) {
   bool are_all = true;
-  v.ForEach([&](float one, bool counts) { are_all &= !counts || one == value; });
+  v.ForEach([&](float one, bool is_valid) { are_all &= !is_valid || one == value; });
   return are_all;
 }
 
@@ -169,7 +170,7 @@ struct WideSums {
   double around_mean;
   float rest;  // what rounding took from sum
 
-  // Converts the sums of a chunk. If kIsWhole, all of it counts, and its size is a power of two.
+  // Converts the sums of a chunk. If kIsWhole, all its values are valid, a power of two of them.
   template <bool kIsWhole, typename Sums>
   __device__ __forceinline__ void Widen(const ChunkSums& of, const Sums& needed,
                                         const Steps& steps) {
@@ -186,8 +187,8 @@ struct WideSums {
     }
   }
 
-  // Takes in double what left the range of float: each sum by itself, so that it has the same bits
-  // whatever is asked for. Rare, but for chunks of equal values.
+  // Computes again in double the sums that left the range of float, and those alone, so that a sum
+  // has the same bits whichever others are needed. Rare, except for chunks of equal values.
   template <typename Values, typename Sums>
   __device__ __forceinline__ void Repeat(const Values& v, const ChunkSums& of, const Sums& needed,
                                          const Steps& steps) {
@@ -200,10 +201,10 @@ struct WideSums {
     const double base = of.IsFinite() ? of.centre : v.Any();  // next to the mean, or a value
     Powers<double> values = {};
     Powers<double> deviations = {};
-    v.ForEach([&](float narrow, bool counts) {
+    v.ForEach([&](float narrow, bool is_valid) {
       const double value = narrow;
       values = values + Powers<double>{value, value * value};
-      const double deviation = counts ? value - base : 0;
+      const double deviation = is_valid ? value - base : 0;
       if (needed.central)
         deviations = deviations + Powers<double>{deviation, deviation * deviation};
     });
@@ -214,7 +215,7 @@ struct WideSums {
     around_mean = deviations.squares - deviations.sum * deviations.sum * steps.inverse;
   }
 
-  // `v` are the values that count, `steps` of them.
+  // Adds the sums of the valid values of v, `steps` of them.
   template <typename Values, typename Sums, typename Count>
   __device__ __forceinline__ void AddTo(Accumulator<float, Count>* to, const Values& v,
                                         const Sums& needed, const Steps& steps) const {
@@ -230,8 +231,8 @@ struct WideSums {
   }
 };
 
-// Adds all of a chunk but its extremes to kCount accumulators. values_of(v) are the values of
-// accumulator v. Returns bit v where there is a NaN among those.
+// Adds a chunk to kCount accumulators, except its extremes. values_of(v) are the values for
+// accumulator v. Bit v of the result says whether one of these is NaN.
 template <typename T, bool kIsWhole, typename Sums, typename ValuesOf, typename Count, int kCount>
 __device__ __forceinline__ uint32_t AddSums(const ValuesOf& values_of, const Sums& needed,
                                             Accumulator<float, Count> (&accumulators)[kCount]) {
@@ -244,7 +245,7 @@ __device__ __forceinline__ uint32_t AddSums(const ValuesOf& values_of, const Sum
     ChunkSums chunk = {};
     chunk.Add(values, needed, steps);
     nans |= static_cast<uint32_t>(chunk.values.squares != chunk.values.squares)
-            << v;  // squares never cancel
+            << v;  // a sum of squares is NaN only where a value is
     WideSums wide = {};
     wide.Widen<kIsWhole>(chunk, needed, steps);
     if constexpr (kMayLeaveRange<T>) {
@@ -259,14 +260,14 @@ __device__ __forceinline__ uint32_t AddSums(const ValuesOf& values_of, const Sum
 // ------------------------------------------------------------------------------------------------
 // float64
 
-// Joins the deviations of a chunk to those of the steps before.
+// Adds the squared deviations of a chunk to those of the steps before it.
 template <typename Values, typename Count>
 __device__ __forceinline__ void AddCentral(const Values& v, int32_t steps, double sum,
                                            Accumulator<double, Count>* to) {
   const double before = to->steps == 0 ? 0 : to->Total() / static_cast<double>(to->steps);
   const double mean = sum / steps;
   const double distance = mean - before;
-  const auto deviations = PowersOf(v, [&](int i) { return v.Counts(i) ? v[i] - mean : 0.0; });
+  const auto deviations = PowersOf(v, [&](int i) { return v.IsValid(i) ? v[i] - mean : 0.0; });
   to->deviations.Add(deviations.squares +
                      distance * distance * core::DistanceWeight(steps, to->steps));
 }

@@ -1,5 +1,5 @@
-// The accumulator of a channel, or of a part of its steps, that a thread has in registers, and how
-// two of the same channel join.
+// The accumulator that a thread keeps in registers for a channel, or for some of its steps, and how
+// two accumulators of the same channel join.
 #ifndef STATPOOL_CUDA_FORWARD_ACCUMULATOR_CUH_
 #define STATPOOL_CUDA_FORWARD_ACCUMULATOR_CUH_
 
@@ -13,8 +13,8 @@
 namespace statpool {
 namespace cuda {
 
-// A sum in double. 2^31 float or 16-bit values lose less there than the contract allows, so only
-// double input carries the error term (core::AddCompensated).
+// A sum in double. For 2^31 float or 16-bit values it loses less than the contract allows, so only
+// that of double input has the error term (core::AddCompensated).
 template <typename Compute>
 struct Sum {
   static constexpr bool kCompensated = std::is_same_v<Compute, double>;
@@ -36,17 +36,19 @@ struct Sum {
     if constexpr (kCompensated) error += part.error;
   }
 
-  // The sum as well as a double can tell.
+  // The sum with its error, rounded to double.
   __device__ double Value() const {
     return kCompensated ? core::CompensatedValue(value, error) : value;
   }
 };
 
-// The count of a split fits into 32 bits (cuda/launch_plan.cc); that of all of time may not.
+// Count has 32 bits for the steps of a split, whose plan says that they fit (kMaxRows), and 64 bits
+// for those of all splits.
 //
-// Deviations of float input are from `pivot`, one of the values or the mean of some: what that adds
-// to them is at most as many times the result as there are steps in a split, or splits, and double
-// has bits to spare. float64 has none, so there they are from the mean.
+// Deviations of float input are taken from `pivot`, which is one of the values or the mean of some.
+// That makes their squares larger, by a factor of the number of steps of a split, or of splits, at
+// most, for which double has bits to spare. float64 has none, so its deviations are taken from the
+// mean.
 template <typename C, typename Count>
 struct Accumulator {
   using Compute = C;
@@ -54,15 +56,15 @@ struct Accumulator {
   Sum<Compute> sum;
   Sum<Compute> squares;
   Sum<Compute> deviations;
-  Compute rest;  // what rounding took from sum: the mean of deviations must not be rounded
+  Compute rest;  // what rounding took from sum, because deviations need the unrounded mean
   Compute pivot;
   Compute max;
   Compute min;
   Count max_count;  // steps that equal max
   Count min_count;
-  Count steps;  // that count
+  Count steps;  // valid ones
 
-  // The sum that deviations are from: of every value in double.
+  // The sum of all values in double, without what rounding to float took.
   __device__ double Total() const {
     return Sum<Compute>::kCompensated ? sum.value : sum.value + rest;
   }
@@ -72,7 +74,7 @@ struct Accumulator {
     return __fma_rn(-static_cast<double>(steps), pivot, sum.value) + rest;
   }
 
-  // The squared deviations from the mean. `inverse` is that of the steps.
+  // The sum of the squared deviations from the mean. `inverse` is 1 / steps.
   __device__ double AroundMean(double inverse) const {
     if constexpr (Sum<Compute>::kCompensated) return deviations.Value();
     const double distance = Distance();
@@ -90,7 +92,7 @@ struct Accumulator {
     deviations.value += distance * distance * inverse;
   }
 
-  // Holds a single value from here on, which counts.
+  // Sets the accumulator to that of a single value.
   __device__ void Set(Compute value) {
     Clear();
     sum.value = value;
@@ -116,8 +118,9 @@ struct Accumulator {
 template <typename AccumulatorOf>
 constexpr bool kHasRest = !Sum<typename AccumulatorOf::Compute>::kCompensated;
 
-// Calls visit(whether it is needed, &number) for every number of an accumulator that such a kernel
-// may need. Wide and narrow ones come in runs, so that arrays of them stay aligned.
+// Calls visit(whether it is needed, &number) for every number of an accumulator that a kernel for
+// Sums may need. Those of 8 bytes come first or last, so that arrays of all of them, one after the
+// other, are aligned.
 template <typename Sums, typename Visit, typename AccumulatorOf>
 __host__ __device__ __forceinline__ constexpr void ForEachNumber(const Sums& needed, Visit&& visit,
                                                                  AccumulatorOf* accumulator) {
@@ -140,7 +143,7 @@ __host__ __device__ __forceinline__ constexpr void ForEachNumber(const Sums& nee
   if (kMost.min) visit(needed.min, &accumulator->min);
 }
 
-// Room for the numbers of an accumulator.
+// Bytes of a slot for the numbers of an accumulator.
 template <typename AccumulatorOf, typename Sums>
 constexpr int64_t kAccumulatorBytes =
     AccumulatorBytes(core::kMost<Sums>, sizeof(typename AccumulatorOf::Compute),
@@ -155,8 +158,8 @@ constexpr int64_t VisitedBytes() {
   return bytes;
 }
 
-// Joins deviations, before the sums are joined: from two pivots, or in double from two means
-// (core::DistanceWeight).
+// Joins the deviations from two pivots, or those of float64 from two means (core::DistanceWeight).
+// Must come before the sums are joined.
 template <typename AccumulatorOf>
 __device__ __forceinline__ void JoinCentral(const AccumulatorOf& part, AccumulatorOf* to) {
   if constexpr (kHasRest<AccumulatorOf>) {
@@ -174,7 +177,7 @@ __device__ __forceinline__ void JoinCentral(const AccumulatorOf& part, Accumulat
   }
 }
 
-// NaN wins and equals nothing.
+// `beats` says whether `part` is beyond *to. NaN wins, and equals nothing.
 template <typename Compute, typename Count>
 __device__ __forceinline__ void JoinExtreme(Compute part, Count part_count, bool beats, Compute* to,
                                             Count* count) {

@@ -1,5 +1,5 @@
-// The values of a chunk of rows, as sums and extremes ask for them: by column, or all of them where
-// they are of one channel; and which of them count.
+// The values of a chunk in the forms in which sums and extremes read them: those of a column, or
+// all of them where they are of one channel; and which of them are valid.
 #ifndef STATPOOL_CUDA_FORWARD_CHUNK_VALUES_CUH_
 #define STATPOOL_CUDA_FORWARD_CHUNK_VALUES_CUH_
 
@@ -13,30 +13,42 @@
 namespace statpool {
 namespace cuda {
 
-constexpr int kRows = kForwardRows;
-
-// A thread's vectors of a chunk, zero where nothing counts.
+// A thread's vectors of a chunk, 0 where no item is valid.
 template <typename T, int kVector>
-using Rows = Vector<T, kVector>[kRows];
+using Rows = Vector<T, kVector>[kForwardRows];
 template <int kVector>
-using Valid = ValidItems<kVector, kRows>;
+using Valid = ValidItems<kVector, kForwardRows>;
+
+// Finds row k, which only the run knows: rows are in registers, which have no index.
+template <typename T, int kVector>
+__device__ __forceinline__ void FindRow(const Rows<T, kVector>& rows, int k,
+                                        Vector<T, kVector>* row) {
+#pragma unroll
+  for (int r = 0; r < kForwardRows; ++r) {
+    if (r == k) *row = rows[r];
+  }
+}
 
 // ------------------------------------------------------------------------------------------------
-// Which items count. Each of these offers Counts(r, v) of item v in row r, Items(r), all of a
-// row as bits, Kept<T>(r, word), all bits of what counts in a word of a row, Steps(v), how many
-// rows of item v count, and AllSteps. Opaque() is the same to all but the compiler, which would
-// keep what it has worked out once, in more registers than there are.
+// Which items of a chunk are valid. Each of these types has
+//   IsValid(r, v)     whether item v of row r is
+//   Items(r)          the items of row r, as bits
+//   Kept<T>(r, word)  a mask that has all bits of the valid items in a word of row r
+//   Steps(v)          in how many rows item v is valid
+//   AllSteps          how many items are valid
+//   Opaque()          a copy whose value the compiler doesn't know. It would else keep what it has
+//                     computed once, in more registers than there are.
 
 struct AllRows {
   static constexpr bool kAll = true;
-  static constexpr bool kCountsFirst = true;  // item 0 of row 0
+  static constexpr bool kIsFirstValid = true;  // item 0 of row 0
 
-  __device__ __forceinline__ bool Counts(int, int) const { return true; }
+  __device__ __forceinline__ bool IsValid(int, int) const { return true; }
   __device__ __forceinline__ uint32_t Items(int) const { return 0xffffffff; }
-  __device__ __forceinline__ int32_t Steps(int) const { return kRows; }
+  __device__ __forceinline__ int32_t Steps(int) const { return kForwardRows; }
   template <int kVector>
   __device__ __forceinline__ int32_t AllSteps() const {
-    return kRows * kVector;
+    return kForwardRows * kVector;
   }
   template <typename T>
   __device__ __forceinline__ uint32_t Kept(int, int) const {
@@ -45,13 +57,13 @@ struct AllRows {
   __device__ __forceinline__ AllRows Opaque() const { return {}; }
 };
 
-// Whole rows that fill no chunk.
+// The first few rows of a chunk, as a whole.
 struct FirstRows {
   static constexpr bool kAll = false;
-  static constexpr bool kCountsFirst = true;
+  static constexpr bool kIsFirstValid = true;
   int32_t rows;
 
-  __device__ __forceinline__ bool Counts(int r, int) const { return r < rows; }
+  __device__ __forceinline__ bool IsValid(int r, int) const { return r < rows; }
   __device__ __forceinline__ uint32_t Items(int r) const { return r < rows ? 0xffffffff : 0; }
   __device__ __forceinline__ int32_t Steps(int) const { return rows; }
   template <int kVector>
@@ -72,10 +84,10 @@ struct FirstRows {
 template <int kItems>
 struct SomeItems {
   static constexpr bool kAll = false;
-  static constexpr bool kCountsFirst = false;
+  static constexpr bool kIsFirstValid = false;
   Valid<kItems> valid;
 
-  __device__ __forceinline__ bool Counts(int r, int v) const { return valid.At(r, v); }
+  __device__ __forceinline__ bool IsValid(int r, int v) const { return valid.At(r, v); }
   __device__ __forceinline__ uint32_t Items(int r) const { return valid.Row(r); }
   __device__ __forceinline__ int32_t Steps(int v) const { return valid.Count(v); }
   template <int kVector>
@@ -98,35 +110,39 @@ struct SomeItems {
 };
 
 // ------------------------------------------------------------------------------------------------
-// Values: kParts times kPartSize of them, v[i] being 0 where v.Counts(i) doesn't hold. Any() is one
-// that counts, if there is any; ForEach(use) calls use(value, whether it counts). After
-// Reload() the compiler unpacks values again, which takes less registers than to keep them.
+// Values of a chunk v. Each of these types has
+//   v[i]          for i in [0, kParts * kPartSize), 0 where v.IsValid(i) is false
+//   Steps()       how many are valid
+//   Any()         a valid one, if there is one
+//   ForEach(use)  calls use(value, whether it is valid)
+//   Reload()      makes the compiler unpack values again after it, which takes fewer registers than
+//                 keeping them
 
-// Of item v of each row.
+// Item v of each row.
 template <typename T, int kVector, typename Which>
 struct ColumnValues {
   static constexpr int kParts = 1;
-  static constexpr int kPartSize = kRows;
+  static constexpr int kPartSize = kForwardRows;
   using Compute = core::ComputeType<T>;
-  Compute values[kRows];
+  Compute values[kForwardRows];
   const Which& which;
   int item;
 
   __device__ __forceinline__ ColumnValues(const Rows<T, kVector>& rows, const Which& of, int v)
       : which(of), item(v) {
 #pragma unroll
-    for (int r = 0; r < kRows; ++r) values[r] = ToCompute(rows[r].Item(v));
+    for (int r = 0; r < kForwardRows; ++r) values[r] = ToCompute(rows[r].Item(v));
   }
 
   __device__ __forceinline__ Compute operator[](int i) const { return values[i]; }
-  __device__ __forceinline__ bool Counts(int i) const { return which.Counts(i, item); }
+  __device__ __forceinline__ bool IsValid(int i) const { return which.IsValid(i, item); }
   __device__ __forceinline__ int32_t Steps() const { return which.Steps(item); }
 
   __device__ __forceinline__ Compute Any() const {
     Compute any = values[0];
 #pragma unroll
-    for (int r = 1; r < kRows; ++r) {
-      if (!Which::kCountsFirst && Counts(r)) any = values[r];
+    for (int r = 1; r < kForwardRows; ++r) {
+      if (!Which::kIsFirstValid && IsValid(r)) any = values[r];
     }
     return any;
   }
@@ -136,14 +152,14 @@ struct ColumnValues {
   template <typename Use>
   __device__ __forceinline__ void ForEach(const Use& use) const {
 #pragma unroll
-    for (int r = 0; r < kRows; ++r) use(values[r], Counts(r));
+    for (int r = 0; r < kForwardRows; ++r) use(values[r], IsValid(r));
   }
 };
 
-// Of all items.
+// All items, which are of one channel.
 template <typename T, int kVector, typename Which>
 struct ChannelValues {
-  static constexpr int kParts = kRows;
+  static constexpr int kParts = kForwardRows;
   static constexpr int kPartSize = kVector;
   using Compute = core::ComputeType<T>;
   Rows<T, kVector>& rows;
@@ -152,17 +168,17 @@ struct ChannelValues {
   __device__ __forceinline__ Compute operator[](int i) const {
     return ToCompute(rows[i / kVector].Item(i % kVector));
   }
-  __device__ __forceinline__ bool Counts(int i) const {
-    return which.Counts(i / kVector, i % kVector);
+  __device__ __forceinline__ bool IsValid(int i) const {
+    return which.IsValid(i / kVector, i % kVector);
   }
 
   __device__ __forceinline__ int32_t Steps() const { return which.template AllSteps<kVector>(); }
 
   __device__ __forceinline__ Compute Any() const {
     Compute any = (*this)[0];
-    if constexpr (!Which::kCountsFirst) {
-      ForEach([&](Compute value, bool counts) {
-        if (counts) any = value;
+    if constexpr (!Which::kIsFirstValid) {
+      ForEach([&](Compute value, bool is_valid) {
+        if (is_valid) any = value;
       });
     }
     return any;
@@ -176,27 +192,24 @@ struct ChannelValues {
     which = which.Opaque();
   }
 
-  // By row: all of it written out would not fit into the instruction cache.
+  // Row by row in a loop: unrolled, it would not fit into the instruction cache.
   template <typename Use>
   __device__ __forceinline__ void ForEach(const Use& use) const {
 #pragma unroll 1
-    for (int k = 0; k < kRows; ++k) {
+    for (int k = 0; k < kForwardRows; ++k) {
       Vector<T, kVector> row = {};
-#pragma unroll
-      for (int r = 0; r < kRows; ++r) {
-        if (r == k) row = rows[r];
-      }
-      const uint32_t counting = which.Items(k);
+      FindRow<T, kVector>(rows, k, &row);
+      const uint32_t items = which.Items(k);
 #pragma unroll
       for (int v = 0; v < kVector; ++v) {
-        use(ToCompute(row.Item(v)), (counting >> v & 1) != 0);
+        use(ToCompute(row.Item(v)), (items >> v & 1) != 0);
       }
     }
   }
 };
 
-// Of one row, whose items are of one channel; `items` are those that count, as bits. The others are
-// `rest`.
+// The items of one row, which are of one channel. `items` are the valid ones, as bits; the others
+// are `rest`.
 template <typename T, int kVector>
 struct RowValues {
   static constexpr int kParts = 1;
@@ -209,18 +222,18 @@ struct RowValues {
                                        Compute rest = 0)
       : items(of_row & ((1u << kVector) - 1)) {
 #pragma unroll
-    for (int v = 0; v < kVector; ++v) values[v] = Counts(v) ? ToCompute(row.Item(v)) : rest;
+    for (int v = 0; v < kVector; ++v) values[v] = IsValid(v) ? ToCompute(row.Item(v)) : rest;
   }
 
   __device__ __forceinline__ Compute operator[](int i) const { return values[i]; }
-  __device__ __forceinline__ bool Counts(int i) const { return items >> i & 1; }
+  __device__ __forceinline__ bool IsValid(int i) const { return items >> i & 1; }
   __device__ __forceinline__ int32_t Steps() const { return __popc(items); }
   __device__ __forceinline__ void Reload() const {}
 
   __device__ __forceinline__ Compute Any() const {
     Compute any = 0;
-    ForEach([&](Compute value, bool counts) {
-      if (counts) any = value;
+    ForEach([&](Compute value, bool is_valid) {
+      if (is_valid) any = value;
     });
     return any;
   }
@@ -228,20 +241,20 @@ struct RowValues {
   template <typename Use>
   __device__ __forceinline__ void ForEach(const Use& use) const {
 #pragma unroll
-    for (int v = 0; v < kVector; ++v) use(values[v], Counts(v));
+    for (int v = 0; v < kVector; ++v) use(values[v], IsValid(v));
   }
 };
 
 // NaN of every type, or two of a 16-bit one.
 constexpr uint32_t kNanWord = 0x7fff7fff;
 
-// Sets what doesn't count to `word`.
+// Sets the words of items that are not valid to `word`.
 template <typename T, int kVector, typename Which>
 __device__ __forceinline__ void Fill(const Which& which, uint32_t word, Rows<T, kVector>& rows) {
   if constexpr (!Which::kAll) {
     const Which opaque = which.Opaque();
 #pragma unroll
-    for (int r = 0; r < kRows; ++r) {
+    for (int r = 0; r < kForwardRows; ++r) {
 #pragma unroll
       for (int w = 0; w < Vector<T, kVector>::kWords; ++w) {
         const uint32_t kept = opaque.template Kept<T>(r, w);

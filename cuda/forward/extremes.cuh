@@ -16,8 +16,8 @@ namespace cuda {
 __device__ __forceinline__ float Larger(float a, float b) { return fmaxf(a, b); }
 __device__ __forceinline__ double Larger(double a, double b) { return fmax(a, b); }
 
-// Updates *extreme and *count by kSign * v, which is NaN where it doesn't count. is_nan says that
-// there is a NaN among the values that do.
+// Updates *extreme and *count, which are of kSign times the values so far, by the values v, which
+// are NaN where they are not valid. `is_nan` says whether a valid one is NaN.
 template <int kSign, typename Values, typename Compute, typename Count>
 __device__ __forceinline__ void AddExtreme(const Values& v, bool is_nan, Compute* extreme,
                                            Count* count) {
@@ -34,8 +34,8 @@ __device__ __forceinline__ void AddExtreme(const Values& v, bool is_nan, Compute
 }
 
 // ------------------------------------------------------------------------------------------------
-// Two 16-bit values at a time, where the architecture can compare them. What doesn't count is
-// -infinity there, and not counted.
+// Two 16-bit values at a time, where the architecture can compare them. Items that are not valid
+// are -infinity, and are taken from the count of an extreme that is -infinity.
 
 template <typename T>
 __device__ __forceinline__ uint32_t LeastPair() {
@@ -44,12 +44,13 @@ __device__ __forceinline__ uint32_t LeastPair() {
   return least.bits * 0x10001u;
 }
 
-// The larger ones of `best` and of these words of the rows, some bits of which are flipped.
+// The largest in each half among `best` and the words [first, end) of the rows, in which the bits
+// `flip` are flipped.
 template <typename T, int kVector>
 __device__ __forceinline__ uint32_t LargerPairs(const Rows<T, kVector>& rows, int first, int end,
                                                 uint32_t best, uint32_t flip = 0) {
 #pragma unroll
-  for (int r = 0; r < kRows; ++r) {
+  for (int r = 0; r < kForwardRows; ++r) {
 #pragma unroll
     for (int word = first; word < end; ++word)
       best = LargerPair<T>(best, rows[r].words[word] ^ flip);
@@ -57,34 +58,34 @@ __device__ __forceinline__ uint32_t LargerPairs(const Rows<T, kVector>& rows, in
   return best;
 }
 
-// How many items of these words equal the halves of `best`, in the two halves of a number. Of
-// those that are not to be counted there are so many in `uncounted`, all -infinity.
+// How many items of these words equal the halves of `best`, a count in each half of the result.
+// `invalid` has the counts of items that are not valid, which are -infinity.
 template <typename T, int kVector>
 __device__ __forceinline__ uint32_t CountPairs(const Rows<T, kVector>& rows, int first, int end,
-                                               uint32_t best, uint32_t uncounted,
-                                               uint32_t flip = 0) {
-  // An equal lower half adds 65536 - 1, an upper one -65536.
+                                               uint32_t best, uint32_t invalid, uint32_t flip = 0) {
+  // EqualPair is 0xffff in each equal half: a sum of lower * 0xffff + upper * 0xffff0000, which is
+  // lower * 65535 - upper * 65536 in 32 bits.
   uint32_t equal = 0;
 #pragma unroll
-  for (int r = 0; r < kRows; ++r) {
+  for (int r = 0; r < kForwardRows; ++r) {
 #pragma unroll
     for (int word = first; word < end; ++word)
       equal += EqualPair<T>(rows[r].words[word] ^ flip, best);
   }
-  equal = 0 - equal;  // lower + 65536 * (upper - lower)
-  return equal + (equal << 16) - (uncounted & EqualPair<T>(best, LeastPair<T>()));
+  equal = 0 - equal;  // lower + 65536 * (upper - lower); the next line adds 65536 * lower
+  return equal + (equal << 16) - (invalid & EqualPair<T>(best, LeastPair<T>()));
 }
 
-// The largest values of kSign times the columns of a thread, two in a word, with their counts: a
-// thread has fewer rows than 16 bits count (kMaxRows).
+// The largest of kSign times the values of each column of a thread, two in a word, and how many
+// equal it, also two in a word: a thread has no more rows than 16 bits can count (kMaxRows).
 template <typename T, int kVector, int kSign>
-struct PackedExtremes {
+struct PairExtremes {
   static constexpr int kWords = kVector / 2;
-  static constexpr uint32_t kFlip = kSign < 0 ? 0x80008000 : 0;  // the signs
+  static constexpr uint32_t kFlip = kSign < 0 ? 0x80008000 : 0;  // the sign bits
   uint32_t best[kWords];
   uint32_t counts[kWords];
 
-  __device__ __forceinline__ PackedExtremes() {
+  __device__ __forceinline__ PairExtremes() {
 #pragma unroll
     for (int w = 0; w < kWords; ++w) {
       best[w] = LeastPair<T>();
@@ -92,17 +93,18 @@ struct PackedExtremes {
     }
   }
 
-  // Adds what counts of the rows, and leaves the others as infinity that wins over nothing.
+  // Adds the valid items of the rows, and sets the others to kSign * -infinity.
   template <typename Which>
   __device__ __forceinline__ void Add(Rows<T, kVector>& rows, const Which& which) {
     Fill<T, kVector>(which, LeastPair<T>() ^ kFlip, rows);
 #pragma unroll
     for (int w = 0; w < kWords; ++w) {
-      const uint32_t uncounted =
-          Which::kAll ? 0 : kRows - which.Steps(2 * w) + (kRows - which.Steps(2 * w + 1) << 16);
+      const uint32_t invalid = Which::kAll ? 0
+                                           : kForwardRows - which.Steps(2 * w) +
+                                                 (kForwardRows - which.Steps(2 * w + 1) << 16);
       const uint32_t larger = LargerPairs<T, kVector>(rows, w, w + 1, best[w], kFlip);
       counts[w] = (counts[w] & EqualPair<T>(best[w], larger)) +
-                  CountPairs<T, kVector>(rows, w, w + 1, larger, uncounted, kFlip);
+                  CountPairs<T, kVector>(rows, w, w + 1, larger, invalid, kFlip);
       best[w] = larger;
     }
   }
@@ -119,7 +121,7 @@ struct PackedExtremes {
   }
 };
 
-// Nothing, where extremes are found one by one.
+// Has no extremes, where they are found one value at a time.
 struct NoExtremes {
   template <typename... Arguments>
   __device__ __forceinline__ void Add(Arguments&...) {}
@@ -127,14 +129,15 @@ struct NoExtremes {
   __device__ __forceinline__ void ForEach(const Use&) const {}
 };
 
-// The maximum of all items of a chunk and of what was before.
+// Adds all items of a chunk, which are of one channel, to its maximum.
 template <typename T, int kVector, typename Which, typename AccumulatorOf>
 __device__ __forceinline__ void AddMaximumOfAll(Rows<T, kVector>& rows, const Which& which,
                                                 AccumulatorOf* accumulator) {
   Fill<T, kVector>(which, LeastPair<T>(), rows);
   T before;
   Round(accumulator->max, &before);
-  const uint32_t uncounted = Which::kAll ? 0 : kRows * kVector - which.template AllSteps<kVector>();
+  const uint32_t invalid =
+      Which::kAll ? 0 : kForwardRows * kVector - which.template AllSteps<kVector>();
   uint32_t best = before.bits * 0x10001u;
   best = LargerPairs<T, kVector>(rows, 0, kVector / 2, best);
   best = LargerPair<T>(best, best >> 16 | best << 16);
@@ -143,7 +146,7 @@ __device__ __forceinline__ void AddMaximumOfAll(Rows<T, kVector>& rows, const Wh
   const float largest = ToCompute(pair.Item(0));
   const uint32_t count = (equal & 0xffff) + (equal >> 16);
   accumulator->max_count = (accumulator->max == largest ? accumulator->max_count : 0) +
-                           static_cast<int32_t>(count - (best == LeastPair<T>() ? uncounted : 0));
+                           static_cast<int32_t>(count - (best == LeastPair<T>() ? invalid : 0));
   accumulator->max = largest;
 }
 

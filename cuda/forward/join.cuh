@@ -1,5 +1,7 @@
-// Joins the accumulators that the threads of a group hold of the same channels, in a fixed order,
-// and hands what comes out to them channel by channel.
+// Joins the copies of each channel that the threads of a group hold, in a fixed order, and gives
+// the result of each channel to one of the threads. JoinCopies does it where a thread has several
+// channels, by way of shared memory; JoinChannel where all threads of a group have the same one, by
+// shuffles.
 #ifndef STATPOOL_CUDA_FORWARD_JOIN_CUH_
 #define STATPOOL_CUDA_FORWARD_JOIN_CUH_
 
@@ -12,9 +14,9 @@
 namespace statpool {
 namespace cuda {
 
-constexpr int32_t kCopiesOfLevel = 4;
+constexpr int32_t kCopiesOfLevel = 4;  // that a thread joins, if there are threads enough
 
-// Accumulators in shared memory.
+// Accumulators in shared memory, each in a slot.
 template <typename AccumulatorOf, typename Sums>
 class JoinBuffer {
  public:
@@ -33,7 +35,7 @@ class JoinBuffer {
     ForEachNumber(needed_, slots_.Reader(slot), accumulator);
   }
 
-  // Joins slots first, first + step and so on below `end`; there is one.
+  // Joins slots first, first + step and so on, before `end`; there is at least one.
   __device__ __forceinline__ AccumulatorOf Joined(int32_t first, int32_t end, int32_t step) const {
     AccumulatorOf joined;
     Load(first, &joined);
@@ -51,19 +53,19 @@ class JoinBuffer {
   SharedSlots<kBytes> slots_;
 };
 
-// A group of threads. Accumulator v of its thread t has index t * kVector + v, and `stride` indices
-// on lies the next one of its channel, of which there are `copies`.
+// A group of threads. Accumulator v of its thread t has index t * kVector + v; the copies of a
+// channel are `stride` indices apart.
 struct JoinGroup {
-  bool exists;  // else its threads only come along to the barriers
-  int32_t number;
-  int32_t threads;  // times kVector an even number
-  int32_t thread;
-  int32_t copies;  // two or more, if the accumulators are as many as the threads' items
-  int32_t stride;
+  bool exists;      // else its threads only take part in barriers
+  int32_t number;   // of the group in the block
+  int32_t threads;  // times kVector it is an even number
+  int32_t thread;   // the thread's number in the group
+  int32_t copies;   // of each channel; JoinCopies needs two or more
+  int32_t stride;   // the channels of the group
 };
 
-// Calls use(i, accumulator) for i in [0, stride), each by another thread of the group as far as
-// there are, with what all copies hold together. Every thread of the block must call it. `bytes` is
+// Calls use(i, accumulator) for each channel i of the group, with all its copies joined; the
+// channels are shared out among the threads. Every thread of the block must call it. `bytes` is
 // shared memory for as many accumulators as the plan says.
 template <int kThreads, int kVector, typename Sums, typename AccumulatorOf, typename Use>
 __device__ __forceinline__ void JoinCopies(const Sums& needed, const JoinGroup& group, void* bytes,
@@ -72,7 +74,7 @@ __device__ __forceinline__ void JoinCopies(const Sums& needed, const JoinGroup& 
   constexpr bool kHoldsHalf = HoldsHalf(kThreads * kVector, kAccumulatorBytes<AccumulatorOf, Sums>);
   const int32_t room = group.threads * kVector / (kHoldsHalf ? 2 : 1);
   const int32_t base = group.number * room;
-  // Stores those of the accumulators with indices in [first, first + count).
+  // Stores the accumulators with indices in [first, first + count).
   const auto store = [&](int32_t first, int32_t count) {
 #pragma unroll
     for (int v = 0; v < kVector; ++v) {
@@ -84,7 +86,8 @@ __device__ __forceinline__ void JoinCopies(const Sums& needed, const JoinGroup& 
     __syncthreads();
   };
 
-  // The upper half joins the lower one in registers, until the rest fits into the buffer.
+  // The upper half of the copies joins the lower half, which stays in registers, until the rest
+  // fits into the buffer.
   int32_t copies = group.copies;
 #pragma unroll 1
   while (kHoldsHalf && copies * group.stride > room) {
@@ -104,7 +107,8 @@ __device__ __forceinline__ void JoinCopies(const Sums& needed, const JoinGroup& 
     copies = kept;
   }
 
-  // The rest there, an accumulator a thread, as many copies at a time as leave no thread idle.
+  // The rest is joined in the buffer: at each level a thread joins a few copies, and as many
+  // threads as possible take part.
   store(0, copies * group.stride);
 #pragma unroll 1
   while (copies > kCopiesOfLevel && group.threads > group.stride) {
@@ -127,42 +131,43 @@ __device__ __forceinline__ void JoinCopies(const Sums& needed, const JoinGroup& 
   __syncthreads();
 }
 
-// The number that a lane so many on in the warp has.
+// The number that the thread `distance` further in the warp has.
 template <typename Number>
-__device__ __forceinline__ Number FromLane(Number number, int32_t lanes_on) {
-  return __shfl_down_sync(0xffffffff, number, lanes_on);
+__device__ __forceinline__ Number FromThread(Number number, int32_t distance) {
+  return __shfl_down_sync(0xffffffff, number, distance);
 }
 
-// As above, of a channel that all threads of a group have one accumulator of: calls
-// use(accumulator) in its first thread. `slots` are shared memory for an accumulator of each
-// thread, taken only where a group reaches into another warp; `are_in_warps` says that none does.
+// Joins the accumulators of all threads of a group, which are copies of one channel, and calls
+// use(accumulator) in the group's first thread. `bytes` is shared memory for an accumulator of each
+// thread. It is used only where a group reaches into another warp; `are_in_warps` says that none
+// does.
 template <typename Sums, typename AccumulatorOf, typename Use>
-__device__ __forceinline__ void JoinLanes(const Sums& needed, const JoinGroup& group,
-                                          bool are_in_warps, void* bytes,
-                                          AccumulatorOf* accumulator, const Use& use) {
+__device__ __forceinline__ void JoinChannel(const Sums& needed, const JoinGroup& group,
+                                            bool are_in_warps, void* bytes,
+                                            AccumulatorOf* accumulator, const Use& use) {
   const auto tid = static_cast<int32_t>(threadIdx.x);
-  const int32_t lane = tid % kWarpThreads;
-  const int32_t end =
-      min(kWarpThreads - lane, group.threads - group.thread);  // of the group's lanes
+  const int32_t place = tid % kWarpThreads;  // in the warp
+  // Threads of the group from this one on in the warp.
+  const int32_t rest = min(kWarpThreads - place, group.threads - group.thread);
   const int32_t widest = min(group.threads, kWarpThreads);
 #pragma unroll 1
-  for (int32_t lanes_on = 1; lanes_on < widest; lanes_on *= 2) {
+  for (int32_t distance = 1; distance < widest; distance *= 2) {
     AccumulatorOf part = *accumulator;
     ForEachNumber(
         needed,
-        [lanes_on](bool is_needed, auto* number) {
-          if (is_needed) *number = FromLane(*number, lanes_on);
+        [distance](bool is_needed, auto* number) {
+          if (is_needed) *number = FromThread(*number, distance);
         },
         &part);
-    if (lanes_on < end) Join(needed, part, accumulator);
+    if (distance < rest) Join(needed, part, accumulator);
   }
   if (are_in_warps) {
     if (group.exists && group.thread == 0) use(*accumulator);
     return;
   }
   const JoinBuffer<AccumulatorOf, Sums> buffer(needed, bytes);
-  __syncthreads();  // what was there before has been read
-  if (group.exists && lane == 0) buffer.Store(tid, accumulator);
+  __syncthreads();  // the buffer's previous contents have been read
+  if (group.exists && place == 0) buffer.Store(tid, accumulator);
   __syncthreads();
   if (group.exists && group.thread == 0) {
 #pragma unroll 1

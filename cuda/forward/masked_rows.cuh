@@ -9,29 +9,29 @@
 namespace statpool {
 namespace cuda {
 
-// Bytes of the mask are loaded kAtOnce at a time, ahead of the rows that they keep: so a thread
-// waits for them once, not before each row.
+// Loads kAtOnce bytes of the mask together, before the rows that they keep, so that a thread waits
+// for them once and not before each row.
 class MaskedRows {
  public:
-  // Of rows first, first + stride and so on below `end`.
+  // Looks at rows first, first + stride and so on, before `end`.
   __device__ __forceinline__ MaskedRows(const bool* mask, int32_t first, int32_t stride,
                                         int32_t end)
       : mask_(mask), stride_(stride), end_(end), first_(first) {}
 
-  // Makes the next `count` rows known, or as many as there are, or fewer where hardly any is kept.
-  // Returns whether there is one.
+  // Finds the next `count` rows that are kept: fewer at the end, or where few are kept. Returns
+  // whether it has found one.
   __device__ __forceinline__ bool Find(int32_t count) {
-    Drop(kept_ == 0 ? known_ : __ffsll(static_cast<long long>(kept_)) - 1);
+    Drop(kept_ == 0 ? loaded_ : __ffsll(static_cast<long long>(kept_)) - 1);
 #pragma unroll 1
-    while (__popcll(kept_) < count && known_ <= kAtOnce && first_ + known_ * stride_ < end_) {
-      kept_ |= static_cast<uint64_t>(LoadBytes(first_ + known_ * stride_)) << known_;
-      known_ += kAtOnce;
-      if (kept_ == 0) Drop(known_);
+    while (__popcll(kept_) < count && loaded_ <= kAtOnce && first_ + loaded_ * stride_ < end_) {
+      kept_ |= static_cast<uint64_t>(LoadBytes(first_ + loaded_ * stride_)) << loaded_;
+      loaded_ += kAtOnce;
+      if (kept_ == 0) Drop(loaded_);
     }
     return kept_ != 0;
   }
 
-  // Whether a known row is left, which is *row then, and is taken.
+  // Takes the next row that was found, *row. Returns false if none is left.
   __device__ __forceinline__ bool Take(int32_t* row) {
     if (kept_ == 0) return false;
     *row = first_ + (__ffsll(static_cast<long long>(kept_)) - 1) * stride_;
@@ -51,18 +51,18 @@ class MaskedRows {
     return kept;
   }
 
-  // Forgets so many rows.
+  // Drops the first rows that were looked at.
   __device__ __forceinline__ void Drop(int32_t rows) {
     first_ += rows * stride_;
     kept_ = rows < 64 ? kept_ >> rows : 0;
-    known_ -= rows;
+    loaded_ -= rows;
   }
 
   const bool* const mask_;
   const int32_t stride_;
   const int32_t end_;
-  int32_t first_;      // what bit 0 of kept_ stands for
-  int32_t known_ = 0;  // rows from there on whose bytes were loaded
+  int32_t first_;       // the row of bit 0 of kept_
+  int32_t loaded_ = 0;  // how many rows from there on have bits in kept_
   uint64_t kept_ = 0;
 };
 

@@ -1,5 +1,6 @@
-// Partial results: what each split of time leaves in the workspace until all are joined, an array
-// [B, C, splits] for every number of an accumulator, its counts in 64 bits.
+// Partial results: the accumulators of the splits, which the first launch leaves in the workspace
+// for the second one. There is an array [B, C, splits] for each number of an accumulator; counts
+// have 64 bits.
 #ifndef STATPOOL_CUDA_FORWARD_PARTIALS_CUH_
 #define STATPOOL_CUDA_FORWARD_PARTIALS_CUH_
 
@@ -11,7 +12,8 @@
 namespace statpool {
 namespace cuda {
 
-// Calls move(&number, its place) for the partial result of a split of one of all channels.
+// Calls move(&number, its place) for each number of a split's partial result. `channel` is one of
+// [B * C].
 template <typename Sums, typename Compute, typename Move>
 __device__ __forceinline__ void VisitPartial(const ForwardArguments& a, const Sums& needed,
                                              int64_t channel, int64_t split,
@@ -19,11 +21,11 @@ __device__ __forceinline__ void VisitPartial(const ForwardArguments& a, const Su
                                              const Move& move) {
   const int64_t size = a.plan.slabs * a.plan.width * a.plan.splits;
   const int64_t index = channel * a.plan.splits + split;
-  char* row = static_cast<char*>(a.workspace);
+  char* array = static_cast<char*>(a.workspace);
   const auto visit = [&](bool is_needed, auto* number) {
     if (!is_needed) return;
-    move(number, reinterpret_cast<decltype(number)>(row) + index);
-    row += size * static_cast<int64_t>(sizeof *number);
+    move(number, reinterpret_cast<decltype(number)>(array) + index);
+    array += size * static_cast<int64_t>(sizeof *number);
   };
   ForEachNumber(needed, visit, accumulator);
 }

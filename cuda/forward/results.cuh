@@ -1,4 +1,4 @@
-// From the accumulators of a channel to results: the saved fields and the output, rounded.
+// Turns the accumulator of a channel into results: the saved fields and the output, rounded.
 #ifndef STATPOOL_CUDA_FORWARD_RESULTS_CUH_
 #define STATPOOL_CUDA_FORWARD_RESULTS_CUH_
 
@@ -18,14 +18,14 @@
 namespace statpool {
 namespace cuda {
 
-// A channel as core/values.h asks for it. Without a step that counts all is 0 but roots.
+// A channel as the formulas of core/values.h read it. Without a valid step all is 0 except roots.
 template <typename AccumulatorOf>
 struct Channel {
   static constexpr bool kIsDouble = !kHasRest<AccumulatorOf>;
 
   const AccumulatorOf& of;
   double epsilon;
-  double inverse;  // of the steps, or 0
+  double inverse;  // 1 / steps, or 0
 
   __device__ __forceinline__ Channel(const AccumulatorOf& accumulator, double added)
       : of(accumulator), epsilon(added), inverse(of.steps == 0 ? 0 : Inverse(Steps())) {}
@@ -42,7 +42,7 @@ struct Channel {
   __device__ double MeanResidual() const {
     if constexpr (kIsDouble) return 0;
     const double mean = static_cast<float>(PerStep(Sum()));
-    // To the last bit, so that equal steps are exactly their mean.
+    // Right to the last bit, so that the mean of equal steps is exactly their value.
     const double total = of.Total();
     const double quotient = total * inverse;
     return __fma_rn(__fma_rn(-Steps(), quotient, total), inverse, quotient) - mean;
@@ -59,7 +59,7 @@ struct Channel {
   __device__ double Unscaled(double value) const { return value; }
 };
 
-// Whether a kernel with such sums may be asked for a field.
+// Whether a kernel for Sums may have to store a field.
 template <typename Sums>
 constexpr bool MayHold(int field) {
   for (int i = 0; i < core::kStatisticCount; ++i) {
@@ -71,7 +71,7 @@ constexpr bool MayHold(int field) {
   return false;
 }
 
-// Calls use(field, formula) for each saved field that is asked for.
+// Calls use(field, formula) for each field that this call saves.
 template <typename Sums, typename Use>
 __device__ __forceinline__ void ForEachField(const ForwardArguments& a, const Use& use) {
   ForEachIndex<core::kSavedFieldCount>([&](auto field) {
@@ -83,7 +83,7 @@ __device__ __forceinline__ void ForEachField(const ForwardArguments& a, const Us
   });
 }
 
-// Where results of channel c of example b go: to those of the first field and statistic.
+// Where the results of channel c of example b go: the places of the first field and statistic.
 template <typename T>
 struct ResultPlaces {
   using Saved = core::ComputeType<T>;
@@ -106,7 +106,8 @@ struct ResultPlaces {
   }
 };
 
-// float64's rare slow path: the thread reads its channel again, more than once.
+// The slow path of float64, where sums overflow or vanish: the thread reads its channel again, more
+// than once, with values scaled (core/rescaling.h).
 template <typename Sums, typename AccumulatorOf>
 __device__ __forceinline__ void StoreRescaled(const ForwardArguments& a, const Sums& needed,
                                               const AccumulatorOf& of, int64_t b, int64_t c) {

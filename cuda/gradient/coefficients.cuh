@@ -1,4 +1,5 @@
-// From what the forward pass saved to the coefficients of the gradient formula of a channel.
+// Computes the coefficients of a channel in the gradient formula (core/gradient.h) from what the
+// forward pass saved and from the upstream gradient.
 #ifndef STATPOOL_CUDA_GRADIENT_COEFFICIENTS_CUH_
 #define STATPOOL_CUDA_GRADIENT_COEFFICIENTS_CUH_
 
@@ -17,19 +18,19 @@
 namespace statpool {
 namespace cuda {
 
-// What coefficients are worked out in.
+// The type in which coefficients are computed.
 template <typename Compute>
 using Wide = std::conditional_t<std::is_same_v<Compute, double>, double, Quick>;
 
-// A slope in double: a norm of 1e-30 under an upstream of 1 stays finite.
+// A slope. In double, because an upstream of 1 over a norm of 1e-30 must stay finite.
 template <typename Compute>
 struct Slope {
   static constexpr bool kScaled = std::is_same_v<Compute, double>;
   double value = 0;
   double scale = 0;  // what x is multiplied by first if kScaled
 
-  // Adds the slope g / (n * root). The scale that suits the first root serves a second one: l2 and
-  // rms differ by less than a factor of 2^32.
+  // Adds the slope g / (n * root). The scale of the first root serves a second one too, because l2
+  // and rms differ by less than a factor of 2^32.
   __device__ void Add(double g, double n, double root) {
     if constexpr (kScaled) {
       if (scale == 0) scale = core::RootScale(root);
@@ -84,22 +85,12 @@ struct Coefficients {
   }
 };
 
-// Calls visit(whether a term takes it, &number) for every number that such a kernel may take. Wide
-// and narrow ones come in runs, so that arrays of them stay aligned.
-template <typename Terms, typename Visit, typename Compute>
-__host__ __device__ __forceinline__ constexpr void ForEachNumber(const Terms& terms, Visit&& visit,
-                                                                 Coefficients<Compute>* of) {
+// Calls visit as ForEachNumber does, for the numbers of extremes.
+template <typename Terms, typename Visit, typename CoefficientsType>
+__host__ __device__ __forceinline__ constexpr void ForEachExtremeNumber(const Terms& terms,
+                                                                        Visit&& visit,
+                                                                        CoefficientsType* of) {
   constexpr Terms kMost = core::kMost<Terms>;
-  const auto visit_slope = [&visit](bool is_taken, Slope<Compute>* slope) {
-    visit(is_taken, &slope->value);
-    if constexpr (Slope<Compute>::kScaled) visit(is_taken, &slope->scale);
-  };
-  if (kMost.constant) visit(terms.constant, &of->constant);
-  if (kMost.slope) visit_slope(terms.slope, &of->slope);
-  if (kMost.central) {
-    visit_slope(terms.central, &of->central);
-    visit(terms.central, &of->mean);
-  }
   if (kMost.max) {
     visit(terms.max, &of->max);
     visit(terms.max, &of->max_share);
@@ -110,7 +101,26 @@ __host__ __device__ __forceinline__ constexpr void ForEachNumber(const Terms& te
   }
 }
 
-// Room for the numbers of a channel's coefficients.
+// Calls visit(whether a term needs it, &number) for every number that a kernel for Terms may need.
+// Those of 8 bytes come first, so that arrays of all of them, one after the other, are aligned.
+template <typename Terms, typename Visit, typename Compute>
+__host__ __device__ __forceinline__ constexpr void ForEachNumber(const Terms& terms, Visit&& visit,
+                                                                 Coefficients<Compute>* of) {
+  constexpr Terms kMost = core::kMost<Terms>;
+  const auto visit_slope = [&visit](bool is_needed, Slope<Compute>* slope) {
+    visit(is_needed, &slope->value);
+    if constexpr (Slope<Compute>::kScaled) visit(is_needed, &slope->scale);
+  };
+  if (kMost.constant) visit(terms.constant, &of->constant);
+  if (kMost.slope) visit_slope(terms.slope, &of->slope);
+  if (kMost.central) {
+    visit_slope(terms.central, &of->central);
+    visit(terms.central, &of->mean);
+  }
+  ForEachExtremeNumber(terms, visit, of);
+}
+
+// Bytes of a slot for the coefficients of a channel.
 template <typename Compute, typename Terms>
 constexpr int64_t kCoefficientBytes = CoefficientBytes(core::kMost<Terms>, sizeof(Compute));
 
@@ -123,7 +133,7 @@ constexpr int64_t CountedBytes() {
   return bytes;
 }
 
-// The same in float. The mean is what it is rounded to, and the rest.
+// The same in float. The mean is two numbers: rounded, and what rounding took.
 struct NarrowCoefficients {
   float constant = 0;
   float slope = 0;
@@ -160,18 +170,11 @@ __device__ __forceinline__ void ForEachNumber(const Terms& terms, Visit&& visit,
     visit(terms.central, &of->mean);
     visit(terms.central, &of->mean_rest);
   }
-  if (kMost.max) {
-    visit(terms.max, &of->max);
-    visit(terms.max, &of->max_share);
-  }
-  if (kMost.min) {
-    visit(terms.min, &of->min);
-    visit(terms.min, &of->min_share);
-  }
+  ForEachExtremeNumber(terms, visit, of);
 }
 
-// The coefficients of the channels of a block in shared memory, of either kind: the narrow ones
-// take less room.
+// The coefficients of the channels of a block in shared memory, of either kind: the slots have room
+// for the wide ones.
 template <typename Compute, typename Terms>
 class CoefficientBuffer {
  public:
@@ -193,14 +196,14 @@ class CoefficientBuffer {
   SharedSlots<kCoefficientBytes<Compute, Terms>> slots_;
 };
 
-// Whether a value and its product with any x lose no more than a rounding each in float. NaN may
-// pass: it stays NaN.
+// Whether a value, and its product with any x, loses no more than a rounding in float. NaN passes,
+// because it stays NaN.
 __device__ __forceinline__ bool IsModerate(double value) {
   const double magnitude = fabs(value);
   return !(magnitude > 0x1p100) && (!(magnitude < 0x1p-100) || magnitude == 0);
 }
 
-// Whether NarrowCoefficients do.
+// Whether NarrowCoefficients of these lose no more than that.
 template <typename Terms>
 __device__ __forceinline__ bool AreModerate(const Coefficients<float>& of, const Terms& terms) {
   return (!terms.constant || IsModerate(of.constant)) &&
@@ -208,7 +211,7 @@ __device__ __forceinline__ bool AreModerate(const Coefficients<float>& of, const
          (!terms.central || (IsModerate(of.central.value) && IsModerate(of.mean)));
 }
 
-// What the forward pass saved of a channel.
+// What the forward pass saved for a channel.
 template <typename Compute>
 struct SavedChannel {
   Compute fields[core::kSavedFieldCount];
@@ -219,21 +222,24 @@ struct SavedChannel {
   __device__ Wide<Compute> Steps() const { return At(core::SavedField::kSteps); }
 };
 
-// Whether a kernel with such terms may be asked for a statistic, and read a saved field.
+// Whether a kernel for Terms may meet a statistic in a call, which it does if it has all of its
+// terms.
 template <typename Terms>
-constexpr bool MayTake(int statistic) {
+constexpr bool MayMeet(int statistic) {
   return core::Contains(core::kMostFlags<Terms>, core::kStatistics[statistic].terms);
 }
 
+// Whether it may read a saved field.
 template <typename Terms>
 constexpr bool MayRead(int field) {
   for (int i = 0; i < core::kStatisticCount; ++i) {
-    if (MayTake<Terms>(i) && core::kStatistics[i].saved >> field & 1) return true;
+    if (MayMeet<Terms>(i) && core::kStatistics[i].saved >> field & 1) return true;
   }
   return false;
 }
 
-// Of channel c of example b. All loads come first, so that they are in flight together.
+// The coefficients of channel c of example b. All loads come first, so that they are in flight
+// together.
 template <typename T, typename Terms>
 __device__ __forceinline__ Coefficients<core::ComputeType<T>> CoefficientsOf(
     const GradientArguments& a, int64_t b, int64_t c) {
@@ -248,7 +254,7 @@ __device__ __forceinline__ Coefficients<core::ComputeType<T>> CoefficientsOf(
   });
   Compute upstream[core::kStatisticCount] = {};
   ForEachIndex<core::kStatisticCount>([&](auto i) {
-    if constexpr (MayTake<Terms>(i)) {
+    if constexpr (MayMeet<Terms>(i)) {
       if (a.statistic_at[i] < 0) return;
       const int64_t at = (b * a.statistics + a.statistic_at[i]) * a.shape.channels + c;
       if (sizeof(T) == 2 && a.is_upstream_float) {
@@ -260,7 +266,7 @@ __device__ __forceinline__ Coefficients<core::ComputeType<T>> CoefficientsOf(
   });
   Coefficients<Compute> coefficients;
   ForEachIndex<core::kStatisticCount>([&](auto i) {
-    if constexpr (MayTake<Terms>(i)) {
+    if constexpr (MayMeet<Terms>(i)) {
       if (a.statistic_at[i] < 0) return;
       core::AddGradient(static_cast<core::Statistic>(i.value), Wide<Compute>(upstream[i]), saved,
                         &coefficients);

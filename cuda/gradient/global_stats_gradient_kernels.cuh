@@ -1,4 +1,5 @@
-// Gradient: one more read of x, one write of dx.
+// Gradient: one more read of x, one write of dx. Read first the words in cuda/launch_plan.h, then
+// the kernel, then what it calls in this order: UnitOf, CoefficientsOf, GradientRows.
 #ifndef STATPOOL_CUDA_GRADIENT_GLOBAL_STATS_GRADIENT_KERNELS_CUH_
 #define STATPOOL_CUDA_GRADIENT_GLOBAL_STATS_GRADIENT_KERNELS_CUH_
 
@@ -18,16 +19,16 @@ namespace statpool {
 namespace cuda {
 
 // ------------------------------------------------------------------------------------------------
-// Kernels
+// Kernel
 
-extern __shared__ uint4 shared[];  // of a block: chunks, then coefficients
+extern __shared__ uint4 shared[];  // prefetched chunks of a block, then coefficients
 
 template <typename Terms>
 __device__ __forceinline__ bool NeedsX(const Terms& terms) {
   return terms.slope || terms.central || terms.max || terms.min;
 }
 
-// constant + slope * x + central_slope * (x - mean), in double.
+// constant + slope * v + central * (v - mean), in double.
 template <typename Terms, typename Compute>
 __device__ __forceinline__ Compute Smooth(Compute v, const Terms& terms,
                                           const Coefficients<Compute>& coefficients) {
@@ -37,7 +38,7 @@ __device__ __forceinline__ Compute Smooth(Compute v, const Terms& terms,
   return static_cast<Compute>(smooth);
 }
 
-// The same in float: what it takes where a card has few double units.
+// The same in float, which is quicker where a card has few double units.
 template <typename Terms>
 __device__ __forceinline__ float Smooth(float v, const Terms& terms,
                                         const NarrowCoefficients& coefficients) {
@@ -49,26 +50,26 @@ __device__ __forceinline__ float Smooth(float v, const Terms& terms,
   return smooth;
 }
 
-// The chunks of kGradientRows that are asked for ahead.
+// The whole chunks of a thread, which it prefetches.
 template <typename T, typename Terms, int kVector>
 using GradientChunks =
     DenseChunks<T, kVector, kGradientRows,
                 GradientChunksAhead(sizeof(T), kCoefficientBytes<core::ComputeType<T>, Terms>)>;
 
-// The thread's rows of its unit. x and dx are where row 0 would lie. Steps that don't count are
-// written, but not read.
-template <typename T, int kVector, typename Terms, typename Chunks, typename CoefficientsOf>
+// Writes the gradient of the thread's rows of its unit. x and dx are those of RowZero. Steps that
+// are not valid are written, but not read.
+template <typename T, int kVector, typename Terms, typename Chunks, typename CoefficientsType>
 __device__ __forceinline__ void GradientRows(const LaunchPlan& plan, const Terms& terms,
                                              const ValidSteps& is_valid, const Unit& unit,
                                              const T* x, T* dx, Chunks chunks,
-                                             const CoefficientsOf (&coefficients)[kVector]) {
+                                             const CoefficientsType (&coefficients)[kVector]) {
   using Compute = core::ComputeType<T>;
-  // Of what was loaded; 0 where an item does not count.
-  const auto gradient_of = [&](const Vector<T, kVector>& of, const auto& is_valid_item) {
+  // The gradient of a vector; 0 where an item is not valid.
+  const auto gradient_of = [&](const Vector<T, kVector>& vector, const auto& is_valid_item) {
     Compute gradient[kVector];
 #pragma unroll
     for (int v = 0; v < kVector; ++v) {
-      const Compute value = ToCompute(of.Item(v));
+      const Compute value = ToCompute(vector.Item(v));
       Compute sum = Smooth(value, terms, coefficients[v]);
       if (terms.max) sum += value == coefficients[v].max ? coefficients[v].max_share : 0;
       if (terms.min) sum += value == coefficients[v].min ? coefficients[v].min_share : 0;
@@ -83,11 +84,13 @@ __device__ __forceinline__ void GradientRows(const LaunchPlan& plan, const Terms
       Store<kVector>(gradient_of(rows[r], [](int) { return true; }), to + r * plan.stride);
     }
   });
-  const bool has_head = is_valid.CutsRow(unit.y, plan.fold);
+  // A first row that is cut comes last, so that before it the threads of a group are in
+  // neighbouring rows.
+  const bool has_head = is_valid.CutsRow(unit.row, plan.fold);
 #pragma unroll 1
   while (row < unit.rows || has_head) {
     const bool is_head = row >= unit.rows;
-    if (is_head) row = unit.y;
+    if (is_head) row = unit.row;
     ValidItems<kVector, kGradientRows> valid;
     valid.Fill(plan, is_valid, unit, row, plan.threads_y);
     const int64_t offset = row * plan.row_elements;
@@ -112,12 +115,14 @@ __device__ __forceinline__ void GradientRows(const LaunchPlan& plan, const Terms
   }
 }
 
+// Whether a kernel knows its statistics.
 template <typename Terms>
 constexpr bool kAreKnownTerms = !std::is_same_v<Terms, core::GradientTerms>;
 
 // A block owns plan.groups units, a group of threads one unit, a thread kVector neighbouring
-// columns of every threads_y-th row in it, and their coefficients. It asks for its first rows
-// before it works those out.
+// columns of every threads_y-th row of it. A thread prefetches its first rows, then computes the
+// coefficients of every group_threads-th channel of its unit, and reads those of its own columns
+// from shared memory.
 template <typename T, int kVector, typename Terms>
 __global__ void __launch_bounds__(BlockThreads(sizeof(T)),
                                   GradientBlocks(sizeof(T), kAreKnownTerms<Terms>))
@@ -134,8 +139,8 @@ __global__ void __launch_bounds__(BlockThreads(sizeof(T)),
     const T* __restrict__ x = static_cast<const T*>(a.x) + first;
     T* __restrict__ dx = static_cast<T*>(a.dx) + first;
     ChunksOf chunks(plan, is_valid, unit, x, kGradientRows, NeedsX(terms), shared);
-    // The channels of the group, one a thread at a time: in float, unless a channel of the block
-    // needs more.
+    // The coefficients of the group's channels: in float, or all again in double if a channel of
+    // the block needs that.
     const int32_t room = static_cast<int32_t>(min(plan.width, plan.threads_x * int64_t{kVector}));
     const int32_t base = unit.group * room;
     bool is_narrow = std::is_same_v<Compute, float>;
@@ -144,26 +149,27 @@ __global__ void __launch_bounds__(BlockThreads(sizeof(T)),
       bool are_moderate = true;
 #pragma unroll 1
       for (int32_t i = unit.thread; unit.exists && i < room; i += plan.group_threads) {
-        const int64_t column = unit.first_column + i;
-        if (column >= plan.width) break;
-        const auto of = CoefficientsOf<T, Terms>(a, unit.b, unit.first_channel + column);
+        const int64_t channel = unit.first_column + i;
+        if (channel >= plan.width) break;
+        const auto coefficients = CoefficientsOf<T, Terms>(a, unit.b, unit.first_channel + channel);
         if constexpr (std::is_same_v<Compute, float>) {
-          are_moderate &= AreModerate(of, terms);
+          are_moderate &= AreModerate(coefficients, terms);
           if (is_narrow) {
-            buffer.Store(terms, base + i, NarrowCoefficients(of));
+            buffer.Store(terms, base + i, NarrowCoefficients(coefficients));
             continue;
           }
         }
-        buffer.Store(terms, base + i, of);
+        buffer.Store(terms, base + i, coefficients);
       }
       const bool is_right = __syncthreads_and(are_moderate);
       if (is_right || !is_narrow) break;
       is_narrow = false;
     }
-    auto channel = static_cast<int32_t>(unit.column - unit.first_column);
-    if (channel >= room) channel %= room;
+    // The channel of the thread's first item, counted from the group's first one.
+    auto first_item = static_cast<int32_t>(unit.column - unit.first_column);
+    if (first_item >= room) first_item %= room;
     const auto load = [&](auto& coefficients) {
-      int32_t next = channel;
+      int32_t next = first_item;
 #pragma unroll
       for (int v = 0; v < kVector; ++v) {
         if (unit.is_active) buffer.Load(terms, base + next, &coefficients[v]);

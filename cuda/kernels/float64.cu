@@ -1,4 +1,4 @@
-// The kernels of float64: a file for each dtype, so that they compile side by side.
+// The kernels of float64. Each dtype has a file, so that they compile in parallel.
 #include "cuda/kernels/instantiate.cuh"
 
 STATPOOL_INSTANTIATE_KERNELS(double)

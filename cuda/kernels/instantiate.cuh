@@ -1,4 +1,4 @@
-// The definitions of cuda/kernels.h, for a dtype's file to instantiate.
+// Instantiates cuda/kernels.h for the dtype of a file.
 #ifndef STATPOOL_CUDA_KERNELS_INSTANTIATE_CUH_
 #define STATPOOL_CUDA_KERNELS_INSTANTIATE_CUH_
 

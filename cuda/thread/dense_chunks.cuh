@@ -1,4 +1,4 @@
-// The chunks of a thread's rows that count as a whole. From sm_80 on they are asked for ahead:
+// The chunks of a thread's rows in which every item is valid. From sm_80 on they are prefetched:
 // while the thread works on one, the next ones are on their way from global to shared memory, where
 // they wait without taking registers.
 #ifndef STATPOOL_CUDA_THREAD_DENSE_CHUNKS_CUH_
@@ -16,9 +16,9 @@
 namespace statpool {
 namespace cuda {
 
-// Of one thread in one unit, kAhead chunks ahead where the architecture can copy to shared memory
-// by itself, and not so few bytes. A thread reads what it has copied itself, which takes no
-// barrier.
+// The chunks of one thread in one unit. It prefetches kAhead of them: none before sm_80, which
+// can't copy to shared memory asynchronously, and none of vectors of one element, which are too
+// small to be copied so. A thread reads only what it has copied itself, so no barrier is needed.
 template <typename T, int kVector, int kRows, int kMostAhead>
 class DenseChunks {
  public:
@@ -28,17 +28,17 @@ class DenseChunks {
   static constexpr int kAhead = 0;
 #endif
 
-  // Asks for the first chunks, into `buffer`, which has room for those of all threads of the block
-  // (ChunkBytes in cuda/launch_plan.h). x is where row 0 would lie, and read only if `is_read`. A
-  // first row that is cut is left out, with so many `head_rows` in all.
+  // Prefetches the first chunks into `buffer`, which has room for those of all threads of the block
+  // (ChunkBytes in cuda/launch_plan.h). x is that of RowZero, and read only if `is_read`. A first
+  // row that is cut is left out, and with it the next ones, `head_rows` in all.
   __device__ __forceinline__ DenseChunks(const LaunchPlan& plan, const ValidSteps& is_valid,
                                          const Unit& unit, const T* x, int32_t head_rows,
                                          bool is_read, uint4* buffer)
       : plan_(plan), places_(PlacesIn(buffer)), is_read_(is_read) {
-    const int32_t fold_bits = __ffs(static_cast<int32_t>(plan.fold)) - 1;  // it is a power of two
+    const int32_t fold_bits = __ffs(static_cast<int32_t>(plan.fold)) - 1;  // fold is 2^fold_bits
     const int32_t dense_rows = is_valid.mask == nullptr ? is_valid.end >> fold_bits : 0;
     end_ = dense_rows - (kRows - 1) * plan.threads_y;
-    row_ = unit.y + (is_valid.CutsRow(unit.y, plan.fold) ? head_rows * plan.threads_y : 0);
+    row_ = unit.row + (is_valid.CutsRow(unit.row, plan.fold) ? head_rows * plan.threads_y : 0);
     x_ = x + row_ * plan.row_elements;
     if constexpr (kAhead > 0) {
 #pragma unroll
@@ -46,8 +46,8 @@ class DenseChunks {
     }
   }
 
-  // Calls use(vectors, row) for each, `row` being the first of its rows. Returns the row from which
-  // on no chunk counts as a whole.
+  // Calls use(vectors, row) for each chunk, whose first row is `row`. Returns the first row after
+  // all of them.
   template <typename Use>
   __device__ __forceinline__ int32_t ForEach(const Use& use) {
 #pragma unroll 1
@@ -63,8 +63,8 @@ class DenseChunks {
   }
 
  private:
-  // Asks for the chunk so many on, if there is one, into the place of chunk `number`, which has
-  // been taken.
+  // Prefetches the chunk `chunks_on` after the next one, if there is one, into the place of chunk
+  // `number`, which has been taken.
   __device__ __forceinline__ void AskFor(int32_t number, int32_t chunks_on) {
     if (is_read_ && row_ + chunks_on * (kRows * plan_.threads_y) < end_) {
       const T* x = x_ + chunks_on * (kRows * plan_.stride);
@@ -77,11 +77,11 @@ class DenseChunks {
                      : "memory");
       }
     }
-    // A group for each chunk, be it empty: they are counted where one is waited for.
+    // One group of copies for each chunk, even without a copy, because Take counts the groups.
     asm volatile("cp.async.commit_group;" ::: "memory");
   }
 
-  // Waits for chunk `number`, or loads it where none is asked for ahead.
+  // Waits for chunk `number`, or loads it where chunks are not prefetched.
   __device__ __forceinline__ void Take(int32_t number, Vector<T, kVector> (&rows)[kRows]) {
     if constexpr (kAhead > 0) {
       asm volatile("cp.async.wait_group %0;" ::"n"(kAhead - 1) : "memory");
@@ -100,7 +100,7 @@ class DenseChunks {
     return places_ + number % std::max(kAhead, 1) * (kRows * kWarpThreads);
   }
 
-  // Those of a warp lie together.
+  // The places of the threads of a warp are next to each other.
   static __device__ __forceinline__ uint4* PlacesIn(uint4* buffer) {
     const uint32_t warp = threadIdx.x / kWarpThreads;
     return buffer + warp * (kAhead * kRows * kWarpThreads) + threadIdx.x % kWarpThreads;
@@ -109,9 +109,9 @@ class DenseChunks {
   const LaunchPlan& plan_;
   uint4* const places_;
   const bool is_read_;
-  const T* x_;   // of the next chunk
-  int32_t row_;  // its first one
-  int32_t end_;  // no chunk that counts as a whole begins here or later
+  const T* x_;   // of the first row of the next chunk
+  int32_t row_;  // that row
+  int32_t end_;  // whole chunks begin before this row
 };
 
 }  // namespace cuda

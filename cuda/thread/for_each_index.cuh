@@ -1,4 +1,4 @@
-// A loop that the compiler writes out, over numbers that it knows.
+// A loop over numbers that the compiler knows, unrolled.
 #ifndef STATPOOL_CUDA_THREAD_FOR_EACH_INDEX_CUH_
 #define STATPOOL_CUDA_THREAD_FOR_EACH_INDEX_CUH_
 

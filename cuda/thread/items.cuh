@@ -1,4 +1,4 @@
-// Loads and stores of vectors that may lie across an end of their slab.
+// Loads and stores of vectors that may reach beyond an end of their slab.
 #ifndef STATPOOL_CUDA_THREAD_ITEMS_CUH_
 #define STATPOOL_CUDA_THREAD_ITEMS_CUH_
 
@@ -9,8 +9,9 @@
 namespace statpool {
 namespace cuda {
 
-// Loads a vector in which the items `wanted`, given as bits, count: all of it where it `is_whole`,
-// else those items one by one; nothing where there are none.
+// Loads the items `wanted` of a vector, given as bits: with one load of the whole vector if it
+// `is_whole`, because all of it is in the slab then, else one by one, and the other items are 0.
+// Loads nothing if no item is wanted.
 template <int kVector, typename T>
 __device__ __forceinline__ Vector<T, kVector> LoadItems(const T* from, uint32_t wanted,
                                                         bool is_whole) {
@@ -28,7 +29,7 @@ __device__ __forceinline__ Vector<T, kVector> LoadItems(const T* from, uint32_t 
   return Load<kVector>(from);
 }
 
-// Stores the items `wanted`.
+// Stores the items `wanted` of a vector one by one.
 template <int kVector, typename T>
 __device__ __forceinline__ void StoreItems(const Vector<T, kVector>& vector, uint32_t wanted,
                                            T* to) {

@@ -1,4 +1,4 @@
-// Numbers of channels in shared memory: a slot for each channel, or for each copy of one.
+// Numbers of channels in shared memory: a slot for each channel, or for each copy of a channel.
 #ifndef STATPOOL_CUDA_THREAD_SHARED_SLOTS_CUH_
 #define STATPOOL_CUDA_THREAD_SHARED_SLOTS_CUH_
 
@@ -9,30 +9,30 @@
 namespace statpool {
 namespace cuda {
 
-// Slots of kBytes. 32 of them are a tile, in which each kind of number has a row of its own: so all
-// places of a slot are known to the compiler but for the first one. Within a row numbers are
-// exchanged by tile, so that neither threads with a slot each nor those with a vector of them meet
-// in a bank.
+// Slots of kBytes each. A panel holds 32 slots as an array [numbers, 32]: the compiler knows where
+// the numbers of a slot are, relative to the first one. The order of the 32 depends on the panel,
+// so that threads that access a slot each, or the slots of a vector each, don't meet in a bank.
 template <int64_t kBytes>
 class SharedSlots {
  public:
   explicit __device__ __forceinline__ SharedSlots(void* bytes)
       : bytes_(static_cast<char*>(bytes)) {}
 
-  // Calls move(&number, its place in the slot) for one number after the other, of any types.
-  // Whoever reads them visits the same types. What isn't needed has a place all the same.
+  // Is called for one number of a slot after the other, and calls move(&number, its place). A
+  // reader must visit the same types in the same order as the writer did; numbers that aren't
+  // needed have a place too.
   template <typename Move>
   struct Visitor {
-    char* row;
-    int32_t narrow;  // where numbers of 4 bytes are in a row
-    int32_t wide;    // and of 8
+    char* array;     // of the 32 slots' next number
+    int32_t narrow;  // the slot's index in arrays of 4-byte numbers
+    int32_t wide;    // and in arrays of 8-byte numbers
     Move move;
 
     template <typename Number>
     __device__ __forceinline__ void operator()(bool is_needed, Number* number) {
       const int32_t at = sizeof(Number) == 8 ? wide : narrow;
-      if (is_needed) move(number, reinterpret_cast<Number*>(row) + at);
-      row += kWarpThreads * sizeof(Number);
+      if (is_needed) move(number, reinterpret_cast<Number*>(array) + at);
+      array += kWarpThreads * sizeof(Number);
     }
   };
 
@@ -47,11 +47,11 @@ class SharedSlots {
  private:
   template <typename Move>
   __device__ __forceinline__ Visitor<Move> Visit(int32_t slot, const Move& move) const {
-    const int32_t tile = slot / kWarpThreads;
-    const int32_t lane = slot % kWarpThreads;
-    const int32_t narrow = lane ^ (tile % 8);
-    const int32_t wide = lane ^ (lane / 16) ^ (tile % 8 * 2);
-    return {bytes_ + tile * static_cast<int32_t>(PanelBytes(kBytes)), narrow, wide, move};
+    const int32_t panel = slot / kWarpThreads;
+    const int32_t index = slot % kWarpThreads;
+    const int32_t narrow = index ^ (panel % 8);
+    const int32_t wide = index ^ (index / 16) ^ (panel % 8 * 2);
+    return {bytes_ + panel * static_cast<int32_t>(PanelBytes(kBytes)), narrow, wide, move};
   }
 
   char* bytes_;

@@ -1,5 +1,5 @@
-// Which unit of work a thread's group owns, which of its columns and rows the thread does, and
-// which of the steps there count.
+// Which unit of work a thread's group owns, which of the unit's columns and rows the thread does,
+// and which of their steps are valid: neither masked nor beyond the example's length.
 #ifndef STATPOOL_CUDA_THREAD_UNIT_CUH_
 #define STATPOOL_CUDA_THREAD_UNIT_CUH_
 
@@ -17,7 +17,7 @@ struct Unit {
   bool is_active;  // whether the thread has columns of it
   int32_t group;   // within the block
   int32_t thread;  // within the group
-  int32_t y;       // the thread's first row, counted from first_row
+  int32_t row;     // the thread's first one, counted from first_row
   int32_t rows;    // of the split, less than 2^31 (cuda/launch_plan.cc)
   int64_t b;
   int64_t first_channel;  // of the slab: 0 but for channels_first
@@ -25,10 +25,10 @@ struct Unit {
   int64_t split;
   int64_t first_row;     // of the split
   int64_t first_column;  // of the tile
-  int64_t column;        // of the thread
+  int64_t column;        // the thread's first one
 };
 
-// Finds the place of unit `index`, whose number has 32 bits or 64.
+// Sets what depends on the unit's index alone, which has 32 bits or 64.
 template <typename Number>
 __device__ __forceinline__ void Locate(const LaunchPlan& plan, Number index, Unit* unit) {
   const Number part = Quotient(index, plan.by_tiles);
@@ -42,13 +42,13 @@ __device__ __forceinline__ void Locate(const LaunchPlan& plan, Number index, Uni
   unit->first_column = int64_t{tile} * (plan.threads_x * plan.vector_width);
 }
 
-// For block `block` of plan.blocks.
+// The unit of the thread's group in block `block` of plan.blocks.
 __device__ __forceinline__ Unit UnitOf(const LaunchPlan& plan, int64_t block) {
   Unit unit;
   const uint32_t tid = threadIdx.x;
   const uint32_t group = Quotient(tid, plan.by_group_threads);
   const uint32_t thread = tid - group * plan.group_threads;
-  const uint32_t y = Quotient(thread, plan.by_threads_x);
+  const uint32_t row = Quotient(thread, plan.by_threads_x);
   const int64_t index = block * plan.groups + group;
   if (index >> 31 == 0) {
     Locate(plan, static_cast<uint32_t>(index), &unit);
@@ -57,12 +57,12 @@ __device__ __forceinline__ Unit UnitOf(const LaunchPlan& plan, int64_t block) {
   }
   unit.group = group;
   unit.thread = thread;
-  unit.y = y;
+  unit.row = row;
   unit.first_row = unit.split * plan.rows_per_split;
   unit.rows = static_cast<int32_t>(min(plan.rows_per_split, plan.rows - unit.first_row));
-  unit.column = unit.first_column + (thread - y * plan.threads_x) * plan.vector_width;
+  unit.column = unit.first_column + (thread - row * plan.threads_x) * plan.vector_width;
   unit.exists = group < plan.groups && index < plan.units;
-  unit.is_active = unit.exists && y < plan.threads_y && unit.column < plan.row_elements;
+  unit.is_active = unit.exists && row < plan.threads_y && unit.column < plan.row_elements;
   return unit;
 }
 
@@ -74,56 +74,58 @@ __device__ __forceinline__ uint32_t ItemsBetween(int32_t begin, int32_t end) {
   return begin <= 0 ? below_end : begin >= kVector ? 0 : below_end & kAll << begin;
 }
 
-// The steps of a split that count, the first one of its first row being number 0.
+// The valid steps of a split. They are numbered from the first step of its first row, where a
+// vector begins: that step may be before the slab.
 struct ValidSteps {
-  const bool* mask;  // or null
-  int64_t first;     // what number 0 is in the slab; its vectors begin there
-  int32_t begin;     // steps below are of another slab
-  int32_t end;       // the mask excludes further steps below it
-  int32_t slab_end;  // steps from here on are of another slab
+  const bool* mask;  // of step 0, or null
+  int64_t first;     // step 0, as a step of the slab
+  int32_t begin;     // steps before this one are of the previous slab
+  int32_t end;       // from this one on no step is valid; the mask excludes some before it
+  int32_t slab_end;  // steps from this one on are of the next slab
 
   __device__ bool operator()(int32_t step) const {
     return step >= begin && step < end && (mask == nullptr || core::Keeps(mask, step));
   }
 
-  // Whether a row, the first one, begins with steps of another slab.
+  // Whether a row begins with steps of the previous slab. Only the first one of a slab may.
   __device__ bool CutsRow(int32_t row, int64_t fold) const {
     return row * static_cast<int32_t>(fold) < begin;
   }
 
-  // The items of a row of a slab that is one wide that are of it.
+  // The items of a row that are of the slab, as bits, where slabs are 1 wide.
   template <int kVector>
   __device__ uint32_t ItemsOfSlab(int32_t row, int32_t fold) const {
     return ItemsBetween<kVector>(begin - row * fold, slab_end - row * fold);
   }
 };
 
-// None for a thread without columns.
+// The valid steps of the thread's split; none for a thread without columns.
 __device__ __forceinline__ ValidSteps ValidStepsOf(const LaunchPlan& plan, const bool* mask,
                                                    const int64_t* lengths, const Unit& unit,
                                                    int64_t time) {
   if (!unit.is_active) return {};
-  // Items of the vector around the first step of the slab that come before it.
+  // How many items before the slab its first vector has.
   const uint32_t slab_begin = static_cast<uint32_t>(unit.slab) * static_cast<uint32_t>(time) *
                               static_cast<uint32_t>(plan.width);
   const auto shift = static_cast<int32_t>(slab_begin & (plan.vector_width - 1));
   const int64_t first = unit.first_row * plan.fold - shift;
   const int32_t steps = unit.rows * static_cast<int32_t>(plan.fold);
-  const auto within = [&](int64_t step) {
+  const auto in_split = [&](int64_t step) {
     return static_cast<int32_t>(min(max(step - first, int64_t{0}), int64_t{steps}));
   };
   return {mask == nullptr ? nullptr : mask + unit.b * time + first, first,
-          unit.first_row == 0 ? shift : 0, within(core::EndOfExample(lengths, unit.b, time)),
-          within(time)};
+          unit.first_row == 0 ? shift : 0, in_split(core::EndOfExample(lengths, unit.b, time)),
+          in_split(time)};
 }
 
-// The element of x, and of its gradient, where the thread's row 0 would lie.
+// Rows of a unit are counted from 0, and a thread does every threads_y-th one. It addresses row r
+// at RowZero + r * row_elements: an index into x, and into its gradient.
 __device__ __forceinline__ int64_t RowZero(const LaunchPlan& plan, const ValidSteps& is_valid,
                                            const Unit& unit, int64_t time) {
   return (unit.slab * time + is_valid.first) * plan.width + unit.column;
 }
 
-// Which items of a thread's vectors count, in rows of a chunk.
+// Which items of a thread's vectors are valid, in the rows of a chunk.
 template <int kVector, int kRows>
 struct ValidItems {
   static constexpr int kBits = kVector * kRows;
@@ -132,26 +134,26 @@ struct ValidItems {
   static constexpr uint32_t kAll = (1u << kVector) - 1;
   static constexpr int kWords = (kBits + 31) / 32;
   uint32_t words[kWords];
-  uint32_t whole;  // bit r for a row that is of the slab alone
+  uint32_t whole;  // bit r: all of row r is in the slab
 
   __device__ void Clear() {
     for (uint32_t& word : words) word = 0;
   }
 
-  // Of all items of row r: bit v for item v.
+  // The valid items of row r: bit v for item v.
   __device__ uint32_t Row(int r) const {
-    uint32_t of_row = words[0];  // never an index that only runs know
+    uint32_t word = words[0];  // an index that only the run knows would put words into memory
     for (int w = 1; w < kWords; ++w) {
-      if (r * kVector / 32 == w) of_row = words[w];
+      if (r * kVector / 32 == w) word = words[w];
     }
-    return of_row >> (r * kVector % 32) & kAll;
+    return word >> (r * kVector % 32) & kAll;
   }
 
   __device__ bool At(int r, int v) const { return Row(r) >> v & 1; }
 
   __device__ bool IsWhole(int r) const { return whole >> r & 1; }
 
-  // How many rows of item v count.
+  // In how many rows item v is valid.
   __device__ int32_t Count(int v) const {
     constexpr uint32_t kFirstItems = 0xffffffffu / kAll;  // bit 0 of every kVector bits
     int32_t count = 0;
@@ -165,21 +167,21 @@ struct ValidItems {
     return count;
   }
 
-  // For the rows from `row` on, `stride` apart. Returns whether all count.
+  // Sets the items of the rows from `row` on, `stride` rows apart. Returns whether all are valid.
   __device__ bool Fill(const LaunchPlan& plan, const ValidSteps& is_valid, const Unit& unit,
                        int32_t row, int32_t stride) {
     const int32_t fold = static_cast<int32_t>(plan.fold);
-    const int32_t width = static_cast<int32_t>(plan.width);  // where rows are folded
+    const int32_t width = static_cast<int32_t>(plan.width);  // used where fold > 1, so it fits
     const int32_t column = static_cast<int32_t>(unit.column);
     bool all = true;
     Clear();
     whole = 0;
 #pragma unroll
     for (int r = 0; r < kRows; ++r, row += stride) {
-      const int32_t steps = min(is_valid.end - row * fold, fold);  // of the row, below the end
-      // Items are in the order of time.
+      const int32_t steps = min(is_valid.end - row * fold, fold);  // of the row, before the end
+      // Items are in the order of time, so the valid ones are those before some item.
       const int32_t items = fold == 1 ? (steps > 0 ? kVector : 0) : steps * width - column;
-      // Only the first row can begin ahead of the slab.
+      // Only the first row can begin before the slab.
       const int32_t begin = r == 0 ? is_valid.begin - row * fold : 0;
       uint32_t valid = ItemsBetween<kVector>(begin, items);
       if (is_valid.mask != nullptr && valid != 0) valid &= Unmasked(plan, is_valid, column, row);

@@ -12,8 +12,8 @@
 namespace statpool {
 namespace cuda {
 
-// kVector neighbouring values in as few registers as hold them: they are taken apart where they are
-// used, for a register holds two 16-bit values until then.
+// kVector neighbouring values in as few registers as hold them. A 16-bit value is taken out of its
+// register only where it is used, because until then a register holds two of them.
 template <typename T, int kVector>
 struct Vector {
   static constexpr int kWords = (sizeof(T) * kVector + 3) / 4;
@@ -29,7 +29,7 @@ struct Vector {
     }
   }
 
-  // For an item that is 0 so far.
+  // Sets an item that is 0.
   __device__ void Set(int v, T item) {
     if constexpr (sizeof(T) == 2) {
       words[v / 2] |= static_cast<uint32_t>(item.bits) << v % 2 * 16;
@@ -42,7 +42,7 @@ struct Vector {
   }
 };
 
-// Of 16 bytes.
+// A vector from its 16 bytes.
 template <int kVector, typename T>
 __device__ __forceinline__ Vector<T, kVector> VectorOf(uint4 raw) {
   Vector<T, kVector> vector = {};
@@ -54,7 +54,7 @@ __device__ __forceinline__ Vector<T, kVector> VectorOf(uint4 raw) {
   return vector;
 }
 
-// One instruction: kVector is 1, or fills 16 bytes.
+// Loads with one instruction: kVector is 1, or as many as 16 bytes hold.
 template <int kVector, typename T>
 __device__ __forceinline__ Vector<T, kVector> Load(const T* from) {
   if constexpr (kVector == 1) {
@@ -72,7 +72,7 @@ __device__ __forceinline__ void Store(const Vector<T, kVector>& vector, T* to) {
     *to = vector.Item(0);
   } else {
     static_assert(sizeof vector == sizeof(uint4));
-    // An assignment may become four.
+    // The compiler may turn an assignment into four stores.
     __stwb(reinterpret_cast<uint4*>(to),
            make_uint4(vector.words[0], vector.words[1], vector.words[2], vector.words[3]));
   }
@@ -87,8 +87,8 @@ __device__ __forceinline__ float ToCompute(core::BFloat16 value) {
   return __uint_as_float(static_cast<uint32_t>(value.bits) << 16);
 }
 
-// To the nearest, ties to even. Narrowing twice, from double by way of float, is what the
-// contract's bounds allow for: first to float32's accuracy, then one rounding.
+// Rounds to the nearest, ties to even. Doubles become 16-bit values in two roundings, by way of
+// float, which the contract's bounds allow for.
 __device__ __forceinline__ void Round(double value, double* to) { *to = value; }
 __device__ __forceinline__ void Round(double value, float* to) { *to = static_cast<float>(value); }
 __device__ __forceinline__ void Round(float value, float* to) { *to = value; }
@@ -123,7 +123,7 @@ struct Pair<core::BFloat16> {
   }
 };
 
-// As Round, of all.
+// Rounds all of kVector values.
 template <typename T, typename Compute, int kVector>
 __device__ __forceinline__ Vector<T, kVector> RoundAll(const Compute (&values)[kVector]) {
   Vector<T, kVector> vector = {};
@@ -151,17 +151,17 @@ constexpr bool HasPairs() {
   return false;
 }
 
-// Calls half(a's, b's) for both halves, which returns that of the result.
+// Returns a pair whose halves are half(item of a, item of b).
 template <typename T, typename Half>
 __device__ __forceinline__ uint32_t ByHalves(uint32_t a, uint32_t b, const Half& half) {
-  const auto of = [&](int i) {
-    const Vector<T, 2> of_a = {{a}}, of_b = {{b}};
-    return half(of_a.Item(i), of_b.Item(i));
+  const auto result = [&](int i) {
+    const Vector<T, 2> pair_a = {{a}}, pair_b = {{b}};
+    return half(pair_a.Item(i), pair_b.Item(i));
   };
-  return of(0) | of(1) << 16;
+  return result(0) | result(1) << 16;
 }
 
-// The larger ones of the pairs a and b, NaN where either is.
+// The larger item of a and b in each half, NaN where either is NaN.
 template <typename T>
 __device__ __forceinline__ uint32_t LargerPair(uint32_t a, uint32_t b) {
   if constexpr (HasPairs<T>()) {
@@ -177,7 +177,7 @@ __device__ __forceinline__ uint32_t LargerPair(uint32_t a, uint32_t b) {
   }
 }
 
-// 0xffff in the halves that are equal.
+// 0xffff in each half in which a and b are equal, else 0.
 template <typename T>
 __device__ __forceinline__ uint32_t EqualPair(uint32_t a, uint32_t b) {
   if constexpr (HasPairs<T>()) {
