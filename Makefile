@@ -170,8 +170,8 @@ test-gpu-wheel: $(LIBRARY) $(TEST_LIBRARIES) $(GPU_ENVIRONMENT) ## The library a
 test-exports: $(LIBRARY) ## Every selection of statistics in LiteRT and ONNX Runtime.
 	$(BIN)/python -m pytest tests/deploy/test_export_selections.py --all-selections
 
-demo-distributed: $(LIBRARY) ## Two workers on this machine train the audio classifier.
-	$(BIN)/python examples/train_audio_classifier.py train --strategy multi-worker
+demo-distributed: $(LIBRARY) ## Two workers on this machine train a small model.
+	$(BIN)/python examples/train_on_workers.py
 
 bench-scaling: $(LIBRARY) ## A step on 1, 2 and 4 replicas.
 	$(BIN)/python -m benchmarks.scaling

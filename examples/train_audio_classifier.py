@@ -1,146 +1,164 @@
-"""Trains the audio classifier with several poolings over time and compares them.
+"""Trains an audio classifier once per pooling over time, and compares the poolings.
 
-Run `train_audio_classifier.py train --help` for the options; examples/README.md tells
-what the files it writes hold.
+    python examples/train_audio_classifier.py train --pooling lambda statpool
+
+The network is that of the question which statpool answers. What matters is
+`pool_over_time`; examples/README.md says what the program reads and writes.
 """
 
+import argparse
 import os
+import time
 from pathlib import Path
 
 # TensorFlow reads it when it is imported: errors only.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-import click
-from audio_classifier import workers
-from audio_classifier.errors import UserError
-from audio_classifier.settings import POOLINGS, STRATEGIES, FeatureSettings, Sizes
+import keras
+import numpy as np
+from audio_classifier import clips, report
+from keras import layers, ops
 
-FEATURES = FeatureSettings()
-SIZES = Sizes()
+import statpool
 
-FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
-FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-POSITIVE = click.IntRange(min=1)
-SHARE = click.FloatRange(0, 1, min_open=True, max_open=True)
-
-
-class SeveralPoolings(click.Command):
-    """Lets one --pooling take several names, as in `--pooling lambda statpool`."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Repeats --pooling before each further name."""
-        repeated, option = [], ""
-        for argument in args:
-            if argument.startswith("-"):
-                option = argument
-            elif option == "--pooling" and repeated[-1] != option:
-                repeated.append(option)
-            repeated.append(argument)
-        return super().parse_args(ctx, repeated)
+POOLINGS = ("lambda", "mean-max", "composite", "statpool")
+# The layers of the question: filters of each convolution, and how many time steps the
+# max pooling after it makes one.
+CONVOLUTIONS = ((10, 4), (10, 4), (20, 2))
+FEWEST_FRAMES = 32  # of which these leave one step
 
 
-@click.group(context_settings={"show_default": True})
-def main() -> None:
-    """Classifies recordings of instruments."""
+def pool_over_time(pooling, x, steps):
+    """Maps [B, T, C] to [B, S * C]; after `steps` of each clip's T comes padding."""
+    if pooling == "statpool":
+        return statpool.GlobalStatsPooling1D()(x, lengths=steps)
+    if pooling == "composite":
+        layer = statpool.GlobalStatsPooling1D(implementation="composite")
+        return layer(x, lengths=steps)
+    statistics = [layers.GlobalAveragePooling1D()(x), layers.GlobalMaxPooling1D()(x)]
+    if pooling == "lambda":
+        # As in the question: the gradient of the root is infinite for a channel of
+        # zeros, and infinity times zero is NaN.
+        norm = layers.Lambda(lambda x: ops.sqrt(ops.sum(x**2, axis=1)))
+        statistics.append(norm(x))
+    return layers.Concatenate()(statistics)
 
 
-@main.command(cls=SeveralPoolings)
-@click.option("--data", type=FOLDER, help="Folder with one sub-folder per class.")
-@click.option("--validation-data", type=FOLDER, help="The same, for validation.")
-@click.option(
-    "--validation-share",
-    type=SHARE,
-    default=0.2,
-    help="Share of each class for validation, without --validation-data.",
-)
-@click.option(
-    "--clips",
-    type=click.IntRange(min=32),
-    default=480,
-    help="Clips of the synthetic data set, without --data.",
-)
-@click.option(
-    "--pooling",
-    "poolings",
-    type=click.Choice(POOLINGS),
-    multiple=True,
-    default=("lambda", "mean-max", "statpool"),
-    help="Poolings to train; give several names.",
-)
-@click.option("--epochs", type=POSITIVE, default=16)
-@click.option("--batch-size", type=POSITIVE, default=8)
-@click.option(
-    "--strategy",
-    type=click.Choice(STRATEGIES),
-    default="none",
-    help="TensorFlow's way to share the batches: among the GPUs of this machine, or "
-    "among the workers that TF_CONFIG lists.",
-)
-@click.option(
-    "--replicas",
-    type=POSITIVE,
-    default=2,
-    help="Without GPUs to mirror on, parts of the CPU; without TF_CONFIG, workers to "
-    "start on this machine.",
-)
-@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0)
-@click.option(
-    "--output",
-    type=click.Path(path_type=Path),
-    default=Path("output"),
-    help="Folder for results.json, learning_curves.png and the trained models.",
-)
-@click.option("--frames", type=POSITIVE, default=FEATURES.frames)
-@click.option("--mel-bands", type=POSITIVE, default=FEATURES.mel_bands)
-@click.option(
-    "--sample-rate", type=click.IntRange(1000, 384000), default=FEATURES.sample_rate
-)
-@click.option(
-    "--hop", type=POSITIVE, default=FEATURES.hop, help="Samples between frames."
-)
-@click.option(
-    "--window", type=POSITIVE, default=FEATURES.window, help="Samples per frame."
-)
-@click.option("--filters", type=POSITIVE, nargs=3, default=SIZES.filters)
-@click.option("--kernel-size", type=POSITIVE, default=SIZES.kernel_size)
-@click.option(
-    "--pool", type=POSITIVE, nargs=3, default=SIZES.pool, help="Max pooling factors."
-)
-@click.option("--dense", type=POSITIVE, nargs=2, default=SIZES.dense)
-@click.option(
-    "--dropout", type=click.FloatRange(0, 1, max_open=True), default=SIZES.dropout
-)
-def train(frames, mel_bands, sample_rate, hop, window, **options) -> None:
-    """Trains one network per pooling, each from the same seed."""
-    options["features"] = FeatureSettings(frames, mel_bands, sample_rate, hop, window)
-    names = ("filters", "kernel_size", "pool", "dense", "dropout")
-    options["sizes"] = sizes = Sizes(**{name: options.pop(name) for name in names})
-    options["poolings"] = tuple(dict.fromkeys(options["poolings"]))
-    if frames < sizes.fewest_frames:
-        raise UserError(
-            f"--frames must be at least {sizes.fewest_frames} for max pooling by "
-            f"{sizes.pool}; received {frames}. Give more --frames or a smaller --pool."
+def build_model(pooling, input_shape, classes):
+    """Builds and compiles the classifier of clips [frames, mel bands]."""
+    features = keras.Input(input_shape, name="features")
+    frames = keras.Input((), dtype="int32", name="frames")  # that are no padding
+    x, steps = features, frames
+    for filters, pool in CONVOLUTIONS:
+        x = layers.Conv1D(filters, 4, activation="relu", padding="same")(x)
+        x = layers.MaxPooling1D(pool)(x)
+        steps = (steps + pool - 1) // pool
+    # The last steps of a full clip make no whole one, so max pooling drops them.
+    x = pool_over_time(pooling, x, ops.minimum(steps, x.shape[1]))
+    for _ in range(2):
+        x = layers.Dense(100, activation="relu")(x)
+        x = layers.Dropout(0.5)(x)
+    outputs = layers.Dense(classes, activation="softmax")(x)
+    inputs = {"features": features, "frames": frames}
+    model = keras.Model(inputs, outputs, name="audio_classifier")
+    model.compile("adam", "categorical_crossentropy", metrics=["accuracy"])
+    return model
+
+
+def arrays(of_clips, classes, frames):
+    """Pads clips: what the network takes, and what it must answer."""
+    bands = of_clips[0].features.shape[1]
+    padded = np.zeros((len(of_clips), frames, bands), np.float32)
+    for row, clip in zip(padded, of_clips, strict=True):
+        row[: len(clip.features)] = clip.features
+    lengths = np.array([len(clip.features) for clip in of_clips], np.int32)
+    labels = [clip.label for clip in of_clips]
+    return {"features": padded, "frames": lengths}, np.eye(classes)[labels]
+
+
+class Measure(keras.callbacks.Callback):
+    """Adds to each epoch's logs what Keras doesn't measure."""
+
+    def on_epoch_begin(self, epoch, logs=None):
+        """Notes the time."""
+        self._start = time.perf_counter()
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Counts the weight arrays that hold a NaN; a loss may not show them."""
+        weights = self.model.get_weights()
+        logs["nan_weights"] = sum(bool(np.isnan(array).any()) for array in weights)
+        logs["seconds"] = time.perf_counter() - self._start
+
+
+def compare(options):
+    """Trains all poolings; writes results, curves and models after each."""
+    if "statpool" in options.pooling:
+        statpool.load_library()  # fails now rather than after minutes
+    options.output.mkdir(parents=True, exist_ok=True)
+    classes, *parts = clips.load(options)
+    majority = clips.majority(classes, parts[1])
+    sizes = len(classes), options.frames
+    (x, y), validation = (arrays(part, *sizes) for part in parts)
+    histories = []
+    for pooling in dict.fromkeys(options.pooling):
+        print(f"\n{pooling}")
+        # The same weights, dropout and order of clips for every pooling.
+        keras.utils.set_random_seed(options.seed)
+        model = build_model(pooling, x["features"].shape[1:], len(classes))
+        # After a NaN the other epochs run too: they show that it doesn't go away.
+        fitted = model.fit(
+            x,
+            y,
+            batch_size=options.batch_size,
+            epochs=options.epochs,
+            validation_data=validation,
+            callbacks=[Measure()],
+            verbose=2,
         )
-    if options["validation_data"] and not options["data"]:
-        raise UserError("--validation-data needs --data as well.")
-    if options["strategy"] == "multi-worker" and "TF_CONFIG" not in os.environ:
-        workers.run(options["replicas"], options["output"])
-        return
-    # Only now: TensorFlow takes seconds to import, too long for --help.
-    from audio_classifier import cluster, experiment
-
-    with cluster.naming_lost_workers():
-        experiment.run(experiment.Options(**options))
+        logs, weights = fitted.history, len(model.weights)
+        histories.append(report.History(pooling, classes, logs, weights))
+        report.write_results(histories, options.output / "results.json")
+        report.draw(histories, majority).savefig(options.output / "learning_curves.png")
+        if pooling != "lambda":  # Keras refuses to load Lambda layers
+            model.save(options.output / f"{pooling}.keras")
+    print(report.summary(histories, majority))
+    print(f"results.json, learning_curves.png and models: {options.output}")
 
 
-@main.command()
-@click.option("--model", type=FILE, required=True, help="A .keras file from `train`.")
-@click.argument("audio", type=click.Path(path_type=Path), nargs=-1, required=True)
-def predict(model, audio) -> None:
-    """Prints class and probability of each AUDIO file."""
-    from audio_classifier import prediction
+def main(arguments=None):
+    """Runs the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    command = parser.add_subparsers(required=True).add_parser(
+        "train", formatter_class=argparse.ArgumentDefaultsHelpFormatter
+    )
+    add = command.add_argument
+    one = at_least(1)
+    poolings = {"choices": POOLINGS, "default": ["lambda", "mean-max", "statpool"]}
+    add("--data", type=Path, help="folder with one sub-folder of audio per class")
+    add("--clips", type=at_least(32), default=480, help="to make up, without --data")
+    add("--pooling", nargs="+", help="what to compare", **poolings)
+    add("--epochs", type=one, default=16, help="for each pooling")
+    add("--batch-size", type=one, default=8, help="clips of a step")
+    add("--frames", type=at_least(FEWEST_FRAMES), default=2580, help="of 5 ms each")
+    add("--mel-bands", type=one, default=128, help="in each frame")
+    add("--seed", type=at_least(0), default=0, help="of clips, weights and dropout")
+    add("--output", type=Path, default=Path("output"), help="folder of the results")
+    options = parser.parse_args(arguments)
+    try:
+        compare(options)
+    except (clips.DataError, OSError, statpool.NativeLibraryError) as error:
+        raise SystemExit(f"Error: {error}") from error
 
-    prediction.run(model, audio)
+
+def at_least(smallest):
+    """Returns a converter to integers that refuses smaller ones."""
+
+    def integer(text):
+        if (value := int(text)) < smallest:
+            raise argparse.ArgumentTypeError(f"must be at least {smallest}")
+        return value
+
+    return integer
 
 
 if __name__ == "__main__":

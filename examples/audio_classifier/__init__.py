@@ -1,7 +1,6 @@
-"""A classifier of musical instruments, built to compare poolings over time.
+"""What train_audio_classifier.py needs around its network.
 
-The modules, in the order in which a clip passes them: `audio` decodes a file,
-`synthesis` makes one up, `features` turns it into a log-mel spectrogram, `dataset`
-collects clips and splits them, `store` keeps their features on disk, `model` and
-`training` build and fit the network, `archive` saves it, `report` shows what came out.
+In the order in which a clip passes them: `synthesis` makes one up, `clips` finds and
+splits them, `features` turns one into a log-mel spectrogram, `report` shows what came
+out of training.
 """

@@ -44,55 +44,24 @@ def _harmonics(count: int, step: int = 1) -> tuple[float, ...]:
     return tuple(float(n) for n in range(1, count * step + 1, step))
 
 
+# Partials, rolloff, attack, decay, damping, then vibrato, breath and strike.
+BELL = (0.5, 1.0, 1.19, 1.5, 2.0, 2.74, 3.76, 5.4)
+DRUM = (0.25, 0.4, 0.53, 0.57)
+ORGAN = (0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0)
 INSTRUMENTS = {
-    "bell": Instrument(
-        (0.5, 1.0, 1.19, 1.5, 2.0, 2.74, 3.76, 5.4),
-        rolloff=0.6,
-        attack=0.004,
-        decay=0.9,
-        damping=0.15,
-        strike=0.2,
-    ),
-    "clarinet": Instrument(_harmonics(8, 2), 1.4, attack=0.05, breath=0.01),
-    "drum": Instrument(
-        (0.25, 0.4, 0.53, 0.57),
-        rolloff=0.5,
-        attack=0.003,
-        decay=0.12,
-        damping=0.3,
-        strike=1.0,
-    ),
-    "flute": Instrument(_harmonics(4), 1.8, attack=0.09, vibrato=0.006, breath=0.08),
-    "guitar": Instrument(
-        _harmonics(14), 1.0, attack=0.005, decay=0.5, damping=0.4, strike=0.2
-    ),
-    "organ": Instrument((0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0), 0.5, attack=0.02),
-    "trumpet": Instrument(_harmonics(16), 0.5, attack=0.04, breath=0.01),
-    "violin": Instrument(_harmonics(14), 0.8, attack=0.12, vibrato=0.016, breath=0.06),
+    "bell": Instrument(BELL, 0.6, 0.004, 0.9, 0.15, strike=0.2),
+    "clarinet": Instrument(_harmonics(8, 2), 1.4, 0.05, breath=0.01),
+    "drum": Instrument(DRUM, 0.5, 0.003, 0.12, 0.3, strike=1.0),
+    "flute": Instrument(_harmonics(4), 1.8, 0.09, vibrato=0.006, breath=0.08),
+    "guitar": Instrument(_harmonics(14), 1.0, 0.005, 0.5, 0.4, strike=0.2),
+    "organ": Instrument(ORGAN, 0.5, 0.02),
+    "trumpet": Instrument(_harmonics(16), 0.5, 0.04, breath=0.01),
+    "violin": Instrument(_harmonics(14), 0.8, 0.12, vibrato=0.016, breath=0.06),
 }
 
 
-def class_sizes(clips: int) -> dict[str, int]:
-    """Spreads clips over the instruments: a quarter to the first, the rest evenly."""
-    first, *others = INSTRUMENTS
-    sizes = {first: round(clips / 4)}
-    rest = clips - sizes[first]
-    for index, name in enumerate(others):
-        share = rest // len(others)
-        sizes[name] = share + (index < rest % len(others))
-    return sizes
-
-
 def synthesise(name: str, seed: tuple[int, ...]) -> tuple[np.ndarray, int]:
-    """Makes up one recording.
-
-    Args:
-        name: A key of `INSTRUMENTS`.
-        seed: Numbers that decide everything that varies between recordings.
-
-    Returns:
-        float32 samples and their sample rate.
-    """
+    """Returns float32 samples of an instrument, fixed by the seed, and their rate."""
     rng = np.random.default_rng(seed)
     instrument = _one_specimen(INSTRUMENTS[name], rng)
     recording = np.zeros(int(rng.uniform(*SECONDS) * SAMPLE_RATE), np.float32)
