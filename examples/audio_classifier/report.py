@@ -111,8 +111,8 @@ def draw(histories, majority):
     accuracy, loss = figure.subplots(1, 2)
     name, share = majority
     classes = len(histories[0].classes)
-    _line(accuracy, share, f"always {name!r}")
-    _line(loss, math.log(classes), f"all {classes} classes alike")
+    _line(accuracy, share, f"always {name!r}", -9)
+    _line(loss, math.log(classes), f"all {classes} classes alike", 9)
     for history in histories:
         _curve(accuracy, history, "val_accuracy", history.pooling)
         _curve(loss, history, "loss", f"{history.pooling}: {history.fate}")
@@ -126,15 +126,15 @@ def draw(histories, majority):
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.spines[["top", "right"]].set_visible(False)
     accuracy.legend(frameon=False, loc="center right")
-    loss.legend(frameon=False, loc="upper right")
+    loss.legend(frameon=False, loc="upper right", fontsize="small")
     return figure
 
 
-def _line(axes, height, text):
+def _line(axes, height, text, rise):
     """A dotted line at what a network reaches that has learnt nothing."""
     axes.axhline(height, color="black", linestyle=":", linewidth=1)
     where = {"xycoords": axes.get_yaxis_transform(), "textcoords": "offset points"}
-    axes.annotate(text, (1, height), xytext=(0, -4), ha="right", va="top", **where)
+    axes.annotate(text, (1, height), xytext=(0, rise), ha="right", va="center", **where)
 
 
 def _curve(axes, history, key, label):
