@@ -2,8 +2,9 @@
 
 On a shared machine times are noise; these counts repeat. valgrind counts, in the core
 program, what a call executes on one thread, the start of the program left out. It has
-no AVX-512. What the counts should be is `instructions.json`, for each compiler;
-`make accept-instructions` writes it anew for the one at hand.
+no AVX-512. `instructions.json` says for each compiler what the counts should be: by
+call and instruction set, those of the forward and of the gradient pass.
+`make accept-instructions` writes them again for the compiler at hand.
 """
 
 import platform
@@ -12,32 +13,32 @@ import shutil
 import tempfile
 from pathlib import Path
 
-import numpy as np
-
 from tests.support.accepted_counts import Accepted, name_of
-from tests.support.cases import numpy_dtype
+from tests.support.cases import FORMATS, Case
 from tests.support.core_program import CoreProgram
 from tests.support.native_build import DEFAULT, UnavailableError, folder
 
 ACCEPTED = Accepted(Path(__file__).with_suffix(".json"), "make accept-instructions")
 INSTRUCTION_SETS = ("x86-64", "avx2")
+TOTAL = re.compile(r"^totals: (\d+)$", re.MULTILINE)
 
 SHORT = (16, 1, 128)  # finishing channels is all of the work
 ODD = (7, 333, 33)  # channels_first are transposed
 LONG = (1, 4000, 33)  # split in time, so that splits are joined
 
 # (B, T, C), dtype, data_format, statistics, masked
-CELLS = tuple(
+CELLS = [
     (shape, dtype, data_format, statistics, False)
-    for shape in (SHORT, LONG)
+    for shape, formats in ((SHORT, FORMATS[:1]), (LONG, FORMATS))
     for dtype in ("float32", "bfloat16", "float64")
-    for data_format in ("channels_last", "channels_first")
+    for data_format in formats
     for statistics in (("mean", "max", "l2"), ("mean", "std"))
-) + tuple(
+]
+CELLS += [
     (ODD, "float32", data_format, ("mean", "max", "l2"), masked)
-    for data_format in ("channels_last", "channels_first")
+    for data_format in FORMATS
     for masked in (False, True)
-)
+]
 
 
 def compiler() -> str:
@@ -48,17 +49,20 @@ def compiler() -> str:
     return f"{name} for {platform.machine()}"
 
 
-def accepted(instruction_set) -> dict[str, int]:
-    """Returns the counts to expect.
+def check(instruction_set, tolerance) -> None:
+    """Asserts that calls take the instructions that were accepted.
 
     Raises:
-      UnavailableError: if there are none for this compiler.
+      UnavailableError: if nothing was for this compiler, or nothing can be counted.
     """
-    return ACCEPTED.counts(compiler())[instruction_set]
+    accepted = ACCEPTED.counts(compiler())
+    expected = {call: row[instruction_set] for call, row in accepted.items()}
+    counts = count(instruction_set)
+    ACCEPTED.check(_by_pass(expected), _by_pass(counts), tolerance)
 
 
-def count(instruction_set) -> dict[str, int]:
-    """Returns the instructions of a forward and a gradient pass for each cell.
+def count(instruction_set) -> dict[str, list[int]]:
+    """Returns the instructions of a call's forward and gradient pass, for each call.
 
     Raises:
       UnavailableError: if they can't be counted here.
@@ -77,58 +81,46 @@ def count(instruction_set) -> dict[str, int]:
             for _ in range(2):  # the first call may set something up
                 _call(program, *cell)
         program.close()
-        totals = [_total(path) for path in _in_order(dumps)]
-    counts = {}
-    for cell, (*_, forward, gradient) in zip(
-        CELLS, zip(*[iter(totals)] * 4, strict=True), strict=True
-    ):
-        counts[f"{_name(*cell)}, forward"] = forward
-        counts[f"{_name(*cell)}, gradient"] = gradient
-    return counts
+        # In order; the file without a number is what came after all calls.
+        paths = Path(dumps).glob("counts.*")
+        files = sorted(paths, key=lambda path: int(path.suffix[1:]))
+        totals = [TOTAL.search(path.read_text())[1] for path in files]
+    rows = zip(*[iter(map(int, totals))] * 4, strict=True)
+    names = (name_of(*cell[:4], *["masked"] * cell[4]) for cell in CELLS)
+    return {name: row[2:] for name, row in zip(names, rows, strict=True)}
+
+
+def _by_pass(counts) -> dict[str, int]:
+    passes = ("forward", "gradient")
+    return {f"{c}, {p}": counts[c][i] for c in counts for i, p in enumerate(passes)}
 
 
 def _valgrind(dumps) -> list[str]:
     """How to count: one file for each call of a pass, of the pass alone."""
     passes = "statpool::cpu::GlobalStats*"
     return [
-        "env",
-        "LD_BIND_NOW=1",  # no call looks for a function
-        "valgrind",
-        "--quiet",
-        "--tool=callgrind",
+        "env", "LD_BIND_NOW=1",  # no call looks for a function
+        "valgrind", "--quiet", "--tool=callgrind",
         f"--callgrind-out-file={dumps}/counts",
         f"--toggle-collect={passes}",
         f"--dump-after=*{passes}",  # of two options for the same name it heeds one
-    ]
+    ]  # fmt: skip
 
 
 def _call(program, shape, dtype, data_format, statistics, masked) -> None:
-    generator = np.random.default_rng(0)
-    batch, time, channels = shape
-    x = generator.standard_normal(shape).astype(numpy_dtype(dtype))
-    upstream = generator.standard_normal((batch, len(statistics) * channels))
-    program.run(
-        x if data_format == "channels_last" else x.transpose(0, 2, 1),
-        mask=generator.random((batch, time)) < 0.7 if masked else None,
-        upstream=upstream.astype(x.dtype),
-        num_threads=1,
-        statistics=statistics,
-        data_format=data_format,
-    )
-
-
-def _name(shape, dtype, data_format, statistics, masked) -> str:
-    return name_of(shape, dtype, data_format, statistics, *["masked"] * masked)
-
-
-def _in_order(dumps) -> list[Path]:
-    """The files of all calls; the one without a number is what came after them."""
-    return sorted(Path(dumps).glob("counts.*"), key=lambda path: int(path.suffix[1:]))
-
-
-def _total(path) -> int:
-    return int(re.search(r"^totals: (\d+)$", path.read_text(), re.MULTILINE)[1])
+    padding = "mask" if masked else "none"
+    case = Case(*shape, dtype, padding=padding, data_format=data_format)
+    arrays = case.x(), case.mask(), None, case.upstream(statistics)
+    program.run(*arrays, num_threads=1, **case.options(statistics))
 
 
 if __name__ == "__main__":
-    ACCEPTED.write(compiler(), {name: count(name) for name in INSTRUCTION_SETS})
+    found = {name: count(name) for name in INSTRUCTION_SETS}
+    calls = {
+        call: {name: counts[call] for name, counts in found.items()}
+        for call in found[INSTRUCTION_SETS[0]]
+    }
+    ACCEPTED.write(compiler(), calls)
+    # A call is a line.
+    text = re.sub(r"\n {3,}|\n  (?=})", " ", ACCEPTED.path.read_text())
+    ACCEPTED.path.write_text(text)

@@ -1,14 +1,15 @@
 """Breaks the rules of the contract one by one; the contract suite has to notice.
 
-Each mutation of `mutation_table` is made in a temporary copy of the sources, where the
-suite then runs for the one implementation that it is in. Usage:
+Each mutation of `mutations.txt` is made in a temporary copy of the sources, where the
+suite then runs for the one implementation that it is in. (For the CUDA kernels the
+faults of tests/cuda do the same.) Usage:
 
     python -m tests.programs.mutations [reference] [composite] [core] [--rule RULE ...]
 """
 
+import collections
 import os
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -17,16 +18,33 @@ from pathlib import Path
 import click
 import ninja
 
-from tests.programs.mutation_table import MUTATIONS, QUICK_BUILD
-
-ROOT = Path(__file__).parents[2]
-COPIED = ("python", "cc", "cuda", "cmake", "tests", "benchmarks")
-FILES = ("CMakeLists.txt", "VERSION", "pyproject.toml")
-BUILT = ("*.so", "__pycache__", "*.egg-info")
+from tests.support import source_tree
 
 # Which of the suite's tests concern an implementation: words of `pytest -k`.
 CHOSEN = {"reference": "reference", "composite": "composite-eager", "core": "core-"}
 FAILED = re.compile(r"^FAILED tests/contract/(.+?) - (.*)$", re.MULTILINE)
+
+
+Mutation = collections.namedtuple("Mutation", "rule file old new")
+
+
+def _table():
+    """The mutations of each implementation: {implementation: [mutation]}."""
+    table = collections.defaultdict(list)
+    for line in Path(__file__).with_suffix(".txt").read_text().splitlines():
+        if not line.startswith((" ", "#")):
+            implementation, file = line.split()
+        elif line.startswith("  "):
+            rule, _, texts = line[2:].partition(" | ")
+            old, _, new = texts.replace(r"\n", "\n").partition(" ==> ")
+            table[implementation].append(Mutation(rule, file, old, new))
+    return dict(table)
+
+
+MUTATIONS = _table()
+# In the copy that the core's mutations are made in there is one instruction set, as all
+# share the sources, so that a mutation compiles in seconds.
+QUICK_BUILD = MUTATIONS.pop("quick-build")
 
 
 class Stop(click.ClickException):
@@ -37,13 +55,7 @@ class Copy:
     """A copy of the sources that holds no built library, and is imported from."""
 
     def __init__(self, folder):
-        self.folder = Path(folder)
-        for name in COPIED:
-            if (ROOT / name).is_dir():
-                ignored = shutil.ignore_patterns(*BUILT)
-                shutil.copytree(ROOT / name, self.folder / name, ignore=ignored)
-        for name in FILES:
-            shutil.copy(ROOT / name, self.folder)
+        self.folder = source_tree.copy(Path(folder))
 
     def replace(self, mutation):
         """Makes a mutation; returns a function that takes it back."""
@@ -128,14 +140,14 @@ def _check_occurs_once(mutation, text):
     if found != 1:
         raise Stop(
             f"the text of a mutation must occur once in {mutation.file}, found {found} "
-            f"times: {mutation.old!r}; bring mutation_table.py up to date"
+            f"times: {mutation.old!r}; bring mutations.txt up to date"
         )
 
 
 def check_table():
     """Raises Stop if a mutation of the table doesn't find its text."""
     for mutation in (*QUICK_BUILD, *(m for rows in MUTATIONS.values() for m in rows)):
-        _check_occurs_once(mutation, (ROOT / mutation.file).read_text())
+        _check_occurs_once(mutation, (source_tree.ROOT / mutation.file).read_text())
 
 
 def _first_failure(copy, implementation):

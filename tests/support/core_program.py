@@ -45,7 +45,7 @@ def command(instruction_set):
         return [emulator, AARCH64, "generic"]
     program = folder() / NAME
     if not program.exists():
-        raise UnavailableError(f"{program.name} must be built, as `make test` does")
+        raise UnavailableError(f"{program.name} isn't built: `make test-libraries`")
     return [program, instruction_set]
 
 

@@ -72,22 +72,23 @@ def _centre_errors(dtype, leeway) -> tuple[Fraction, Fraction]:
 def _row(x, epsilon, u, centre):
     """The statistics of one example `[N, C]`: name -> (values [C], bounds [C])."""
     finite = np.where(np.isfinite(x), x, 0.0)
-    integers, unit = _integers(finite)
     n = max(len(x), 1)
-    mean = integers.sum(axis=0) * unit / n
-    magnitude = abs(integers).sum(axis=0) * unit / n
-    square = (integers * integers).sum(axis=0) * unit**2
+    # Parts, for integers of Python take much more memory than floats.
+    parts = (_sums(finite[first : first + 4096]) for first in range(0, n, 4096))
+    total, magnitude, square = map(sum, zip(*parts, strict=True))
+    mean = total / n
     variance = square / n - mean * mean
     zero = np.full(x.shape[1], Fraction(0))
-    largest = zero if len(x) == 0 else abs(integers).max(axis=0) * unit
+    ends = (finite.max(axis=0), finite.min(axis=0)) if len(x) else (zero, zero)
+    largest, least = map(_fraction, ends)
     l2, rms, std = (_sqrt(s + epsilon) for s in (square, square / n, variance))
     exact = {
-        "mean": (mean, VALUE_UNITS * u * magnitude),
-        "max": (zero if len(x) == 0 else integers.max(axis=0) * unit, zero),
-        "min": (zero if len(x) == 0 else integers.min(axis=0) * unit, zero),
+        "mean": (mean, VALUE_UNITS * u * magnitude / n),
+        "max": (largest, zero),
+        "min": (least, zero),
         "l2": (l2, VALUE_UNITS * u * l2),
         "rms": (rms, VALUE_UNITS * u * rms),
-        "std": (std, VALUE_UNITS * u * std + centre * largest),
+        "std": (std, VALUE_UNITS * u * std + centre * np.maximum(largest, -least)),
     }
     return _with_nonfinite(exact, x)
 
@@ -118,14 +119,17 @@ def _with_nonfinite(exact, x):
     }
 
 
-def _integers(x):
-    """Integers and the fraction they are to be multiplied with to give x, finite."""
+def _sums(x):
+    """Sums over axis 0 of finite x, of its magnitudes and of its squares."""
     mantissa, exponent = np.frexp(x)
     whole = np.ldexp(mantissa, 53).astype(np.int64)
     used = exponent[whole != 0]
     lowest = int(used.min()) if used.size else 0
     shift = np.where(whole != 0, exponent - lowest, 0)
-    return whole.astype(object) << shift.astype(object), _power_of_two(lowest - 53)
+    integers = whole.astype(object) << shift.astype(object)
+    unit = _power_of_two(lowest - 53)
+    sums = integers.sum(axis=0), abs(integers).sum(axis=0)
+    return *(s * unit for s in sums), (integers * integers).sum(axis=0) * unit**2
 
 
 def _power_of_two(exponent) -> Fraction:

@@ -22,3 +22,10 @@ def run(code, *arguments, **environment):
         check=False,
         env={**os.environ, **environment},
     )
+
+
+def succeed(code, *arguments, **environment):
+    """The same, and the code must end well."""
+    done = run(code, *arguments, **environment)
+    assert done.returncode == 0, f"ended with {done.returncode}: {done.stderr}"
+    return done
