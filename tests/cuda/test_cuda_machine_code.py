@@ -27,27 +27,20 @@ def codes(usages):
 
 def broken_by_usage(kernel: Kernel, usage: Usage) -> list[str]:
     """Which promises a kernel's registers and memory break."""
-    broken = []
-    if usage.stack or usage.local:
-        broken.append("local memory")
     registers = -(-usage.registers // 8) * 8  # as they are handed out
-    if kernel.promised_blocks * kernel.block_threads * registers > REGISTERS:
-        broken.append("registers")
-    return broken
+    registers *= kernel.promised_blocks * kernel.block_threads
+    broken = {"local memory": usage.stack or usage.local}
+    broken |= {"registers": registers > REGISTERS}
+    return [promise for promise in broken if broken[promise]]
 
 
 def broken_by_code(kernel: Kernel, code: Code) -> list[str]:
     """Which promises a kernel's instructions break."""
-    broken = []
-    if code.local_accesses:
-        broken.append("spills")
-    if kernel.pass_name == "Join" or not kernel.is_wide:
-        return broken
-    if code.in_flight < LOADS_IN_FLIGHT:
-        broken.append("loads in flight")
-    if kernel.pass_name == "Gradient" and not code.wide_stores:
-        broken.append("stores")
-    return broken
+    broken = {"spills": code.local_accesses}
+    if kernel.pass_name != "Join" and kernel.is_wide:
+        broken["loads in flight"] = code.in_flight < LOADS_IN_FLIGHT
+        broken["stores"] = kernel.pass_name == "Gradient" and not code.wide_stores
+    return [promise for promise in broken if broken[promise]]
 
 
 def test_every_kernel_is_there_for_every_architecture(usages, codes):
@@ -117,58 +110,35 @@ def instructions(*lines):
     )
 
 
-def load(register):
-    return f"LDG.E.128 R{register}, desc[UR4][R2.64]"
+def load(register, address="R2"):
+    return f"LDG.E.128 R{register}, desc[UR4][{address}.64]"
 
 
+READS = ["FADD R9, R43, R9", "@P0 FADD R9, R9, R41", "STG.E desc[UR4][R6.64], R40"]
 LOADS = [load(40), load(44), load(48), load(52)]
 STORE = "@!P1 STG.E.128 desc[UR4][R6.64], R40"
+COPY = "@!P0 LDGSTS.E.BYPASS.128 [R91+0x1000], desc[UR10][R10.64]"
+WAIT = "DEPBAR.LE SB0, 0x1"
+ARM = ["BRA `(.L_x_2)", ".L_x_1:", "CS2R R40, SRZ", ".L_x_2:"]
+IN_FLIGHT = {
+    "all four": (4, [*LOADS, "FADD R9, R40, R9"]),
+    **{f"{use} after two": (2, [*LOADS[:2], use, *LOADS[2:]]) for use in READS},
+    "copies until they are waited for": (4, [*[COPY] * 4, "LDGDEPBAR", WAIT]),
+    "a wait after two copies": (2, [COPY, COPY, WAIT, COPY, COPY]),
+    "an address that is loaded": (2, [*LOADS[:2], load(48, "R40"), load(52)]),
+    "a path that ends": (2, [*LOADS[:2], "EXIT", *LOADS[2:]]),
+    "a loop that ends": (2, [".L_x_1:", *LOADS[:2], "BRA `(.L_x_1)", *LOADS[2:]]),
+    "the arm of masked steps": (4, ["@P0 BRA `(.L_x_1)", LOADS[0], *ARM, *LOADS[1:]]),
+}
 
 
-def test_four_loads_and_a_store_are_enough():
-    code = machine_code.parse_code(instructions(*LOADS, "FADD R9, R40, R9", STORE))
-    assert code == Code(wide_loads=4, wide_stores=1, in_flight=4, local_accesses=0)
-    assert not broken_by_code(WIDE, code)
-
-
-@pytest.mark.parametrize(
-    "use",
-    ["FADD R9, R43, R9", "@P0 FADD R9, R9, R41", "STG.E desc[UR4][R6.64], R40"],
-)
-def test_a_use_after_two_loads_is_found(use):
-    code = machine_code.parse_code(instructions(*LOADS[:2], use, *LOADS[2:], STORE))
-    assert code.in_flight == 2
-    assert broken_by_code(WIDE, code) == ["loads in flight"]
-
-
-def test_copies_to_shared_memory_are_in_flight_until_they_are_waited_for():
-    copies = [
-        f"@!P0 LDGSTS.E.BYPASS.128 [R91+0x{1000 * i}], desc[UR10][R10.64]"
-        for i in range(4)
-    ]
-    wait = "DEPBAR.LE SB0, 0x1"
-    code = machine_code.parse_code(instructions(*copies, "LDGDEPBAR", wait, STORE))
-    assert code.in_flight == code.wide_loads == 4
-    code = machine_code.parse_code(instructions(*copies[:2], wait, *copies[2:], STORE))
-    assert code.in_flight == 2
-
-
-def test_an_address_from_a_load_that_is_under_way_is_found():
-    dependent = "LDG.E.128 R48, desc[UR4][R40.64]"
-    code = machine_code.parse_code(instructions(*LOADS[:2], dependent, load(52)))
-    assert code.in_flight == 2
-
-
-def test_loads_of_a_path_that_has_ended_do_not_count():
-    for end in ("EXIT", "BRA `(.L_x_1)"):
-        text = instructions(".L_x_1:", *LOADS[:2], end, *LOADS[2:])
-        assert machine_code.parse_code(text).in_flight == 2
-
-
-def test_the_arm_of_masked_steps_is_stepped_over():
-    arm = ["BRA `(.L_x_2)", ".L_x_1:", "CS2R R40, SRZ", ".L_x_2:"]
-    text = instructions("@P0 BRA `(.L_x_1)", LOADS[0], *arm, *LOADS[1:])
-    assert machine_code.parse_code(text).in_flight == 4
+@pytest.mark.parametrize("what", IN_FLIGHT)
+def test_loads_in_flight_are_counted(what):
+    in_flight, lines = IN_FLIGHT[what]
+    code = machine_code.parse_code(instructions(*lines, STORE))
+    assert code == Code(4, 1, in_flight, local_accesses=0)
+    broken = [] if in_flight == 4 else ["loads in flight"]
+    assert broken_by_code(WIDE, code) == broken
 
 
 def test_narrow_loads_and_stores_are_found():

@@ -37,16 +37,6 @@ def problems(draw, sizes, most=2**56):
     }
 
 
-def plan_of(problem):
-    return statpool.launch_plan(
-        problem["shape"],
-        problem["dtype"],
-        data_format=problem["data_format"],
-        multiprocessors=problem["multiprocessors"],
-        alignment=problem["alignment"],
-    )
-
-
 def time_and_channels(problem):
     _, first, second = problem["shape"]
     last = problem["data_format"] == "channels_last"
@@ -58,7 +48,7 @@ def time_and_channels(problem):
 def test_every_element_is_covered_once(problem):
     """By the rule that cuda/thread/unit.cuh follows."""
     time, _ = time_and_channels(problem)
-    plans = plan_of(problem)
+    plans = statpool.launch_plan(**problem)
     for name in ("forward", "gradient"):
         plan = plans[name]
         unit = np.arange(plan["blocks"] * plan["groups"])
@@ -85,7 +75,7 @@ def test_every_element_is_covered_once(problem):
 @given(problem=problems(SIZES | HUGE))
 def test_limits_of_the_hardware_and_of_the_counters(problem):
     time, channels = time_and_channels(problem)
-    plans = plan_of(problem)
+    plans = statpool.launch_plan(**problem)
     for name in ("forward", "gradient", "join"):
         plan = plans[name]
         if plan is None:
@@ -121,7 +111,7 @@ def test_vectors_are_aligned(problem):
     time, _ = time_and_channels(problem)
     bytes_ = ELEMENT_BYTES[problem["dtype"]]
     for name in ("forward", "gradient"):
-        plan = plan_of(problem)[name]
+        plan = statpool.launch_plan(**problem)[name]
         vector = plan["vector_width"]
         if vector == 1:
             assert plan["fold"] == 1
@@ -136,9 +126,8 @@ def test_vectors_are_aligned(problem):
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_wide_channels_are_loaded_by_vectors(dtype, data_format):
     for channels in (16, 64, 128, 200, 512, 1000):
-        shape = (32, 504, channels)
-        if data_format == "channels_first":
-            shape = (32, channels, 501)
+        is_last = data_format == "channels_last"
+        shape = (32, 504, channels) if is_last else (32, channels, 501)
         plans = statpool.launch_plan(shape, dtype, data_format=data_format)
         for name in ("forward", "gradient"):
             assert plans[name]["vector_width"] == 16 // ELEMENT_BYTES[dtype]
@@ -171,6 +160,14 @@ def test_bytes_are_those_of_the_arrays(dtype):
     assert (gradient["bytes_read"], gradient["bytes_written"]) == (x + y + saved, x)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("shape", [(64, 1500, 512), (16, 2580, 128)])
+def test_a_forward_pass_moves_little_more_than_x(shape, dtype):
+    forward = statpool.launch_plan(shape, dtype, multiprocessors=132)["forward"]
+    moved = forward["bytes_read"] + forward["bytes_written"]
+    assert moved <= 1.01 * math.prod(shape) * ELEMENT_BYTES[dtype]
+
+
 def test_a_long_example_is_split_and_joined():
     plans = statpool.launch_plan((1, 10**6, 16))
     splits, join = plans["forward"]["splits"], plans["join"]
@@ -178,3 +175,41 @@ def test_a_long_example_is_split_and_joined():
     assert join["grid"] >= 1
     # A lane's mean, max and l2 of a split: two sums, a value and two counts.
     assert plans["workspace_bytes"] == splits * 16 * (8 + 8 + 4 + 8 + 8)
+    x_bytes = 10**6 * 16 * 4
+    assert plans["forward"]["bytes_read"] == x_bytes + plans["workspace_bytes"]
+
+
+def test_arguments_change_the_plan():
+    def forward(*arguments, **options):
+        return statpool.launch_plan(*arguments, **options)["forward"]
+
+    last = forward((4, 300, 64), "float16", statistics=("mean",))
+    first = forward((4, 64, 300), "float16", data_format="channels_first")
+    assert (last["slabs"], first["slabs"]) == (4, 4 * 64)
+    assert last["vector_width"] == 8
+    assert forward((4, 300, 64), "float16", alignment=2)["vector_width"] == 1
+    small, large = (forward((1, 10**6, 8), multiprocessors=n) for n in (1, 132))
+    assert small["splits"] < large["splits"]
+    turing, hopper = (forward((64, 64, 512), architecture=n) for n in (75, 90))
+    assert turing["shared_bytes"] < hopper["shared_bytes"]
+    assert forward((0, 3, 4))["grid"] == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"shape": (2, 3)}, "rank 3"),
+        ({"shape": (2, -3, 4)}, "sizes >= 0"),
+        ({"shape": (2**30, 2**30, 2)}, r"2\*\*56"),
+        ({"dtype": "int32"}, "float16"),
+        ({"statistics": ("mode",)}, "mode"),
+        ({"data_format": "NHWC"}, "channels_last"),
+        ({"multiprocessors": 0}, "multiprocessors"),
+        ({"architecture": 9}, "architecture"),
+        ({"alignment": 3}, "alignment"),
+        ({"dtype": "float64", "alignment": 4}, "size of a float64"),
+    ],
+)
+def test_bad_arguments_are_named(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        statpool.launch_plan(**{"shape": (2, 3, 4), **arguments})

@@ -1,15 +1,15 @@
-"""Counts what the CUDA kernels are held to: `tests/cuda/test_cuda_bars.py` does so.
+"""Counts the instructions that calls of the CUDA kernels take.
 
-    python -m tests.programs.cuda_bars            # prints the bars of docs/cuda.md
-    python -m tests.programs.cuda_bars --accept   # writes cuda_bars.json anew
+    python -m tests.programs.cuda_bars            # prints them
+    python -m tests.programs.cuda_bars --accept   # writes cuda_bars.json again
 
 No GPU is needed. The emulator counts the instructions of whole calls with the plan of
 an H100, each at a smaller size at which a block does the same; tools/ptxsim/README.md
-says what the longest path of a block is. Takes a minute or two, on one core.
+says what the longest path of a block is. tests/cuda/test_cuda_bars.py compares new
+counts with the file. Takes a minute or two, on one core.
 """
 
 import dataclasses
-import math
 import os
 import sys
 from pathlib import Path
@@ -33,7 +33,7 @@ LAYOUTS = ("channels_last", "channels_first")
 
 @dataclasses.dataclass(frozen=True)
 class Cell:
-    """A call; `shape` is `[B, T, C]`, `masked` the share that doesn't count."""
+    """A call; `shape` is `[B, T, C]`, `masked` the share of steps that are masked."""
 
     shape: tuple[int, int, int]
     dtype: str
@@ -68,11 +68,7 @@ CELLS = (
     *_cells(LONG, masked=0.25),
 )
 
-FORWARD_BYTES = [(shape, dtype) for shape in (LARGE, LONG) for dtype in DTYPES]
-# The launches of the forward and of the gradient pass.
-LAUNCHES = {(2, 40, 128): (1, 1), (1, 12_800, 8): (2, 1)}
-
-# Of a plan, what grows with the number of multiprocessors while blocks do the same.
+# What of a plan grows with the number of multiprocessors while blocks do the same.
 _SIZES = {"grid", "blocks", "slabs", "units", "bytes_read", "bytes_written"}
 
 
@@ -93,17 +89,16 @@ def count(cuda, cell, smaller=None) -> dict[str, float]:
 
     It is counted at `smaller`, or at what `smaller_call` returns.
 
-    For each the instructions on the longest path of a block, those that repeat and
-    those that run once; all of a second launch; and those of all warps for 512 bytes
-    of x.
+    For each pass: the instructions on the longest path of a block, those that repeat
+    and those that run once; all of a second launch; those of all warps for 512 bytes of
+    x.
     """
     shape, multiprocessors = smaller or smaller_call(cell)
     case = Case(*shape, cell.dtype, data_format=cell.data_format)
     x, mask = case.x(), None
     if cell.masked:
         mask = np.random.default_rng(0).random(shape[:2]) >= cell.masked
-    options = {"statistics": cell.statistics, "data_format": cell.data_format}
-    options["multiprocessors"] = multiprocessors
+    options = {**case.options(cell.statistics), "multiprocessors": multiprocessors}
     counts = {}
     with cuda_launchers.Pooling(cuda, x, mask, **options) as pooling:
         for name in ("forward", "gradient"):
@@ -112,15 +107,13 @@ def count(cuda, cell, smaller=None) -> dict[str, float]:
                 pooling.forward()
             else:
                 pooling.gradient(case.upstream(cell.statistics))
-            first, *others = cuda.counts()
+            first, *others = launches = cuda.counts()
             counts[f"{name}, repeating"] = round(first["path_repeating"])
             counts[f"{name}, once"] = round(first["path_once"])
-            executed = sum(of["thread_instructions"] for of in (first, *others)) / 32
-            per_bytes = round(executed / (x.nbytes / 512), 1)
-            counts[f"{name}, for 512 bytes"] = per_bytes
+            executed = sum(launch["thread_instructions"] for launch in launches) / 32
+            counts[f"{name}, for 512 bytes"] = round(executed / (x.nbytes / 512), 1)
             for launch in others:
-                path = sum(launch["longest_path"])
-                counts[f"{name}, second launch"] = round(path)
+                counts[f"{name}, second launch"] = round(sum(launch["longest_path"]))
     return counts
 
 
@@ -161,49 +154,14 @@ def _work(cell, shape, multiprocessors):
     ]
 
 
-def bytes_over_floor(shape, dtype):
-    """By how much a forward pass on an H100 moves more than x."""
-    plan = statpool.launch_plan(shape, dtype, multiprocessors=MULTIPROCESSORS)
-    size = {"float32": 4, "bfloat16": 2}[dtype]
-    moved = plan["forward"]["bytes_read"] + plan["forward"]["bytes_written"]
-    return moved / (math.prod(shape) * size) - 1
-
-
-def launches(cuda, shape):
-    """How many kernels a forward and a gradient pass take."""
-    case = Case(*shape)
-    with cuda_launchers.Pooling(cuda, case.x()) as pooling:
-        cuda.reset_counts()
-        pooling.forward()
-        forward = cuda.counts()
-        cuda.reset_counts()
-        pooling.gradient(case.upstream(DEFAULT))
-        return len(forward), len(cuda.counts())
-
-
 def main() -> None:
-    """Prints the bars; accepts the counts if asked to."""
+    """Prints the counts; accepts them if asked to."""
     os.environ["CUDA_VISIBLE_DEVICES"] = "-1"  # a GPU doesn't count
     cuda = cuda_launchers.load()
-    print(
-        "| longest path: repeating / once / all for 512 bytes / second launch |", end=""
-    )
-    print(" forward | gradient |\n|---|--:|--:|")
     counts = {}
     for cell in CELLS:
-        counts[str(cell)] = of_cell = count(cuda, cell)
-        values = [
-            " / ".join(str(of) for name, of in of_cell.items() if name.startswith(mode))
-            for mode in ("forward", "gradient")
-        ]
-        print("|", cell, "|", " | ".join(values), "|", flush=True)
-    print("\n| what | now |\n|---|--:|")
-    for shape, dtype in FORWARD_BYTES:
-        over = f"{bytes_over_floor(shape, dtype):.1%}"
-        print(f"| forward bytes over the floor, {shape} {dtype} | {over} |")
-    for shape in LAUNCHES:
-        passes = " / ".join(map(str, launches(cuda, shape)))
-        print(f"| launches, forward / gradient, {shape} float32 | {passes} |")
+        counts[str(cell)] = count(cuda, cell)
+        print(cell, counts[str(cell)], flush=True)
     if sys.argv[1:] == ["--accept"]:
         ACCEPTED.write(compiler(), counts)
 

@@ -1,8 +1,8 @@
-"""Runs the CUDA kernels on a selection of cases, and prints what came out as JSON.
+"""Runs the CUDA kernels on a selection of cases, and prints the results as JSON.
 
-A program of its own, for the emulator's switches (`PTXSIM_...`) are of the environment.
-Takes the names of the dtypes to run; with --deviations it prints the values of mean and
-std, and their gradients.
+It is a program because the emulator's switches are environment variables, PTXSIM_...
+It takes the names of dtypes and prints the hash of each result; with --deviations it
+prints the values of mean and std, and their gradients.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ from tests.support.exact import STATISTICS
 
 # [B, T, C] around what a vector, a warp, a block and a split of time hold.
 SIZES = [(2, 9, 5), (3, 33, 20), (2, 17, 132), (9, 8, 16)]
-# On one multiprocessor each thread has several chunks of rows that all count, and in
+# On one multiprocessor each thread has several chunks of valid rows, and in
 # channels_first a first row that is cut.
 DENSE = (3, 701, 40)
 SPLIT = {"channels_last": (1, 12_800, 8), "channels_first": (1, 120_000, 1)}
@@ -40,22 +40,20 @@ def calls(dtype):
         yield split, STATISTICS, 0
 
 
-def results(cuda, case, statistics, multiprocessors):
+def results(cuda, case, statistics, multiprocessors=0, **options):
     """The values and the gradient of a case."""
-    padding = case.mask(), case.lengths()
-    options = {**case.options(statistics), "multiprocessors": multiprocessors}
-    with cuda_launchers.Pooling(cuda, case.x(), *padding, **options) as pooling:
+    arguments = case.x(), case.mask(), case.lengths()
+    options |= {**case.options(statistics), "multiprocessors": multiprocessors}
+    with cuda_launchers.Pooling(cuda, *arguments, **options) as pooling:
         return pooling.forward(), pooling.gradient(case.upstream(statistics))
 
 
 def digests(cuda, dtypes=DTYPES):
     """The bits of all results: a call -> their hash."""
     return {
-        f"{case} {'-'.join(statistics)}": _digest(
-            results(cuda, case, statistics, count)
-        )
+        f"{call[0]} {'-'.join(call[1])}": _digest(results(cuda, *call))
         for dtype in dtypes
-        for case, statistics, count in calls(dtype)
+        for call in calls(dtype)
     }
 
 

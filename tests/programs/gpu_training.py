@@ -2,10 +2,10 @@
 
     python -m tests.programs.gpu_training [GPU | CPU [POLICY ...]]
 
-`fit` in every policy of dtypes, compiled by XLA and not: losses must be finite and
-fall, and the op and its gradient must have run on the device, by TensorFlow or inside
-XLA as asked. Then each twice under `enable_op_determinism`, in processes of their own:
-weights must be the same bits. Prints a line for each; exit status 1 if one is wrong.
+It fits a model in every policy of dtypes, with XLA and without. Losses must be finite
+and fall, and the op and its gradient must have run on the device, inside XLA or not as
+asked. Two processes repeat each under `enable_op_determinism`: the weights must have
+the same bits. It prints a line for each; the exit status is 1 if one is wrong.
 """
 
 import dataclasses
@@ -63,35 +63,31 @@ def train_all(cases, deterministic=False) -> list[Trained | str]:
     """Trains each case; returns what came of it, or the error that came instead."""
     import tensorflow as tf
 
-    models = []
-    for case in cases:
-        with tf.device(f"{case.device}:0"):
-            models.append(_model(case))
+    models = [_model(case) for case in cases]
     if deterministic:
-        # Now: of models that are compiled later, Keras would let none into XLA.
+        # After the models: Keras lets none into XLA that is compiled later.
         tf.config.experimental.enable_op_determinism()
     found = []
     for case, model in zip(cases, models, strict=True):
         try:
-            found.append(train(case, model))
+            with tf.device(f"{case.device}:0"):
+                found.append(train(model))
         except Exception as error:  # the others go on; it counts as a fault
             found.append(f"{type(error).__name__}: {error}")
     return found
 
 
-def train(case, model) -> Trained:
-    """Fits the model; nothing but the case decides what comes out."""
+def train(model) -> Trained:
+    """Fits the model, the same way each time."""
     import keras
-    import tensorflow as tf
 
     keras.utils.set_random_seed(1)
     x, lengths, classes = _arrays()
-    # A batch of another size last, which is another graph for XLA.
+    # The last batch has another size, which is another graph for XLA.
     arguments = {"x": [x, lengths], "y": classes, "batch_size": BATCH, "verbose": 0}
-    with tf.device(f"{case.device}:0"):
-        with _Graphs() as graphs:
-            losses = model.fit(**arguments).history["loss"]
-        losses += model.fit(**arguments, epochs=EPOCHS).history["loss"]
+    with _Graphs() as graphs:
+        losses = model.fit(**arguments).history["loss"]
+    losses += model.fit(**arguments, epochs=EPOCHS).history["loss"]
     weights = model.get_weights()
     digest = hashlib.sha256(b"".join(w.tobytes() for w in weights)).hexdigest()
     spoilt = sum(not np.isfinite(w).all() for w in weights)
@@ -112,22 +108,23 @@ def _arrays():
 
 def _model(case):
     import keras
+    import tensorflow as tf
 
     import statpool
 
     keras.utils.set_random_seed(1)
     keras.config.set_dtype_policy(case.policy)
-    x = keras.Input((STEPS, FEATURES))
-    lengths = keras.Input((), dtype="int32")
-    hidden = keras.layers.Conv1D(20, 4, activation="relu", padding="same")(x)
-    pooled = statpool.GlobalStatsPooling1D(
-        ("mean", "max", "l2", "std"), implementation="native"
-    )(hidden, lengths=lengths)
-    hidden = keras.layers.Dropout(0.2, seed=2)(pooled)
-    outputs = keras.layers.Dense(CLASSES, activation="softmax", dtype="float32")(hidden)
-    model = keras.Model([x, lengths], outputs)
-    optimizer = keras.optimizers.SGD(0.02, momentum=0.9)
-    model.compile(optimizer, "sparse_categorical_crossentropy", jit_compile=case.jit)
+    with tf.device(f"{case.device}:0"):
+        x, lengths = keras.Input((STEPS, FEATURES)), keras.Input((), dtype="int32")
+        hidden = keras.layers.Conv1D(20, 4, activation="relu", padding="same")(x)
+        statistics = "mean", "max", "l2", "std"
+        pool = statpool.GlobalStatsPooling1D(statistics, implementation="native")
+        hidden = keras.layers.Dropout(0.2, seed=2)(pool(hidden, lengths=lengths))
+        classes = keras.layers.Dense(CLASSES, activation="softmax", dtype="float32")
+        model = keras.Model([x, lengths], classes(hidden))
+        optimizer = keras.optimizers.SGD(0.02, momentum=0.9)
+        loss = "sparse_categorical_crossentropy"
+        model.compile(optimizer, loss, jit_compile=case.jit)
     return model
 
 
@@ -158,7 +155,7 @@ def calls_of(graph) -> Iterator[tuple[str, str]]:
 
     def walk(nodes, caller):
         for node in nodes:
-            # Inside a function that XLA compiles, the caller's device is everybody's.
+            # In a function that XLA compiles, every node has the caller's device.
             in_xla = caller.startswith("XLA ")
             device = caller if in_xla else node.device or caller
             if node.op in OPS:
@@ -197,21 +194,19 @@ def main(device="GPU", *policies) -> int:
     """Returns 0 if all training went as it should."""
     pairs = itertools.product(policies or POLICIES, (False, True))
     cases = [Case(policy, jit, device) for policy, jit in pairs]
-    # Processes of their own: determinism, once asked for, stays.
+    # A process each, because determinism can't be turned off again.
     runs = [
         fresh_process.call(train_all, cases, again) for again in (False, True, True)
     ]
     wrong = 0
-    for case, usual, *twice in zip(cases, *runs, strict=True):
-        each = usual, *twice
+    for case, *each in zip(cases, *runs, strict=True):
         errors = [one for one in each if isinstance(one, str)]
-        # Once each: what is wrong in one run mostly is in all.
         found = errors or [fault for one in each for fault in faults(case, one)]
-        found = list(dict.fromkeys(found))
-        if not errors and twice[0].weights != twice[1].weights:
-            digests = " and ".join(one.weights[:12] for one in twice)
+        found = list(dict.fromkeys(found))  # what is wrong in one run mostly is in all
+        if not errors and each[1].weights != each[2].weights:
+            digests = " and ".join(one.weights[:12] for one in each[1:])
             found.append(f"weights must be the same bits in two runs, got {digests}")
-        said = found or ["losses " + ", ".join(f"{x:.3f}" for x in usual.losses)]
+        said = found or ["losses " + ", ".join(f"{x:.3f}" for x in each[0].losses)]
         print(f"{case}: {'; '.join(said)}", flush=True)
         wrong += bool(found)
     print(f"{len(cases) - wrong} of {len(cases)} trainings on the {device} right")

@@ -1,10 +1,11 @@
-"""Counts that were accepted, a file of them by compiler: tests hold new ones to it.
+"""Counts that were accepted, by compiler: tests compare new counts with them.
 
-Whoever changes what is counted, and means it, accepts the new counts in the same
-commit, whose message says what they buy.
+A commit that is meant to change them also accepts the new ones, and its message says
+what they buy.
 """
 
 import json
+import re
 
 from tests.support.native_build import UnavailableError
 
@@ -13,8 +14,8 @@ class Accepted:
     """A file of accepted counts.
 
     Attributes:
-      path: Of the file, JSON.
-      command: What writes it anew.
+      path: The file, JSON with a line for each name.
+      command: What writes it again.
     """
 
     def __init__(self, path, command):
@@ -37,10 +38,12 @@ class Accepted:
         return everything[compiler]
 
     def write(self, compiler, counts) -> None:
-        """Accepts counts, beside those of other compilers."""
+        """Accepts counts; those of other compilers stay."""
         everything = json.loads(self.path.read_text()) if self.path.exists() else {}
         everything[compiler] = counts
-        self.path.write_text(json.dumps(everything, indent=1) + "\n")
+        text = json.dumps(everything, indent=1)
+        a_line_each = re.sub(r"\n( {3,}|  (?=[\]}]))", " ", text)
+        self.path.write_text(a_line_each + "\n")
 
     def check(self, expected, counts, tolerance) -> None:
         """Asserts that counts by name are those expected, but for a share of them."""

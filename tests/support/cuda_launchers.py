@@ -1,7 +1,7 @@
 """The CUDA launchers on NumPy arrays: on a GPU, or with nvcc's PTX run by ptxsim.
 
 Both are the same library of launchers, tests/native/cuda/launchers.cc, linked against a
-shared CUDA runtime: NVIDIA's where there is a GPU, else the emulator's.
+shared CUDA runtime: NVIDIA's if there is a GPU, else the emulator's.
 """
 
 import ctypes
@@ -24,22 +24,18 @@ NO_TOOLKIT = 77  # exit code of the emulator's scripts
 HOST_TO_DEVICE, DEVICE_TO_HOST = 1, 2
 
 
-class ForwardBuffers(ctypes.Structure):
-    """As core::ForwardBuffers."""
-
-    _fields_ = [
-        (name, ctypes.c_void_p)
-        for name in ("y", "saved", "x", "mask", "lengths", "workspace")
-    ]
+def _buffers(name, *fields):
+    """A struct of pointers, as core::`name`."""
+    pointers = {"_fields_": [(field, ctypes.c_void_p) for field in fields]}
+    return type(name, (ctypes.Structure,), pointers)
 
 
-class GradientBuffers(ctypes.Structure):
-    """As core::GradientBuffers."""
-
-    _fields_ = [
-        (name, ctypes.c_void_p)
-        for name in ("dx", "upstream", "x", "saved", "mask", "lengths")
-    ]
+ForwardBuffers = _buffers(
+    "ForwardBuffers", "y", "saved", "x", "mask", "lengths", "workspace"
+)
+GradientBuffers = _buffers(
+    "GradientBuffers", "dx", "upstream", "x", "saved", "mask", "lengths"
+)
 
 
 class CudaError(RuntimeError):
@@ -75,7 +71,7 @@ class Launchers:
         self.runtime.ptxsim_reset_stats()
 
     def counts(self):
-        """What each launch since the reset has read and written."""
+        """What each launch since the reset has executed and moved."""
         launches = json.loads(self.runtime.ptxsim_stats_json())["launches"]
         self.runtime.ptxsim_set_stats(0)
         return launches
@@ -134,10 +130,8 @@ class Pooling:
         self.call = NativeCall.of(x, **options)
         self._call = ctypes.byref(self.call)
         self.x = self._send(self.x_array, offset)
-        self.mask = None if mask is None else self._send(np.ascontiguousarray(mask))
-        self.lengths = None
-        if lengths is not None:
-            self.lengths = self._send(np.asarray(lengths, np.int64))
+        self.mask = self._send(mask)
+        self.lengths = self._send(lengths, dtype=np.int64)
         compute = np.float64 if x.dtype == np.float64 else np.float32
         planes = cuda.library.StatpoolPlanes(self._call)
         self.y = self._empty(self.call.y_shape, self.call.output_dtype)
@@ -158,20 +152,11 @@ class Pooling:
     def launch_forward(self, stream=None):
         """Enqueues the forward pass; returns the error."""
         if self._forward is None:
-            buffers = ForwardBuffers(
-                y=self.y.pointer,
-                saved=self.saved.pointer,
-                x=self.x.pointer,
-                mask=_address(self.mask),
-                lengths=_address(self.lengths),
-            )
+            buffers = ForwardBuffers(y=self.y.pointer, **self._inputs())
             arguments = self._call, ctypes.byref(buffers), self._multiprocessors
             size = ctypes.c_int64()
-            self._cuda.check(
-                self._cuda.library.StatpoolWorkspaceBytes(
-                    *arguments, ctypes.byref(size)
-                )
-            )
+            bytes_of = self._cuda.library.StatpoolWorkspaceBytes
+            self._cuda.check(bytes_of(*arguments, ctypes.byref(size)))
             buffers.workspace = self._empty(size.value, np.uint8).pointer
             self._forward = arguments
         return self._cuda.library.StatpoolForward(*self._forward, stream)
@@ -180,13 +165,9 @@ class Pooling:
         """Returns the gradient, after `forward`."""
         upstream = np.ascontiguousarray(upstream.reshape(self.call.y_shape))
         self.dx = self._empty(self.x_array.shape, self.x_array.dtype, self._offset)
+        upstream = self._send(upstream).pointer
         buffers = GradientBuffers(
-            dx=self.dx.pointer,
-            upstream=self._send(upstream).pointer,
-            x=self.x.pointer,
-            saved=self.saved.pointer,
-            mask=_address(self.mask),
-            lengths=_address(self.lengths),
+            dx=self.dx.pointer, upstream=upstream, **self._inputs()
         )
         self._gradient = self._call, ctypes.byref(buffers), self._multiprocessors
         self._finish(self.launch_gradient())
@@ -206,7 +187,16 @@ class Pooling:
         self._cuda.check(error)
         self._cuda.check(self._cuda.runtime.cudaDeviceSynchronize())
 
-    def _send(self, array, offset=0):
+    def _inputs(self):
+        """The buffers that both passes have."""
+        arrays = {"saved": self.saved, "x": self.x}
+        arrays |= {"mask": self.mask, "lengths": self.lengths}
+        return {name: array and array.pointer for name, array in arrays.items()}
+
+    def _send(self, array, offset=0, dtype=None):
+        if array is None:
+            return None
+        array = np.ascontiguousarray(array, dtype)
         return self._keep(DeviceArray(self._cuda, array, offset).send())
 
     def _empty(self, shape, dtype, offset=0):
@@ -219,10 +209,6 @@ class Pooling:
 
 def _pointer(array):
     return ctypes.c_void_p(array.ctypes.data)
-
-
-def _address(array):
-    return None if array is None else array.pointer
 
 
 @functools.cache
@@ -258,6 +244,18 @@ def build_emulator():
     return EMULATOR
 
 
+def why_there_are_no_launchers():
+    """Says what a build without the launchers needs."""
+    from statpool import _native
+
+    if _native.core().build_info()["cuda"] is None:
+        return (
+            "this build has no CUDA kernels: `make build` builds them where it finds "
+            "nvcc, then `make test-libraries` what tests need of them"
+        )
+    return f"{LAUNCHERS.name} is not built: run `make test-libraries`"
+
+
 @functools.cache
 def load():
     """Returns the launchers on what this machine has.
@@ -269,7 +267,7 @@ def load():
     shipped = LAUNCHERS.with_stem(f"{LAUNCHERS.stem}_shipped")
     launchers = shipped if has_gpu() and shipped.exists() else LAUNCHERS
     if not launchers.exists():
-        raise UnavailableError("this build has no CUDA kernels, for want of nvcc")
+        raise UnavailableError(why_there_are_no_launchers())
     if has_gpu():
         return Launchers("libcudart.so.13", launchers, is_emulated=False)
     os.environ.setdefault("PTXSIM_ON_FAULT", "error")

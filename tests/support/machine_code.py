@@ -1,8 +1,7 @@
 """What nvcc made of the kernels, read from the native library with NVIDIA's own tools.
 
-The one source of the checks in tests/cuda/test_cuda_machine_code.py and of the table in
-docs/cuda.md. cuobjdump and nvdisasm are those of the toolkit on PATH, else of PyPI
-(nvidia-cuda-cuobjdump and nvidia-cuda-nvdisasm).
+cuobjdump and nvdisasm are those of PyPI if they are installed (nvidia-cuda-cuobjdump,
+nvidia-cuda-nvdisasm), else those on PATH.
 """
 
 import dataclasses
@@ -33,9 +32,8 @@ _INSTRUCTION = re.compile(
     re.MULTILINE,
 )
 _REGISTER = re.compile(r"\bR(\d+)\b")
-# Threads and KiB of shared memory that a multiprocessor has: as the CUDA Programming
-# Guide tabulates them. sm_88 is taken for an sm_86, sm_110 for an sm_100 with fewer
-# threads.
+# Threads and KiB of shared memory of a multiprocessor, from the CUDA Programming Guide,
+# which lacks sm_88 (as sm_86 here) and sm_110 (as sm_100 with fewer threads).
 _MULTIPROCESSORS = {
     "sm_70": (2048, 96),
     "sm_72": (2048, 96),
@@ -176,30 +174,25 @@ def parse_code(text: str) -> Code:
     """Reads the instructions of one kernel, as nvdisasm prints them.
 
     Loads are followed in the order of the code. A branch over an arm without 16-byte
-    loads is taken: that is the arm for steps that don't all count.
+    loads is taken, because that arm is for steps of which some are masked.
     """
     steps = list(_INSTRUCTION.finditer(text))
     labels = {step["label"]: i for i, step in enumerate(steps) if step["label"]}
-    wide = [i for i, step in enumerate(steps) if _is_wide_load(step)]
+    wide = [i for i, step in enumerate(steps) if _is_wide(step, "LDG", "LDGSTS")]
     stores = sum(_is_wide(step, "STG") for step in steps)
-    opcodes = [step["opcode"] or "" for step in steps]
-    local = sum(opcode.startswith(("LDL", "STL")) for opcode in opcodes)
+    local = sum((step["opcode"] or "").startswith(("LDL", "STL")) for step in steps)
     return Code(len(wide), stores, _loads_in_flight(steps, labels, wide), local)
 
 
-def _is_wide(step: re.Match, kind: str) -> bool:
-    opcode = step["opcode"] or ""
-    return opcode.startswith(f"{kind}.") and ".128" in opcode
-
-
-def _is_wide_load(step: re.Match) -> bool:
-    return _is_wide(step, "LDG") or _is_wide(step, "LDGSTS")
+def _is_wide(step: re.Match, *kinds: str) -> bool:
+    kind, *modifiers = (step["opcode"] or "").split(".")
+    return kind in kinds and "128" in modifiers
 
 
 def _loads_in_flight(steps, labels, wide) -> int:
-    """The most 16-byte loads of which no register is touched before the last one.
+    """The most 16-byte loads before an instruction touches a register of one of them.
 
-    Those to shared memory have none, and end where they are waited for.
+    Those to shared memory have no registers, and end where the code waits for them.
     """
     most = i = 0
     flying: list[int] = []  # registers that are yet to be filled, four a load
@@ -238,11 +231,6 @@ def split_functions(text: str) -> dict[Kernel, str]:
     sections = re.split(r"^\.text\.(\w+):$", text, flags=re.MULTILINE)
     named = zip(sections[1::2], sections[2::2], strict=True)
     return {kernel: body for name, body in named if (kernel := kernel_of(name))}
-
-
-def most_warps(architecture: str) -> int:
-    """Returns how many warps a multiprocessor holds at most."""
-    return _MULTIPROCESSORS[architecture][0] // 32
 
 
 def find_tool(name: str) -> str:

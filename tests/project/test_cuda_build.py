@@ -37,19 +37,17 @@ def configure(tmp_path):
             sys.executable, "-m", "cmake", "-S", tmp_path, "-B", tmp_path / "build",
             "-G", "Ninja", f"-DCMAKE_MAKE_PROGRAM={Path(ninja.BIN_DIR) / 'ninja'}",
         ]  # fmt: skip
-        inherited = {
-            name: value
-            for name, value in os.environ.items()
-            if name not in ("CUDACXX", "CUDA_HOME", "CUDAARCHS")
-        }
+        others = os.environ.keys() - {"CUDACXX", "CUDA_HOME", "CUDAARCHS"}
+        inherited = {name: os.environ[name] for name in others}
         done = subprocess.run(
             [*command, *arguments],
             env={**inherited, **environment},
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
             text=True,
             check=False,
         )
-        return done.returncode, " ".join((done.stdout + done.stderr).split())
+        return done.returncode, " ".join(done.stdout.split())
 
     return configure
 
