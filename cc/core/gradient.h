@@ -60,6 +60,9 @@ STATPOOL_HOST_DEVICE static inline double RootScale(double root) {
 //   AddCentral(g, n, root, mean)  the same for x - mean
 //   AddMaximum(g, value, count)   g / count for each step that equals the maximum
 //   AddMinimum(g, value, count)
+//
+// In float64 the first root of a term sets the scale of that term (RootScale): further ones must be
+// within a factor of 2^400, as rms is of l2.
 template <typename V, typename Saved, typename Terms>
 STATPOOL_HOST_DEVICE STATPOOL_INLINE constexpr void AddGradient(Statistic statistic, const V& g,
                                                                 const Saved& saved, Terms* to) {

@@ -29,6 +29,7 @@ struct SlopeRows {
 
 template <typename Compute>
 struct CoefficientRows {
+  core::GradientTerms terms;  // that there are rows for
   // The coefficients of lane i are at i & lane_mask, so that a channel repeats those of few lanes.
   int64_t lane_mask;
   // Whether float is precise enough for constant and slope: constant_narrow and slope_narrow.
@@ -50,10 +51,10 @@ struct CoefficientRows {
 
 // Calls visit(row) for every row that the terms need.
 template <typename Compute, typename Visit>
-void ForEachRow(const core::GradientTerms& terms, CoefficientRows<Compute>* coefficients,
-                const Visit& visit) {
+void ForEachRow(CoefficientRows<Compute>* coefficients, const Visit& visit) {
   static_assert(core::kTermCount == 5,
                 "a term has rows here, in FillNarrow, FillWide and GradientLanes");
+  const core::GradientTerms& terms = coefficients->terms;
   const auto visit_slope = [&](SlopeRows<Compute>* slope) {
     visit(slope->value);
     if (SlopeRows<Compute>::kScaled) visit(slope->scale);
@@ -75,28 +76,25 @@ void ForEachRow(const core::GradientTerms& terms, CoefficientRows<Compute>* coef
 
 // Makes lanes [0, fold * width) repeat lanes [0, width).
 template <typename Compute>
-void RepeatLanes(const core::GradientTerms& terms, int64_t width, int64_t fold,
-                 CoefficientRows<Compute>* coefficients) {
-  ForEachRow(terms, coefficients, [&](auto* row) {
+void RepeatLanes(int64_t width, int64_t fold, CoefficientRows<Compute>* coefficients) {
+  ForEachRow(coefficients, [&](auto* row) {
     for (int64_t k = 1; k < fold; ++k) std::copy_n(row, width, row + k * width);
   });
 }
 
 // Fills the lanes that lane_mask reaches with a single lane that is behind them.
 template <typename Compute>
-void RepeatLane(const core::GradientTerms& terms, int64_t lane,
-                CoefficientRows<Compute>* coefficients) {
+void RepeatLane(int64_t lane, CoefficientRows<Compute>* coefficients) {
   coefficients->lane_mask = kMaxFold - 1;
-  ForEachRow(terms, coefficients, [&](auto* row) { std::fill_n(row, kMaxFold, row[lane]); });
+  ForEachRow(coefficients, [&](auto* row) { std::fill_n(row, kMaxFold, row[lane]); });
 }
 
 // Sorts lanes [0, width), whole blocks of 2 * kLanes<float>.
 template <typename Compute>
-void DeinterleaveLanes(const core::GradientTerms& terms, int64_t width,
-                       CoefficientRows<Compute>* coefficients) {
+void DeinterleaveLanes(int64_t width, CoefficientRows<Compute>* coefficients) {
   constexpr int N = kLanes<float>;
   coefficients->is_deinterleaved = true;
-  ForEachRow(terms, coefficients, [&](auto* row) {
+  ForEachRow(coefficients, [&](auto* row) {
     for (auto* block = row; block < row + width; block += 2 * N) {
       std::remove_pointer_t<decltype(row)> odd[N];
       for (int i = 0; i < N; ++i) odd[i] = block[2 * i + 1];

@@ -21,28 +21,26 @@ namespace {
 // `steps` consecutive valid steps of `width` channels; a row holds `fold` of them.
 template <typename T>
 void GradientSteps(const GradientArguments& a, T* dx, const T* x, int64_t steps, int64_t width,
-                   int64_t stride, const core::GradientTerms& terms,
-                   const CoefficientRows<core::ComputeType<T>>& coefficients) {
+                   int64_t stride, const CoefficientRows<core::ComputeType<T>>& coefficients) {
   const int64_t fold = a.plan.fold;
   const int64_t rows = steps / fold;
   const int64_t row_stride = stride * fold;
-  GradientRows(dx, x, rows, width * fold, row_stride, a.streaming, terms, coefficients);
+  GradientRows(dx, x, rows, width * fold, row_stride, a.streaming, coefficients);
   const int64_t done = rows * row_stride;
   const int64_t rest = steps % fold * width;
-  if (rest > 0) GradientRows(dx + done, x + done, 1, rest, row_stride, false, terms, coefficients);
+  if (rest > 0) GradientRows(dx + done, x + done, 1, rest, row_stride, false, coefficients);
 }
 
 // `steps` consecutive valid steps of one channel: a row up to the first aligned address, and one
 // from there on.
 template <typename T>
 void GradientSteps(T* dx, const T* x, int64_t steps, bool streaming,
-                   const core::GradientTerms& terms,
                    const CoefficientRows<core::ComputeType<T>>& coefficients) {
   const int64_t misaligned = reinterpret_cast<uintptr_t>(dx) % kVectorBytes / sizeof(T);
   const int64_t head =
       misaligned == 0 ? 0 : std::min<int64_t>(steps, kVectorBytes / sizeof(T) - misaligned);
-  if (head > 0) GradientRows(dx, x, 1, head, 0, false, terms, coefficients);
-  GradientRows(dx + head, x + head, 1, steps - head, 0, streaming, terms, coefficients);
+  if (head > 0) GradientRows(dx, x, 1, head, 0, false, coefficients);
+  GradientRows(dx + head, x + head, 1, steps - head, 0, streaming, coefficients);
 }
 
 template <typename T>
@@ -67,7 +65,6 @@ inline int64_t RunEnd(const bool* mask, bool keep, int64_t t, int64_t end) {
 // steps of a block are computed first, and then those that it drops are set to 0.
 template <typename T>
 void GradientMaskedSteps(T* dx, const T* x, const bool* mask, int64_t steps, bool streaming,
-                         const core::GradientTerms& terms,
                          const CoefficientRows<core::ComputeType<T>>& coefficients) {
   constexpr int64_t kBlock = 512;
   for (int64_t t = 0; t < steps; t += kBlock) {
@@ -77,7 +74,7 @@ void GradientMaskedSteps(T* dx, const T* x, const bool* mask, int64_t steps, boo
       ZeroSteps(dx + t, count, 1, 1);
       continue;
     }
-    GradientSteps(dx + t, x + t, count, streaming && kept == count, terms, coefficients);
+    GradientSteps(dx + t, x + t, count, streaming && kept == count, coefficients);
     if (kept == count) continue;
     for (int64_t i = t; i < t + count; ++i) dx[i] = core::Keeps(mask, i) ? dx[i] : T{};
   }
@@ -87,7 +84,7 @@ void GradientMaskedSteps(T* dx, const T* x, const bool* mask, int64_t steps, boo
 // from `end` on are padding.
 template <typename T>
 void GradientSlab(const GradientArguments& a, const Unit& unit, int64_t offset, int64_t width,
-                  int64_t stride, int64_t end, const core::GradientTerms& terms,
+                  int64_t stride, int64_t end,
                   const CoefficientRows<core::ComputeType<T>>& coefficients) {
   T* const dx = static_cast<T*>(a.dx) + offset;
   const T* const x = static_cast<const T*>(a.x) + offset;
@@ -99,17 +96,16 @@ void GradientSlab(const GradientArguments& a, const Unit& unit, int64_t offset, 
       const bool keep = mask == nullptr || core::Keeps(mask, t);
       const int64_t run_end = mask == nullptr ? valid_end : RunEnd(mask, keep, t, valid_end);
       if (keep) {
-        GradientSteps(a, dx + t * stride, x + t * stride, run_end - t, width, stride, terms,
-                      coefficients);
+        GradientSteps(a, dx + t * stride, x + t * stride, run_end - t, width, stride, coefficients);
       } else {
         ZeroSteps(dx + t * stride, run_end - t, width, stride);
       }
       t = run_end;
     }
   } else if (mask == nullptr) {
-    GradientSteps(dx + first, x + first, valid_end - first, a.streaming, terms, coefficients);
+    GradientSteps(dx + first, x + first, valid_end - first, a.streaming, coefficients);
   } else {
-    GradientMaskedSteps(dx + first, x + first, mask + first, valid_end - first, a.streaming, terms,
+    GradientMaskedSteps(dx + first, x + first, mask + first, valid_end - first, a.streaming,
                         coefficients);
   }
   if (valid_end == unit.end_step) return;
@@ -128,27 +124,26 @@ bool PaysToDeinterleave(const Plan& plan, const Unit& unit) {
 template <typename T>
 void GradientUnits(const GradientArguments& a, int64_t begin, int64_t end) {
   const core::Shape& shape = a.problem.shape;
-  const core::GradientTerms terms = core::GradientTermsOf(a.problem.statistics);
   CoefficientRows<core::ComputeType<T>> coefficients;
   for (int64_t index = begin; index < end; ++index) {
     const Unit unit = UnitOf(a.plan, shape, index);
     const int64_t example_end = core::EndOfExample(a.lengths, unit.b, shape.time);
     const int64_t example = unit.b * shape.time * shape.channels;
     const auto slab = [&](int64_t offset, int64_t width, int64_t stride) {
-      GradientSlab<T>(a, unit, example + offset, width, stride, example_end, terms, coefficients);
+      GradientSlab<T>(a, unit, example + offset, width, stride, example_end, coefficients);
     };
     if (a.plan.layout == core::Layout::kChannelsFirst) {
-      FillCoefficients<T>(a, terms, unit, kMaxFold, &coefficients);
+      FillCoefficients<T>(a, unit, kMaxFold, &coefficients);
       coefficients.is_deinterleaved = kCanDeinterleave<T>;  // the lanes of a channel are all alike
       for (int64_t c = 0; c < unit.channels; ++c) {
-        RepeatLane(terms, kMaxFold + c, &coefficients);
+        RepeatLane(kMaxFold + c, &coefficients);
         slab((unit.first_channel + c) * shape.time, 1, 1);
       }
     } else {
-      FillCoefficients<T>(a, terms, unit, 0, &coefficients);
-      if (a.plan.fold > 1) RepeatLanes(terms, unit.channels, a.plan.fold, &coefficients);
+      FillCoefficients<T>(a, unit, 0, &coefficients);
+      if (a.plan.fold > 1) RepeatLanes(unit.channels, a.plan.fold, &coefficients);
       if (PaysToDeinterleave<T>(a.plan, unit)) {
-        DeinterleaveLanes(terms, unit.channels, &coefficients);
+        DeinterleaveLanes(unit.channels, &coefficients);
       }
       slab(unit.first_channel, unit.channels, shape.channels);
     }

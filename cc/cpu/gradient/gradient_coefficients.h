@@ -143,14 +143,13 @@ STATPOOL_INLINE void AddStatistics(const GradientSources<T>& from, int64_t c, Te
 }
 
 template <int N, typename Terms, typename Compute>
-STATPOOL_INLINE void StoreExtremes(const Terms& from, const core::GradientTerms& terms, int64_t at,
-                                   CoefficientRows<Compute>* to) {
+STATPOOL_INLINE void StoreExtremes(const Terms& from, int64_t at, CoefficientRows<Compute>* to) {
   using V = Vec<Compute, N>;
-  if (terms.max) {
+  if (to->terms.max) {
     StoreRaw(ToVector<V>(from.max), to->max + at);
     StoreRaw(ToVector<V>(from.max_share), to->max_share + at);
   }
-  if (terms.min) {
+  if (to->terms.min) {
     StoreRaw(ToVector<V>(from.min), to->min + at);
     StoreRaw(ToVector<V>(from.min_share), to->min_share + at);
   }
@@ -158,8 +157,8 @@ STATPOOL_INLINE void StoreExtremes(const Terms& from, const core::GradientTerms&
 
 // Returns false if float isn't precise enough for all channels. Not for std.
 template <typename T>
-bool FillNarrow(const GradientSources<T>& from, const core::GradientTerms& terms, int64_t at,
-                int64_t width, CoefficientRows<float>* to) {
+bool FillNarrow(const GradientSources<T>& from, int64_t at, int64_t width,
+                CoefficientRows<float>* to) {
   bool is_moderate = true;
   ForLanes<kLanes<float>>(width, [&](auto lanes, int64_t c) STATPOOL_ALWAYS_INLINE {
     constexpr int N = decltype(lanes)::value;
@@ -167,23 +166,23 @@ bool FillNarrow(const GradientSources<T>& from, const core::GradientTerms& terms
     AddStatistics<N>(from, c, &sums);
     StoreRaw(sums.constant, to->constant_narrow + at + c);
     StoreRaw(sums.slope, to->slope_narrow + at + c);
-    StoreExtremes<N>(sums, terms, at + c, to);
+    StoreExtremes<N>(sums, at + c, to);
     is_moderate &= sums.is_moderate;
   });
   return is_moderate;
 }
 
 template <typename T>
-void FillWide(const GradientSources<T>& from, const core::GradientTerms& terms, int64_t at,
-              int64_t width, CoefficientRows<core::ComputeType<T>>* to) {
+void FillWide(const GradientSources<T>& from, int64_t at, int64_t width,
+              CoefficientRows<core::ComputeType<T>>* to) {
   ForLanes<kLanes<double>>(width, [&](auto lanes, int64_t c) STATPOOL_ALWAYS_INLINE {
     constexpr int N = decltype(lanes)::value;
     WideTerms<core::ComputeType<T>, N> sums;
     AddStatistics<N>(from, c, &sums);
     StoreRaw(sums.constant, to->constant + at + c);
     sums.slope.Store(&to->slope, at + c);
-    StoreExtremes<N>(sums, terms, at + c, to);
-    if (!terms.central) return;
+    StoreExtremes<N>(sums, at + c, to);
+    if (!to->terms.central) return;
     StoreRaw(sums.mean, to->mean + at + c);
     sums.central.Store(&to->central, at + c);
   });
@@ -191,16 +190,17 @@ void FillWide(const GradientSources<T>& from, const core::GradientTerms& terms, 
 
 // Writes the coefficients of a unit's channels, from lane `at` on.
 template <typename T>
-void FillCoefficients(const GradientArguments& a, const core::GradientTerms& terms,
-                      const Unit& unit, int64_t at, CoefficientRows<core::ComputeType<T>>* to) {
+void FillCoefficients(const GradientArguments& a, const Unit& unit, int64_t at,
+                      CoefficientRows<core::ComputeType<T>>* to) {
   const GradientSources<T> from(a, unit.b, unit.first_channel);
+  to->terms = core::GradientTermsOf(a.problem.statistics);
   to->lane_mask = -1;
   to->is_narrow = false;
   to->is_deinterleaved = false;
   if constexpr (std::is_same_v<core::ComputeType<T>, float>) {
-    to->is_narrow = !terms.central && FillNarrow(from, terms, at, unit.channels, to);
+    to->is_narrow = !to->terms.central && FillNarrow(from, at, unit.channels, to);
   }
-  if (!to->is_narrow) FillWide(from, terms, at, unit.channels, to);
+  if (!to->is_narrow) FillWide(from, at, unit.channels, to);
 }
 
 }  // namespace

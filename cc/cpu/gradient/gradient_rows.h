@@ -141,7 +141,8 @@ void GradientRowsBy(T* dx, const T* x, int64_t rows, int64_t width, int64_t stri
 
 template <typename T, typename Compute>
 void GradientRows(T* dx, const T* x, int64_t rows, int64_t width, int64_t stride, bool streaming,
-                  const core::GradientTerms& terms, const CoefficientRows<Compute>& coefficients) {
+                  const CoefficientRows<Compute>& coefficients) {
+  const core::GradientTerms terms = coefficients.terms;
   constexpr bool can_be_narrow = std::is_same_v<Compute, float>;
   if (can_be_narrow == coefficients.is_narrow) {
     core::WithKnown<core::DefaultGradientTerms>(terms, [&](const auto& known) {
