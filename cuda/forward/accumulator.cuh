@@ -8,6 +8,7 @@
 #include <type_traits>
 
 #include "cc/core/accumulators.h"
+#include "cc/core/statistics.h"
 #include "cuda/launch_plan.h"
 
 namespace statpool {
@@ -52,6 +53,7 @@ struct Sum {
 template <typename C, typename Count>
 struct Accumulator {
   using Compute = C;
+  static_assert(core::kSumCount == 5, "every sum has a line in Clear, Set, ForEachNumber and Join");
 
   Sum<Compute> sum;
   Sum<Compute> squares;

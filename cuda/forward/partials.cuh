@@ -34,6 +34,7 @@ template <typename Sums, typename Compute>
 __device__ __forceinline__ void StorePartial(const ForwardArguments& a, const Sums& needed,
                                              const Accumulator<Compute, int32_t>& accumulator,
                                              int64_t channel, int64_t split) {
+  static_assert(core::kSumCount == 5, "every sum is copied");
   Accumulator<Compute, int64_t> wide;
   wide.sum = accumulator.sum;
   wide.squares = accumulator.squares;

@@ -111,6 +111,7 @@ struct ResultPlaces {
 template <typename Sums, typename AccumulatorOf>
 __device__ __forceinline__ void StoreRescaled(const ForwardArguments& a, const Sums& needed,
                                               const AccumulatorOf& of, int64_t b, int64_t c) {
+  static_assert(core::kSumCount == 5, "every sum that can leave the range of double is tested");
   const bool is_off = (needed.sum && !isfinite(of.sum.value)) ||
                       (needed.squares && core::IsOffScale(of.squares.value, a.epsilon)) ||
                       (needed.central && core::IsOffScale(of.deviations.value, a.epsilon));

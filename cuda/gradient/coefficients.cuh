@@ -50,14 +50,15 @@ struct Slope {
 // The coefficients of a channel, as core::AddGradient collects them.
 template <typename Compute>
 struct Coefficients {
+  static_assert(core::kTermCount == 5, "every term has its numbers, and a line in ForEachNumber");
   double constant = 0;
   Slope<Compute> slope;
   Slope<Compute> central;
   double mean = 0;
   Compute max = 0;
-  Compute max_share = 0;
+  Compute max_share = Compute{-0.0f};  // the first share is added to -0 without an instruction
   Compute min = 0;
-  Compute min_share = 0;
+  Compute min_share = Compute{-0.0f};
 
   __device__ void AddConstant(double, double term) { constant += term; }
 
@@ -80,7 +81,7 @@ struct Coefficients {
                              Compute* share) {
     constant += core::UnlessNan(value, 0.0);
     *extreme = static_cast<Compute>(value);
-    *share =
+    *share +=
         static_cast<Compute>(double{core::ExtremeShare(Wide<Compute>(g), Wide<Compute>(count))});
   }
 };

@@ -25,6 +25,7 @@ extern __shared__ uint4 shared[];  // prefetched chunks of a block, then coeffic
 
 template <typename Terms>
 __device__ __forceinline__ bool NeedsX(const Terms& terms) {
+  static_assert(core::kTermCount == 5, "every term that reads x is here, and in GradientRows");
   return terms.slope || terms.central || terms.max || terms.min;
 }
 

@@ -63,7 +63,7 @@ class DenseChunks {
   }
 
  private:
-  // Prefetches the chunk `chunks_on` after the next one, if there is one, into the place of chunk
+  // Prefetches the chunk `chunks_on` after the one at row_, if it exists, into the place of chunk
   // `number`, which has been taken.
   __device__ __forceinline__ void AskFor(int32_t number, int32_t chunks_on) {
     if (is_read_ && row_ + chunks_on * (kRows * plan_.threads_y) < end_) {

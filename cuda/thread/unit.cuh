@@ -18,7 +18,7 @@ struct Unit {
   int32_t group;   // within the block
   int32_t thread;  // within the group
   int32_t row;     // the thread's first one, counted from first_row
-  int32_t rows;    // of the split, less than 2^31 (cuda/launch_plan.cc)
+  int32_t rows;    // of the split; kMaxRows keeps them within 32 bits
   int64_t b;
   int64_t first_channel;  // of the slab: 0 but for channels_first
   int64_t slab;
