@@ -19,7 +19,7 @@ using Rows = Vector<T, kVector>[kForwardRows];
 template <int kVector>
 using Valid = ValidItems<kVector, kForwardRows>;
 
-// Finds row k, which only the run knows: rows are in registers, which have no index.
+// Finds row k, which is not a constant: rows are in registers, which have no index.
 template <typename T, int kVector>
 __device__ __forceinline__ void FindRow(const Rows<T, kVector>& rows, int k,
                                         Vector<T, kVector>* row) {

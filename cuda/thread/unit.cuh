@@ -142,7 +142,7 @@ struct ValidItems {
 
   // The valid items of row r: bit v for item v.
   __device__ uint32_t Row(int r) const {
-    uint32_t word = words[0];  // an index that only the run knows would put words into memory
+    uint32_t word = words[0];  // an index that is not a constant would put words into memory
     for (int w = 1; w < kWords; ++w) {
       if (r * kVector / 32 == w) word = words[w];
     }
