@@ -15,7 +15,6 @@ def tone(rate, seconds=1.0, pitch=1000.0):
 
 
 def write_tone(path, pitch=440.0, rate=16000, channels=1, seconds=0.7):
-    """Writes one clip."""
     path.parent.mkdir(parents=True, exist_ok=True)
     samples = 0.5 * tone(rate, seconds, pitch)
     soundfile.write(path, np.repeat(samples[:, np.newaxis], channels, axis=1), rate)
