@@ -1,5 +1,5 @@
 // The rules that a call must obey, stated once for every framework. Python's _options.py states
-// them again, because a layer checks its arguments before any library is built.
+// them again, because the composite and the reference work without this library.
 #ifndef STATPOOL_CORE_RULES_H_
 #define STATPOOL_CORE_RULES_H_
 

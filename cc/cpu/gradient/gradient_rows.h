@@ -74,8 +74,8 @@ STATPOOL_INLINE Vec<Compute, N> GradientLanes(const Vec<Compute, N>& v, const Te
 // Rows [0, rows), `stride` elements apart, one after the other: two at a time would share the loads
 // of their coefficients, which cost nothing, but leave cache lines half written for longer, which
 // costs time. Stores go around the caches in pieces of kStreamingBytes, to which every row must be
-// aligned, or through the caches if that is 0. Only stores of whole lines go with prefetches of x,
-// because a prefetch between the stores of a line would part them.
+// aligned, or through the caches if that is 0. x is prefetched only if stores
+// are whole lines, because a prefetch between the stores of a line would part them.
 template <bool kNarrow, int kStreamingBytes, typename Terms, typename T, typename Compute>
 STATPOOL_INLINE void GradientRowsOf(T* dx, const T* x, int64_t rows, int64_t width, int64_t stride,
                                     const Terms& terms,

@@ -76,8 +76,7 @@ STATPOOL_INLINE Vec<E, N> Convert(const V& value) {
 }
 
 // To double and back, lane by lane. Whole registers are converted by intrinsics, because GCC 12
-// takes
-// __builtin_convertvector between these types through the stack.
+// takes __builtin_convertvector between these types through the stack.
 template <int N>
 STATPOOL_INLINE Vec<double, N> Widen(const Vec<float, N>& value) {
 #if defined(__AVX512F__)
