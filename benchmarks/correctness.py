@@ -4,11 +4,12 @@ Three verdicts, by the bounds of the tests' oracle (tests/support/exact.py):
 
 - "ok": within the contract.
 - "imprecise": beyond it, but within what adding up one by one in the dtype of x may
-  lose, T units (a tenth at most: whoever is further off than that is wrong).
+  lose, T units, or a tenth if that is less.
 - "wrong": beyond that, or not finite where the contract asks for a number.
 """
 
 import dataclasses
+from typing import NamedTuple
 
 import ml_dtypes
 import numpy as np
@@ -19,23 +20,24 @@ from tests.support import exact
 OK, IMPRECISE, WRONG = "ok", "imprecise", "wrong"
 
 _MOST_IMPRECISE = 0.1
-# Of the first example: exact arithmetic is slow.
-_CHECKED_CHANNELS, _CHECKED_VALUES = 4, 1 << 17
+_CHECKED_CHANNELS, _CHECKED_VALUES = 4, 1 << 17  # of the first example
+_SAME_LOSS = {"float32": 1e-3, "bfloat16": 3e-2}  # relative, after one training step
 
 
-@dataclasses.dataclass(frozen=True)
-class Verdict:
-    """What a check found.
-
-    Attributes:
-        status: "ok", "imprecise" or "wrong".
-        reason: What is wrong, in words; empty if nothing is.
-        error: Largest error, as a multiple of what the contract allows.
-    """
+class Verdict(NamedTuple):
+    """The result of a check."""
 
     status: str
-    reason: str
-    error: float
+    reason: str  # says what is wrong; empty if nothing is
+    error: float  # the largest, as a multiple of what the contract allows
+
+
+class Expected(NamedTuple):
+    """Exact values, and the errors that the contract and adding up one by one allow."""
+
+    exact: np.ndarray
+    contract: np.ndarray
+    naive: np.ndarray
 
 
 class Checker:
@@ -54,60 +56,44 @@ class Checker:
         if key not in self._small:
             small = cases.make_inputs(case)
             outputs = engine.outputs(provider, cell.mode, case, engine.place(small))
-            self._small[key] = judge(outputs, expect(case, small, provider.epsilon))
+            self._small[key] = judge(outputs, expect(case, small, provider))
         if self._small[key].status == WRONG:
             return self._small[key]
         outputs = engine.outputs(provider, cell.mode, cell.case, placed)
-        verdict = self.judge_slice(cell.case, arrays, provider.epsilon, outputs)
+        verdict = self._judge_slice(cell.case, arrays, provider, outputs)
         return max(self._small[key], verdict, key=lambda v: v.error)
 
-    def judge_slice(
-        self, case, arrays, epsilon, outputs, statistics=cases.STATISTICS
-    ) -> Verdict:
-        """Judges some channels; expects the same of all with that epsilon, once."""
+    def _judge_slice(self, case, arrays, provider, outputs) -> Verdict:
+        """Judges some channels; providers share exact values, which are slow."""
         if self._arrays is not arrays:
             self._arrays, self._expected = arrays, {}
-        key = epsilon, statistics
+        key = provider.epsilon, provider.statistics
         if key not in self._expected:
-            part = cases.Inputs(
-                _slice(case, arrays.x),
-                _slice(case, arrays.upstream),
-                None if arrays.mask is None else arrays.mask[:1],
-            )
-            self._expected[key] = expect(case, part, epsilon, statistics)
+            mask = None if arrays.mask is None else arrays.mask[:1]
+            x, upstream = _slice(case, arrays.x), _slice(case, arrays.upstream)
+            part = cases.Inputs(x, upstream, mask)
+            self._expected[key] = expect(case, part, provider)
         slices = [_slice(case, np.asarray(output)) for output in outputs]
         return judge(slices, self._expected[key])
 
 
-@dataclasses.dataclass(frozen=True)
-class Expected:
-    """Exact values, and how far off the contract and adding up one by one may be."""
-
-    exact: np.ndarray
-    contract: np.ndarray
-    naive: np.ndarray
-
-
-def expect(
-    case: cases.Case, arrays: cases.Inputs, epsilon: float, statistics=cases.STATISTICS
-) -> list[Expected]:
+def expect(case: cases.Case, arrays: cases.Inputs, provider) -> list[Expected]:
     """Computes what y and dx should be."""
+    names, epsilon = provider.statistics, provider.epsilon
+    upstream = arrays.for_statistics(len(names)).upstream
     last = case.layout == "channels_last"
     x = arrays.x if last else np.moveaxis(arrays.x, 1, 2)
     valid = np.ones(x.shape[:2], bool) if arrays.mask is None else arrays.mask
     bounded = exact.statistics(x, valid, epsilon)
     value, bound = (
-        np.concatenate([getattr(bounded[s], part) for s in statistics], axis=1)
+        np.concatenate([getattr(bounded[s], part) for s in names], 1).astype(float)
         for part in ("value", "bound")
     )
-    values = _expected(
-        case, value.astype(float), bound.astype(float), exact.VALUE_UNITS
-    )
+    values = _expected(case, value, bound, exact.VALUE_UNITS)
     # float16 knows no epsilon of 1e-12: a norm without it is imprecise, not wrong.
-    if statistics[-1] == "l2":
+    if names[-1] == "l2":
         values.naive[:, -x.shape[2] :] += np.sqrt(epsilon)
-    upstream = arrays.upstream
-    gradient = exact.gradient(x, valid, upstream, statistics, epsilon)
+    gradient = exact.gradient(x, valid, upstream, names, epsilon)
     if not last:
         gradient = [np.moveaxis(part, 1, 2) for part in gradient]
     return [values, _expected(case, *gradient, exact.GRADIENT_UNITS)]
@@ -123,24 +109,27 @@ def _expected(case, value, bound, units) -> Expected:
 
 
 def judge(outputs: list[np.ndarray], expected: list[Expected]) -> Verdict:
-    """Compares y, and dx if it is among the outputs, with what they should be."""
-    verdicts = [
-        _judge_one(name, np.asarray(output, np.float64), wanted)
-        for name, output, wanted in zip(
-            ("output", "gradient"), outputs, expected, strict=False
-        )
-    ]
+    """Compares y, and dx if it is among the outputs, with the exact values."""
+    named = zip(("output", "gradient"), outputs, expected, strict=False)
+    verdicts = [_judge_one(name, output, wanted) for name, output, wanted in named]
     return max(verdicts, key=lambda verdict: verdict.error)
 
 
-def _judge_one(name: str, actual: np.ndarray, wanted: Expected) -> Verdict:
+def judge_loss(loss: float, wanted: float, dtype: str) -> Verdict:
+    """Compares the loss after a training step with that of a right way of pooling."""
+    if abs(loss - wanted) <= _SAME_LOSS[dtype] * abs(wanted):
+        return Verdict(OK, "", 0.0)
+    return Verdict(WRONG, f"loss {loss:.6g} after a step, not {wanted:.6g}", np.inf)
+
+
+def _judge_one(name: str, output, wanted: Expected) -> Verdict:
+    actual = np.asarray(output, np.float64)
     if actual.shape != wanted.exact.shape:
         reason = f"{name} has shape {actual.shape}, not {wanted.exact.shape}"
         return Verdict(WRONG, reason, np.inf)
-    infinite = ~np.isfinite(actual)
-    if infinite.any():
+    if infinite := int((~np.isfinite(actual)).sum()):
         kind = "NaN" if np.isnan(actual).any() else "infinite"
-        reason = f"{name} is {kind} in {infinite.sum()} of {actual.size} checked values"
+        reason = f"{name} is {kind} in {infinite} of {actual.size} checked values"
         return Verdict(WRONG, reason, np.inf)
     off = np.abs(actual - wanted.exact)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -160,6 +149,5 @@ def _slice(case: cases.Case, array: np.ndarray) -> np.ndarray:
     if array.ndim == 2:
         columns = array.reshape(case.batch, -1, case.channels)
         return columns[:1, :, :channels].reshape(1, -1)
-    if case.layout == "channels_first":
-        return array[:1, :channels, :]
-    return array[:1, :, :channels]
+    first = case.layout == "channels_first"
+    return array[:1, :channels] if first else array[:1, :, :channels]

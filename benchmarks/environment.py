@@ -8,77 +8,31 @@ import platform
 import subprocess
 from pathlib import Path
 
+from tests.support import cuda_launchers
+
 _ROOT = Path(__file__).resolve().parents[1]
 _PACKAGES = ("statpool", "tensorflow", "keras", "numpy", "ml_dtypes", "jax", "torch")
 _TYPICAL_CACHE = 32 << 20
 
 
-def describe_environment(device: str, device_name: str | None = None) -> dict:
-    """Collects everything that a reader needs to place the numbers.
-
-    Args:
-        device: "cpu" or "gpu".
-        device_name: Where it is known; else the processor, or what TensorFlow sees.
-    """
-    if device_name is None:
-        device_name = gpu_name() if device == "gpu" else cpu_name()
+def describe_environment(device: str) -> dict:
+    """Collects what a reader needs to place the numbers; device is "cpu" or "gpu"."""
+    on_gpu = device == "gpu"
+    name = (cuda_launchers.gpu_name() or "no GPU") if on_gpu else _cpu_name()
+    versions = {package: _version(package) for package in _PACKAGES}
     return {
         "time_stamp": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "commit": commit(),
+        "commit": _commit(),
         "device": device,
-        "device_name": device_name,
+        "device_name": name,
         "cores": len(os.sched_getaffinity(0)),
         "last_level_cache_bytes": last_level_cache_bytes(),
         "memory_bytes": os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"),
         "load_average_at_start": round(os.getloadavg()[0], 2),
         "system": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
-        "versions": package_versions(),
+        "versions": {name: version for name, version in versions.items() if version},
     }
-
-
-def package_versions() -> dict[str, str]:
-    """Versions of the packages that take part, if installed."""
-    versions = {name: _version(name) for name in _PACKAGES}
-    return {name: version for name, version in versions.items() if version}
-
-
-def commit() -> str:
-    """Short hash of the checkout, with "-dirty" if it has changes; else "unknown"."""
-    command = ["git", "-C", str(_ROOT), "describe", "--always", "--dirty"]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
-    return done.stdout.strip()
-
-
-def cpu_name() -> str:
-    """Model name of the processor."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        lines = []
-    names = [line.split(":", 1)[1].strip() for line in lines if "model name" in line]
-    return names[0] if names else platform.machine()
-
-
-def has_gpu() -> bool:
-    """Whether TensorFlow sees a GPU."""
-    import tensorflow as tf
-
-    return bool(tf.config.list_physical_devices("GPU"))
-
-
-def gpu_name() -> str:
-    """Name of the first GPU that TensorFlow sees."""
-    import tensorflow as tf
-
-    devices = tf.config.list_physical_devices("GPU")
-    if not devices:
-        return "no GPU"
-    details = tf.config.experimental.get_device_details(devices[0])
-    return details.get("device_name", "GPU")
 
 
 @functools.cache
@@ -88,6 +42,21 @@ def last_level_cache_bytes() -> int:
     units = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
     sizes = [path.read_text().strip() for path in caches]
     return max((int(s[:-1]) * units[s[-1]] for s in sizes), default=_TYPICAL_CACHE)
+
+
+def _commit() -> str:
+    """Short hash of the checkout, with "-dirty" if it has changes; else "unknown"."""
+    command = ["git", "-C", str(_ROOT), "describe", "--always", "--dirty"]
+    try:
+        return subprocess.check_output(command, text=True).strip()
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+
+
+def _cpu_name() -> str:
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    names = [line.split(":", 1)[1].strip() for line in lines if "model name" in line]
+    return names[0] if names else platform.machine()
 
 
 def _version(name: str) -> str | None:

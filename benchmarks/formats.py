@@ -1,73 +1,72 @@
-"""How numbers and rows are written for people."""
+"""How numbers and rows are written for people; "" stands for a missing number."""
 
-import pandas as pd
+import math
+
+_SECONDS = (("s", 1), ("ms", 1e-3), ("µs", 1e-6), ("ns", 1e-9))
+_BYTES = (("GB", 1e9), ("MB", 1e6), ("kB", 1e3), ("B", 1))
 
 
-def duration(seconds: float) -> str:
+def duration(seconds: float | None) -> str:
     """Three digits and a unit, e.g. "1.23 ms"."""
-    if pd.isna(seconds):
-        return ""
-    for unit, size in (("s", 1), ("ms", 1e-3), ("µs", 1e-6)):
-        if seconds >= size:
-            return f"{_three_digits(seconds / size)} {unit}"
-    return f"{_three_digits(seconds / 1e-9)} ns"
+    return _with_unit(seconds, _SECONDS)
 
 
-def power(seconds: float) -> str:
-    """A power of ten as a duration, e.g. "10 ms"."""
-    number, unit = duration(seconds).split()
-    return f"{float(number):g} {unit}"
-
-
-def size(count: float) -> str:
+def size(count: float | None) -> str:
     """Three digits and a unit of bytes, e.g. "19.7 MB"."""
-    if pd.isna(count):
-        return ""
-    for unit, scale in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if count >= scale:
-            return f"{_three_digits(count / scale)} {unit}"
-    return f"{count:.0f} B"
+    return _with_unit(count, _BYTES)
 
 
-def times(ratio: float) -> str:
+def times(ratio: float | None) -> str:
     """A ratio, e.g. "19.6x"."""
-    return "" if pd.isna(ratio) else f"{_three_digits(ratio)}x"
+    return "" if _is_missing(ratio) else f"{_three_digits(ratio)}x"
 
 
-def percent(share: float) -> str:
+def percent(share: float | None) -> str:
     """A share, e.g. "92 %"."""
-    return "" if pd.isna(share) else f"{share:.0%}".replace("%", " %")
+    return "" if _is_missing(share) else f"{100 * share:.0f} %"
 
 
-def change(ratio: float) -> str:
-    """A relative change of time, e.g. "+12 %"."""
-    return f"{100 * (ratio - 1):+.0f} %"
+def measured(row) -> str:
+    """Time, rate and share of the limit of a row of results."""
+    words = f"{row.provider}: {duration(row.seconds)}"
+    words += f" [{duration(row.seconds_q20)}, {duration(row.seconds_q80)}]"
+    if row.gb_per_s:
+        words += f", {row.gb_per_s:.1f} GB/s"
+    if row.share_of_limit:
+        words += f", {percent(row.share_of_limit)} of {row.limit}"
+    return words if row.status in ("ok", "limit") else f"{words}, {row.status}"
 
 
-def shape(row: pd.Series) -> str:
+def shape(row) -> str:
     """Batch x time x channels."""
     return f"{row['batch']:.0f} x {row['time']:.0f} x {row['channels']:.0f}"
 
 
-def variant(row: pd.Series) -> str:
-    """What a case has besides shape and dtype, e.g. "30 % masked"."""
+def variant(row) -> str:
+    """The properties of a case besides shape and dtype, e.g. "30 % masked"."""
     parts = [row["layout"]] if row["layout"] != "channels_last" else []
     if row["masked"]:
         parts.append(f"{percent(row['masked'])} masked")
-    if row["cache"] != "warm":
-        parts.append(row["cache"])
-    return ", ".join(parts)
+    return ", ".join(parts + [row["cache"]] * (row["cache"] != "warm"))
 
 
-def row_label(row: pd.Series) -> str:
+def row_label(row) -> str:
     """Everything that tells a row from the others."""
     parts = [row["provider"], row["mode"], row["dispatch"], shape(row), row["dtype"]]
     return ", ".join(part for part in (*parts, variant(row)) if part)
 
 
+def _with_unit(number, units) -> str:
+    if _is_missing(number):
+        return ""
+    unit, scale = next((u for u in units if number >= u[1]), units[-1])
+    return f"{_three_digits(number / scale)} {unit}"
+
+
+def _is_missing(number) -> bool:
+    return number is None or math.isnan(number)
+
+
 def _three_digits(value: float) -> str:
-    if value >= 99.95:
-        return f"{value:.0f}"
-    if value >= 9.995:
-        return f"{value:.1f}"
-    return f"{value:.2f}" if value >= 0.0995 else f"{value:.1g}"
+    decimals = (value < 99.95) + (value < 9.995)
+    return f"{value:.{decimals}f}" if value >= 0.0995 else f"{value:.1g}"

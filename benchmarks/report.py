@@ -1,158 +1,111 @@
-"""Writes the report from a CSV: `python -m benchmarks.report RESULTS.csv`."""
+"""The report, made from a CSV alone: tables, and the pictures of plots.py."""
 
 import json
 from pathlib import Path
 
-import click
 import pandas as pd
 
-from benchmarks import formats, plots, results, tables
+from benchmarks import formats, limits, plots, results
 
 REPORT_NAME = "report.md"
-
-
-@click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.argument("path", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-def main(path):
-    """Writes report.md and the pictures next to the results file PATH."""
-    try:
-        click.echo(write_report(path))
-    except ValueError as error:
-        raise click.ClickException(str(error)) from error
+_STATUSES = ["ok", "imprecise", "wrong", "out of memory", "failed", "left out"]
+_CALLS = "Median time of a call. (!) marks ways whose numbers are wrong."
+_GRAPH = f"""{_CALLS} The empty call is the loop around the calls of small inputs, which
+all times of ways without XLA include."""
+_SHARES = """Time of a streaming read (forward), a streaming copy (backward) or both of
+the same bytes, over the time of a call. Inputs that exceed the caches."""
+_RIGHT = """The worst verdict. ok: as exact as the contract asks. imprecise: not, but no
+worse than adding up one by one in the dtype of x. wrong: worse, or NaN. One channel of
+the input is silent."""
 
 
 def write_report(path: Path) -> Path:
-    """Writes report and pictures; returns the report's path."""
+    """Writes report and pictures next to the CSV; returns the report's path."""
     frame = results.load(path)
-    parts = ["# Benchmark report", _headline(frame), _where(path, frame)]
-    for title, make, explanation in _SECTIONS:
-        table = make(frame)
+    parts = ["# Benchmark report", _environment(path, frame)]
+    for title, explanation, table in (
+        ("Inside one graph", _GRAPH, _times(frame, "graph")),
+        ("Times as fast as Lambda", "Inside one graph.", _speedups(frame)),
+        ("Share of what the machine can do", _SHARES, _shares(frame)),
+        ("The kernels alone", "No framework.", _times(frame, "core", "kernel")),
+        ("Single calls from Python", _CALLS, _times(frame, "call")),
+        ("Training steps", "Forward, backward, update.", _times(frame, "step")),
+        ("Are the numbers right?", _RIGHT, _verdicts(frame)),
+    ):
         if not table.empty:
             parts += [f"## {title}", explanation, table.to_markdown(index=False)]
-    pictures = plots.draw_all(frame, path.parent)
-    if pictures:
-        parts.append("## Pictures")
-        parts += [f"![{title}]({name})" for name, title in pictures.items()]
-    report = path.parent / REPORT_NAME
-    report.write_text("\n\n".join(part for part in parts if part) + "\n")
+    parts += plots.draw_all(frame, path.parent)
+    report = path.with_name(REPORT_NAME)
+    report.write_text("\n\n".join(parts) + "\n")
     return report
 
 
-_SECTIONS = (
-    (
-        "Forward and backward inside one graph, float32",
-        tables.forward_backward,
-        "Median time of a call. (!) marks ways whose numbers are wrong. The empty call "
-        "is what the loop around the calls of small inputs takes by itself; it is "
-        "included in all times of ways without XLA.",
-    ),
-    (
-        "Forward inside one graph, float32",
-        tables.forward,
-        "As above.",
-    ),
-    (
-        "All dtypes, layouts and masks",
-        tables.speedups,
-        "Inside one graph. 2x: statpool takes half the time of Lambda, or of the "
-        "fastest way of stock TensorFlow whose numbers are right, without and with "
-        "XLA.",
-    ),
-    (
-        "Where statpool is slower",
-        tables.slower,
-        "Cells of the table above with a ratio below 1.",
-    ),
-    (
-        "Share of what the machine can do",
-        tables.shares,
-        "Time of a streaming read (forward), a streaming copy (backward) or both "
-        "(forward+backward) of the same bytes, measured in the same rounds, over the "
-        "time of a call. Inputs that exceed the caches together with their gradient.",
-    ),
-    (
-        "The C++ core alone",
-        tables.core,
-        "Without TensorFlow, into buffers that exist already.",
-    ),
-    (
-        "Single calls from Python, float32",
-        tables.latency,
-        "Median time of a call of a tf.function, dispatch included. Cold: the caches "
-        "have lost the input.",
-    ),
-    (
-        "Training steps",
-        tables.training,
-        "A whole step of Keras: forward, backward, update of the weights.",
-    ),
-    (
-        "Peak memory",
-        tables.memory,
-        "What a call takes at its peak beyond its inputs; outputs are included.",
-    ),
-    (
-        "Are the numbers right?",
-        tables.correctness,
-        "The worst verdict against the float64 reference. ok: as exact as the contract "
-        "asks. imprecise: not, but no worse than adding up one by one in the dtype of "
-        "x. wrong: worse, or NaN. One channel of the input is silent.",
-    ),
-    (
-        "Left out and failed",
-        tables.failures,
-        "What could not be measured.",
-    ),
-)
+def _times(frame: pd.DataFrame, *dispatches: str) -> pd.DataFrame:
+    """Times by case and provider, those of wrong numbers marked."""
+    rows = frame[frame["seconds"].notna() & frame["dispatch"].isin(dispatches)]
+    rows = rows[(rows["engine"] != "machine") | (rows["provider"] == limits.EMPTY)]
+    marks = rows["status"].map(lambda status: " (!)" if status == "wrong" else "")
+    return _pivot(rows, rows["seconds"].map(formats.duration) + marks)
 
 
-def _headline(frame: pd.DataFrame) -> str:
-    cells = tables.compare_cells(frame)
-    cells = cells[(cells["mode"] == "forward+backward") & (cells["dtype"] == "float32")]
-    cells = cells.dropna(subset=["over Lambda"])
-    if cells.empty:
-        return ""
-    largest = cells.loc[cells["bytes"].idxmax()]
-    text = (
-        f"Forward and backward of {formats.shape(largest)} float32 take statpool "
-        f"{formats.duration(largest['seconds'])} and the Lambda model's expression "
-        f"{formats.duration(largest['Lambda'])}: "
-        f"**{formats.times(largest['over Lambda'])} faster**"
+def _speedups(frame: pd.DataFrame) -> pd.DataFrame:
+    rows = plots.over_baseline(frame)
+    return _pivot(rows, rows["value"].map(formats.times))
+
+
+def _shares(frame: pd.DataFrame) -> pd.DataFrame:
+    rows = frame[frame["share_of_limit"].notna()]
+    return _pivot(rows, rows["share_of_limit"].map(formats.percent))
+
+
+def _verdicts(frame: pd.DataFrame) -> pd.DataFrame:
+    """The worst of each provider by mode and dtype, reasons included."""
+    rows = frame[frame["status"].isin(_STATUSES)]
+    rows = rows.assign(rank=rows["status"].map(_STATUSES.index))
+    worst = rows.sort_values("rank", ascending=False, kind="stable")
+    keys = ["provider", "mode"]
+    worst = worst.drop_duplicates([*keys, "dtype"]).sort_index()
+    reasons = worst.groupby(keys)["reason"].agg(
+        lambda texts: "; ".join(dict.fromkeys(text for text in texts if text))
     )
-    if pd.notna(largest["over fastest"]):
-        text += (
-            f", and {formats.times(largest['over fastest'])} faster than the fastest "
-            f"right way of stock TensorFlow ({largest['fastest']})"
-        )
-    return text + "."
+    return _wide(worst, keys, "dtype", "status").join(reasons, on=keys)
 
 
-def _where(path: Path, frame: pd.DataFrame) -> str:
-    """The environment block, from its file if it is there, else from the CSV."""
-    beside = path.with_name(results.ENVIRONMENT_NAME)
-    if beside.exists():
-        environment = json.loads(beside.read_text())
-    else:
-        names = ("time_stamp", "commit", "device", "device_name", "cores", "versions")
-        environment = (
-            {name: frame[name].iloc[0] for name in names} if len(frame) else {}
-        )
-    lines = [
-        f"| {_title(name)} | {_environment_text(name, value)} |"
-        for name, value in environment.items()
-    ]
-    return "\n".join(["| measured on | |", "|:--|:--|", *lines])
+def _pivot(rows: pd.DataFrame, values: pd.Series) -> pd.DataFrame:
+    """One line per case, one column per provider."""
+    if rows.empty:
+        return rows
+    labels = {
+        "mode": rows["mode"],
+        "B x T x C": rows.apply(formats.shape, axis=1),
+        "dtype": rows["dtype"],
+        "variant": rows.apply(formats.variant, axis=1),
+    }
+    table = pd.DataFrame({**labels, "provider": rows["provider"], "value": values})
+    return _wide(table, list(labels), "provider", "value")
 
 
-def _title(name: str) -> str:
-    return name.removesuffix("_bytes").replace("_", " ")
+def _wide(rows, lines: list[str], columns: str, values: str) -> pd.DataFrame:
+    """Lines, columns and values in the order in which they come."""
+    wide = rows.pivot_table(
+        index=lines, columns=columns, values=values, aggfunc="first", sort=False
+    )
+    order = list(dict.fromkeys(rows[columns]))
+    return wide[order].fillna("").reset_index().rename_axis(None, axis=1)
 
 
-def _environment_text(name: str, value) -> str:
-    if isinstance(value, dict):
-        return ", ".join(f"{key} {text}" for key, text in value.items())
-    return formats.size(value) if name.endswith("_bytes") else str(value)
-
-
-if __name__ == "__main__":
-    main()
+def _environment(path: Path, frame: pd.DataFrame) -> str:
+    """From its file if it is there, else from the CSV."""
+    file = path.with_name(results.ENVIRONMENT_NAME)
+    environment = frame[["time_stamp", "commit", "device_name", "versions"]].head(1)
+    environment = environment.to_dict("records")[0] if len(frame) else {}
+    if file.exists():
+        environment = json.loads(file.read_text())
+    lines = ["| measured on | |", "|:--|:--|"]
+    for name, value in environment.items():
+        if isinstance(value, dict):
+            value = ", ".join(f"{key} {item}" for key, item in value.items())
+        elif name.endswith("_bytes"):
+            value = formats.size(value)
+        lines.append(f"| {name.removesuffix('_bytes').replace('_', ' ')} | {value} |")
+    return "\n".join(lines)

@@ -11,20 +11,8 @@ CSV_NAME = "results.csv"
 ENVIRONMENT_NAME = "environment.json"
 PREVIOUS_NAME = "results.previous.csv"
 
-# What tells two rows of one file apart.
-KEY = [
-    "provider",
-    "mode",
-    "dispatch",
-    "batch",
-    "time",
-    "channels",
-    "dtype",
-    "layout",
-    "masked",
-    "cache",
-    "device",
-]
+CASE = ["batch", "time", "channels", "dtype", "layout", "masked", "cache"]
+KEY = ["provider", "mode", "dispatch", *CASE, "device"]  # tells rows of a file apart
 
 
 @dataclasses.dataclass
@@ -36,7 +24,7 @@ class Row:
     ours: bool = False  # statpool computes it
     compiled: bool = False  # by XLA
     mode: str = ""  # forward, forward+backward, backward, a training step
-    dispatch: str = ""  # graph, call, core, step
+    dispatch: str = ""  # graph, call, core, kernel, step
     batch: int | None = None
     time: int | None = None
     channels: int | None = None
@@ -58,7 +46,7 @@ class Row:
     limit: str = ""  # of the machine: what the next two refer to
     limit_seconds: float | None = None
     share_of_limit: float | None = None
-    peak_bytes: int | None = None  # of a call beyond its inputs
+    peak_bytes: int | None = None  # of a call; older files have it
     time_stamp: str = ""  # start of the run, UTC
     commit: str = ""
     device_name: str = ""
@@ -70,7 +58,7 @@ COLUMNS = [field.name for field in dataclasses.fields(Row)]
 
 
 class Writer:
-    """Appends rows to the CSV, each in one piece; the environment lies beside it."""
+    """Appends rows to the CSV, each in one piece; writes the environment next to it."""
 
     def __init__(self, folder: Path, environment: dict):
         folder.mkdir(parents=True, exist_ok=True)
@@ -88,13 +76,13 @@ class Writer:
             setattr(row, name, self._environment[name])
         versions = self._environment["versions"].items()
         row.versions = "; ".join(f"{name} {version}" for name, version in versions)
-        line = _line([_text(value) for value in dataclasses.astuple(row)])
+        line = _line(dataclasses.astuple(row))
         with self.csv.open("ab", buffering=0) as file:
             file.write(line.encode())  # One write: a reader never sees half a row.
 
 
 def load(path: Path):
-    """Reads a CSV into a frame of pandas, which whoever only measures needn't have.
+    """Reads a CSV into a frame of pandas, which measuring alone doesn't need.
 
     Raises:
         ValueError: If it isn't one of ours.
@@ -117,13 +105,9 @@ def load(path: Path):
 
 def _line(values) -> str:
     buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="\n").writerow(values)
+    texts = [
+        f"{v:.6g}" if isinstance(v, float) else " ".join(str(v).split())
+        for v in ("" if value is None else value for value in values)
+    ]
+    csv.writer(buffer, lineterminator="\n").writerow(texts)
     return buffer.getvalue()
-
-
-def _text(value) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, float):
-        return f"{value:.6g}"
-    return " ".join(str(value).split())

@@ -1,42 +1,24 @@
-"""Who runs the providers: one engine per array library.
+"""The engines run the providers: one per array library, and one for CUDA kernels.
 
-An engine turns a provider and the inputs of a case into something to time, and into
-outputs to check. All engines have the methods of `Engine`.
+Each is a module NAME_engine with `PROVIDERS` and `create(device)`, device "cpu" or
+"gpu". That raises an ImportError if its library isn't installed, and a RuntimeError if
+the library can't use the device.
 """
 
-import importlib
-from typing import Any, Protocol
 
-import numpy as np
+class Engine:
+    """Turns a provider and the inputs of a case into outputs, and something to time.
 
-from benchmarks import cases
-from benchmarks.measure import Runner
-from benchmarks.provider import Provider
-
-
-class Engine(Protocol):
-    """What an engine can do."""
-
-    def handles(self, cell: cases.Cell) -> bool:
-        """Whether the cell means something for this engine."""
-
-    def place(self, arrays: cases.Inputs) -> Any:
-        """Moves the inputs of a case to the device, as arrays of its library."""
-
-    def outputs(
-        self, provider: Provider, mode: str, case: cases.Case, placed: Any
-    ) -> list[np.ndarray]:
-        """Runs once: y for forward, y and dx otherwise."""
-
-    def runner(self, provider: Provider, cell: cases.Cell, placed: Any) -> Runner:
-        """Makes something to time."""
-
-
-def create_engine(name: str, device: str) -> Engine:
-    """Creates the engine of that name for "cpu" or "gpu".
-
-    Raises:
-        ImportError: If its library isn't installed.
-        RuntimeError: If it can't use the device.
+    Methods of every engine:
+        handles(provider, cell): Whether the cell means something for both.
+        place(arrays): Moves the inputs of a case to the device.
+        outputs(provider, mode, case, placed): Runs once: [y] for forward, else [y, dx].
+        runner(provider, cell, placed): A measure.Runner.
+        training(provider, case): For "step" cells: a runner, its loss, the right one.
     """
-    return importlib.import_module(f"benchmarks.engines.{name}_engine").create(device)
+
+    has_clock = True  # times mean nothing under an emulator
+
+    def limits(self, cell, arrays) -> list:
+        """Limits of the machine that this engine can time next to a cell's calls."""
+        return []

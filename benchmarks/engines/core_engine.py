@@ -1,10 +1,17 @@
 """The C++ core as an engine: kernels on NumPy arrays, into existing buffers."""
 
+import os
+
 import numpy as np
 
 from benchmarks import cases
-from benchmarks.measure import Runner
+from benchmarks.engines import Engine, dispatch
 from benchmarks.providers import Provider
+
+PROVIDERS = (
+    Provider("statpool core", engine="core", ours=True),
+    Provider("statpool core 1 thread", engine="core", threads=1, ours=True),
+)
 
 
 def create(device: str) -> "CoreEngine":
@@ -14,7 +21,7 @@ def create(device: str) -> "CoreEngine":
     return CoreEngine()
 
 
-class CoreEngine:
+class CoreEngine(Engine):
     """Calls the kernels with nothing around them."""
 
     def __init__(self):
@@ -22,63 +29,45 @@ class CoreEngine:
 
         self._core = _native.core()
 
-    def handles(self, cell: cases.Cell) -> bool:
+    def handles(self, provider, cell):
         """Takes the cells of the core."""
         return cell.dispatch == "core"
 
-    def place(self, arrays: cases.Inputs) -> cases.Inputs:
+    def place(self, arrays):
         """NumPy arrays are at home here."""
         return arrays
 
-    def outputs(self, provider, mode, case, placed) -> list[np.ndarray]:
+    def outputs(self, provider, mode, case, placed):
         """Runs once."""
-        call = _Call(self._core, provider, case, placed)
-        call.forward()
+        forward, backward, y, dx = self._call(provider, case, placed)
+        forward()
         if mode == cases.FORWARD:
-            return [call.y]
-        call.backward()
-        return [call.y, call.dx]
+            return [y]
+        backward()
+        return [y, dx]
 
-    def runner(self, provider, cell: cases.Cell, placed) -> Runner:
+    def runner(self, provider, cell, placed):
         """Calls the kernel again and again."""
-        call = _Call(self._core, provider, cell.case, placed)
-        call.forward()  # What the backward kernel needs of it is kept.
-        once = call.backward if cell.mode == cases.BACKWARD else call.forward
+        forward, backward, *_ = self._call(provider, cell.case, placed)
+        forward()  # keeps what the backward kernel needs of it
+        is_backward = cell.mode == cases.BACKWARD
+        return dispatch.python_calls(backward if is_backward else forward)
 
-        def run(batches):
-            for _ in range(batches):
-                once()
-
-        return Runner(run)
-
-
-class _Call:
-    """Arguments and buffers of the kernels."""
-
-    def __init__(self, core, provider: Provider, case: cases.Case, placed):
-        batch, outputs = placed.upstream.shape
+    def _call(self, provider, case, placed):
+        """Both kernels as functions without arguments, and their results."""
+        core = self._core
         planes = core.saved_plane_count(cases.STATISTICS)
         wide = np.float64 if case.dtype == "float64" else np.float32
-        self._core = core
-        self._upstream = placed.upstream
-        self._saved = np.empty((batch, planes, case.channels), wide)
-        self._arguments = core.PoolingArguments(
+        saved = np.empty((case.batch, planes, case.channels), wide)
+        y, dx = np.empty_like(placed.upstream), np.zeros_like(placed.x)
+        arguments = core.PoolingArguments(
             placed.x, placed.mask, None, cases.STATISTICS, cases.EPSILON, case.layout
         )
-        self._how = (None, provider.threads or _all_cores())
-        self.y = np.empty((batch, outputs), placed.x.dtype)
-        self.dx = np.zeros_like(placed.x)
-
-    def forward(self):
-        self._core.global_stats(self.y, self._saved, self._arguments, *self._how)
-
-    def backward(self):
-        self._core.global_stats_gradient(
-            self.dx, self._upstream, self._saved, self._arguments, *self._how
+        how = None, provider.threads or len(os.sched_getaffinity(0))
+        forward = y, saved, arguments, *how
+        backward = dx, placed.upstream, saved, arguments, *how
+        return (
+            lambda: core.global_stats(*forward),
+            lambda: core.global_stats_gradient(*backward),
+            *(y, dx),
         )
-
-
-def _all_cores() -> int:
-    import os
-
-    return len(os.sched_getaffinity(0))

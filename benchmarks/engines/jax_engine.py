@@ -1,15 +1,43 @@
-"""JAX as an engine: jitted functions."""
+"""JAX as an engine: jitted functions called from Python, and a training step."""
 
 import functools
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from benchmarks import cases
-from benchmarks.engines import dispatch
-from benchmarks.measure import Runner
+from benchmarks.engines import Engine, dispatch
+from benchmarks.engines.jax_training import training_step
+from benchmarks.providers import Provider
 
-_TINY = 4096  # Bytes of x below which XLA makes one piece of machine code of the loop.
+_MOST_TRAINED_ON_CPU = 32 << 20  # bytes of the pooling's input; more takes minutes
+
+
+def _pooling(epsilon):
+    """XLA compiles it as it compiles a Keras model."""
+
+    def pool(x, mask, axis):
+        kept = True if mask is None else jnp.expand_dims(mask, 3 - axis)
+        norm = jnp.sqrt(jnp.sum(x * x, axis, where=kept) + epsilon)
+        largest = jnp.max(x, axis, where=kept, initial=-jnp.inf)
+        return jnp.concatenate([jnp.mean(x, axis, where=kept), largest, norm], -1)
+
+    return pool
+
+
+def _statpool(x, mask, axis):
+    from benchmarks.jax_ffi import pooling
+
+    return pooling.global_stats(x, mask, axis)
+
+
+_REPAIRED = _pooling(cases.EPSILON)
+PROVIDERS = (
+    Provider("JAX Lambda", _pooling(0.0), "jax", compiled=True, epsilon=0),
+    Provider("JAX jit", _REPAIRED, "jax", compiled=True),
+    Provider("JAX statpool", _statpool, "jax", compiled=True, ours=True),
+)
 
 
 def create(device: str) -> "JaxEngine":
@@ -18,72 +46,47 @@ def create(device: str) -> "JaxEngine":
     return JaxEngine(jax.devices(device)[0])
 
 
-class JaxEngine:
+class JaxEngine(Engine):
     """Runs providers under jax.jit on one device."""
 
     def __init__(self, device):
-        self._device = device
+        self._device, self._on_gpu = device, device.platform == "gpu"
 
-    def handles(self, cell: cases.Cell) -> bool:
-        """Takes calls, and loops in one graph."""
-        return cell.dispatch in ("call", "graph")
+    def handles(self, provider, cell):
+        """Has no loop inside a graph, which only small inputs need."""
+        if cell.dispatch == "step":
+            return self._on_gpu or cell.case.input_bytes <= _MOST_TRAINED_ON_CPU
+        return cell.dispatch in ("call", "graph") and not dispatch.in_loop(cell)
 
-    def place(self, arrays: cases.Inputs):
+    def place(self, arrays):
         """Copies the inputs to the device."""
         return jax.device_put((arrays.x, arrays.upstream, arrays.mask), self._device)
 
-    def outputs(self, provider, mode, case, placed) -> list[np.ndarray]:
+    def outputs(self, provider, mode, case, placed):
         """Runs once."""
-        return [
-            np.asarray(a) for a in jax.jit(_operation(provider, mode, case))(*placed)
-        ]
+        outputs = _function(provider, mode, case)(*placed)
+        return [np.asarray(output) for output in outputs]
 
-    def runner(self, provider, cell: cases.Cell, placed) -> Runner:
-        """Makes a loop inside one graph, or calls from Python."""
-        operation = _operation(provider, cell.mode, cell.case)
-        if dispatch.in_loop(cell):
-            return _loop_runner(operation, placed)
-        function = jax.jit(operation)
-        on_gpu = self._device.platform == "gpu"  # whose stream runs calls in turn
-        last = None
+    def runner(self, provider, cell, placed):
+        """Calls from Python."""
+        function, last = _function(provider, cell.mode, cell.case), None
 
-        def call(x):
+        def call():
             nonlocal last
-            last = function(x, *placed[1:])
-            if not on_gpu:
+            last = function(*placed)
+            if not self._on_gpu:  # whose stream runs calls in turn
                 jax.block_until_ready(last)
 
-        return dispatch.python_calls(
-            call,
-            cell.case,
-            placed[0],
-            copy=jax.numpy.copy,
-            wait=lambda: jax.block_until_ready(last),
-        )
+        return dispatch.python_calls(call, lambda: jax.block_until_ready(last))
+
+    def training(self, provider, case):
+        """A runner of steps, its loss after one, and that of the repaired Lambda."""
+        with jax.default_device(self._device):
+            _, right = training_step(_REPAIRED, case)
+            return *training_step(provider.pool, case), right
 
 
-def _loop_runner(operation, placed) -> Runner:
-    """As for TensorFlow under XLA: the barrier keeps the call inside the loop."""
-
-    @jax.jit
-    def loop(turns, placed):
-        def body(turn, state):
-            (x, *others), _ = state
-            gated, _ = jax.lax.optimization_barrier(((x, *others), turn))
-            outputs = operation(*gated)
-            if x.nbytes < _TINY:
-                inf = sum(jax.numpy.isinf(output.ravel()[0]) for output in outputs)
-                x = gated[0] + inf.astype(x.dtype)
-            return (x, *others), outputs
-
-        shapes = jax.eval_shape(operation, *placed)
-        zeros = [jax.numpy.zeros(s.shape, s.dtype) for s in shapes]
-        return jax.lax.fori_loop(0, turns, body, (placed, zeros))[1]
-
-    return Runner(lambda turns: jax.block_until_ready(loop(turns, placed)))
-
-
-def _operation(provider, mode, case):
+def _function(provider, mode, case):
     def operation(x, upstream, mask):
         pool = functools.partial(provider.pool, mask=mask, axis=case.time_axis)
         if mode == cases.FORWARD:
@@ -91,4 +94,4 @@ def _operation(provider, mode, case):
         y, pull_back = jax.vjp(pool, x)
         return [y, *pull_back(upstream)]
 
-    return operation
+    return jax.jit(operation)

@@ -1,29 +1,30 @@
 """TensorFlow as an engine: tf.functions, with or without XLA."""
 
 import dataclasses
+import functools
 import warnings
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
-from benchmarks import cases, engines
-from benchmarks.engines import dispatch, tensorflow_loops
+from benchmarks import cases, limits
+from benchmarks.engines import Engine, dispatch, tensorflow_loops
+from benchmarks.engines.tensorflow_pooling import PROVIDERS  # noqa: F401, an engine's
 from benchmarks.measure import Runner
-from benchmarks.providers import Provider
 
 
-def create(device: str) -> engines.Engine:
+def create(device: str) -> "TensorFlowEngine":
     """Creates the engine."""
     tf.get_logger().setLevel("ERROR")  # It warns of the many functions traced here.
     # Stock TensorFlow's mean over T = 10^6 steps needs a number float16 doesn't have.
     warnings.filterwarnings("ignore", "overflow encountered in cast", RuntimeWarning)
     if device == "gpu" and not tf.config.list_physical_devices("GPU"):
         raise RuntimeError("TensorFlow sees no GPU here")
-    return TensorFlowEngine(f"/{device.upper()}:0")
+    return TensorFlowEngine(device)
 
 
-@dataclasses.dataclass(frozen=True)
-class Placed:
+class Placed(NamedTuple):
     """Inputs of a case as tensors on the device."""
 
     x: tf.Tensor
@@ -31,48 +32,57 @@ class Placed:
     mask: tf.Tensor | None
 
 
-class TensorFlowEngine:
+class TensorFlowEngine(Engine):
     """Runs providers as tf.functions on one device."""
 
     def __init__(self, device: str):
-        self._device = device
+        self._on_gpu, self._device = device == "gpu", f"/{device.upper()}:0"
 
-    def handles(self, cell: cases.Cell) -> bool:
-        """Takes everything but the core."""
-        return cell.dispatch != "core"
+    def handles(self, provider, cell):
+        """Takes calls, and loops in one graph."""
+        return cell.dispatch in ("graph", "call")
 
-    def place(self, arrays: cases.Inputs) -> Placed:
+    def place(self, arrays):
         """Copies the inputs to the device."""
         with tf.device(self._device):
             mask = None if arrays.mask is None else tf.constant(arrays.mask)
             return Placed(tf.constant(arrays.x), tf.constant(arrays.upstream), mask)
 
-    def outputs(self, provider, mode, case, placed) -> list[np.ndarray]:
+    def outputs(self, provider, mode, case, placed):
         """Runs once."""
-        function = self._function(provider, mode, case)
-        outputs = function(placed.x, placed.upstream, placed.mask)
-        return [tensor.numpy() for tensor in outputs]
+        return [t.numpy() for t in self._function(provider, mode, case)(*placed)]
 
-    def runner(self, provider: Provider, cell: cases.Cell, placed: Placed) -> Runner:
+    def runner(self, provider, cell, placed):
         """Makes a loop inside one graph, or calls from Python."""
-        if not dispatch.in_loop(cell):
-            return self._call_runner(provider, cell, placed)
-        operation = make_operation(provider, cell.mode, cell.case)
-        if provider.compiled:
-            runner = tensorflow_loops.compiled_runner(operation, cell.mode, placed)
-        else:
-            runner = tensorflow_loops.graph_runner(operation, cell.mode, placed)
-        return self._on_device(runner)
+        if dispatch.in_loop(cell):
+            operation = make_operation(provider, cell.mode, cell.case)
+            return self._loop(operation, cell.mode, placed, provider.compiled)
+        function = self._function(provider, cell.mode, cell.case)
+        return self._calls(functools.partial(function, *placed))
 
-    def empty_runner(self, cell: cases.Cell, placed: Placed) -> Runner:
-        """Makes the loop inside one graph with calls that do nothing."""
+    def limits(self, cell, arrays):
+        """The empty call in a loop; on a GPU, TensorFlow's own sum and negation."""
+        if dispatch.in_loop(cell):
 
-        def operation(x, upstream, mask):
-            return [upstream] if cell.mode == cases.FORWARD else [upstream, x]
+            def empty(x, upstream, mask):
+                return [upstream] if cell.mode == cases.FORWARD else [upstream, x]
 
-        return self._on_device(
-            tensorflow_loops.graph_runner(operation, cell.mode, placed)
-        )
+            runner = self._loop(empty, cell.mode, self.place(arrays), False)
+            return [limits.Limit(limits.EMPTY, runner)]
+        if not self._on_gpu or not limits.is_memory_bound(cell):
+            return []
+        found = []
+        for name, mode, call, passes in (
+            (limits.READ, cases.FORWARD, tf.reduce_sum, 1),
+            (limits.COPY, cases.BACKWARD, tf.negative, 2),
+        ):
+            moved = cell.case.moved_bytes(mode)
+            size = moved // passes // arrays.x.itemsize
+            with tf.device(self._device):
+                source = tf.constant(np.resize(arrays.x, size))
+            runner = self._calls(functools.partial(tf.function(call), source))
+            found.append(limits.Limit(name, runner, moved))
+        return found
 
     def _function(self, provider, mode, case):
         operation = make_operation(provider, mode, case)
@@ -85,17 +95,14 @@ class TensorFlowEngine:
 
         return call
 
-    def _call_runner(self, provider, cell, placed) -> Runner:
-        function = self._function(provider, cell.mode, cell.case)
-        return dispatch.python_calls(
-            lambda x: function(x, placed.upstream, placed.mask),
-            cell.case,
-            placed.x,
-            copy=tf.identity,
-            wait=tf.test.experimental.sync_devices,
-        )
+    def _calls(self, call) -> Runner:
+        return dispatch.python_calls(call, tf.test.experimental.sync_devices)
 
-    def _on_device(self, runner: Runner) -> Runner:
+    def _loop(self, operation, mode, placed, compiled) -> Runner:
+        kind = "compiled" if compiled else "graph"
+        make = getattr(tensorflow_loops, f"{kind}_runner")
+        runner = make(operation, mode, placed)
+
         def run(batches):
             with tf.device(self._device):
                 runner.run(batches)
@@ -104,7 +111,7 @@ class TensorFlowEngine:
         return dataclasses.replace(runner, run=run)
 
 
-def make_operation(provider: Provider, mode: str, case: cases.Case):
+def make_operation(provider, mode: str, case: cases.Case):
     """Makes the function of x, upstream and mask that is timed and checked."""
 
     def operation(x, upstream, mask):

@@ -1,7 +1,7 @@
 """Many calls inside one graph, so that small inputs show the op and not Python.
 
-Whoever compiles the graph must neither merge the calls, nor move them out of the loop,
-nor drop one whose result nobody reads, nor run two at a time. The two loops below see
+A compiler of the graph must neither merge the calls, nor move them out of the loop,
+nor drop one whose result is never read, nor run two at a time. The two loops below see
 to that at next to no cost of their own; tests/benchmarks/test_benchmarks.py counts.
 """
 
@@ -16,25 +16,11 @@ _TINY = 4096  # Bytes of x below which XLA makes one piece of machine code of th
 
 
 def graph_runner(operation, mode: str, placed) -> Runner:
-    """Makes a runner of a loop for TensorFlow's own executor."""
-    loop = graph_loop(operation, mode)
-    calls = [(placed.x, placed.upstream, placed.mask)] * UNROLLED
-    return Runner(lambda turns: loop(tf.constant(turns), calls), batch=UNROLLED)
+    """Makes a runner of a loop for TensorFlow's own executor.
 
-
-def compiled_runner(operation, mode: str, placed) -> Runner:
-    """Makes a runner of a loop that XLA compiles as a whole."""
-    loop = compiled_loop(operation, mode)
-    call = (placed.x, placed.upstream, placed.mask)
-    return Runner(lambda turns: loop(tf.constant(turns), call))
-
-
-def graph_loop(operation, mode: str):
-    """A function of the number of turns and the arguments of each unrolled call.
-
-    To the graph these arguments differ, though the same tensors are fed, so nothing is
-    merged. One element of each output goes on to the end of the loop, so nothing is
-    dropped (a control dependency alone would be), and the next call waits for it.
+    To the graph the arguments of the unrolled calls differ, though the same tensors are
+    fed, so nothing is merged. One element of each output goes on to the loop's end, so
+    nothing is dropped (a control dependency alone would be), and the next call waits.
     """
 
     def loop(turns, calls):
@@ -50,7 +36,14 @@ def graph_loop(operation, mode: str):
         zeros = _zero_outputs(mode, *calls[0])
         return _while(turns, body, map(_first_element, zeros))
 
-    return tf.function(loop, autograph=False)
+    run, calls = tf.function(loop, autograph=False), [tuple(placed)] * UNROLLED
+    return Runner(lambda turns: run(tf.constant(turns), calls), batch=UNROLLED)
+
+
+def compiled_runner(operation, mode: str, placed) -> Runner:
+    """Makes a runner of a loop that XLA compiles as a whole."""
+    loop = compiled_loop(operation, mode)
+    return Runner(lambda turns: loop(tf.constant(turns), tuple(placed)))
 
 
 def compiled_loop(operation, mode: str):

@@ -5,8 +5,30 @@ import numpy as np
 import torch
 
 from benchmarks import cases
-from benchmarks.engines import dispatch
-from benchmarks.measure import Runner
+from benchmarks.engines import Engine, dispatch
+from benchmarks.providers import Provider
+
+
+def _pooling(epsilon):
+    def pool(x, mask, axis):
+        if mask is None:
+            mean, largest = x.mean(axis), x.amax(axis)
+        else:
+            kept = mask.unsqueeze(3 - axis)
+            largest = x.masked_fill(~kept, -torch.inf).amax(axis)
+            x = x.masked_fill(~kept, 0)
+            mean = x.sum(axis) / kept.sum(axis)
+        norm = torch.sqrt((x * x).sum(axis) + epsilon)
+        return torch.cat([mean, largest, norm], -1)
+
+    return pool
+
+
+PROVIDERS = (
+    Provider("torch Lambda", _pooling(0.0), "torch", epsilon=0),
+    Provider("torch eager", _pooling(cases.EPSILON), "torch"),
+    Provider("torch.compile", _pooling(cases.EPSILON), "torch", compiled=True),
+)
 
 
 def create(device: str) -> "TorchEngine":
@@ -16,51 +38,44 @@ def create(device: str) -> "TorchEngine":
     return TorchEngine("cuda" if device == "gpu" else "cpu")
 
 
-class TorchEngine:
+class TorchEngine(Engine):
     """Runs providers on one device, eagerly or under torch.compile."""
 
     def __init__(self, device: str):
         self._device = device
 
-    def handles(self, cell: cases.Cell) -> bool:
+    def handles(self, provider, cell):
         """Has no loop inside a graph, which only large inputs can do without."""
         return cell.dispatch in ("call", "graph") and not dispatch.in_loop(cell)
 
-    def place(self, arrays: cases.Inputs) -> list[torch.Tensor | None]:
+    def place(self, arrays):
         """Copies the inputs to the device."""
         return [self._tensor(a) for a in (arrays.x, arrays.upstream, arrays.mask)]
 
-    def outputs(self, provider, mode, case, placed) -> list[np.ndarray]:
+    def outputs(self, provider, mode, case, placed):
         """Runs once."""
         return [_array(t) for t in _operation(provider, mode, case)(*placed)]
 
-    def runner(self, provider, cell: cases.Cell, placed) -> Runner:
+    def runner(self, provider, cell, placed):
         """Calls from Python."""
         operation = _operation(provider, cell.mode, cell.case)
-        on_gpu = self._device == "cuda"
-        return dispatch.python_calls(
-            lambda x: operation(x, *placed[1:]),
-            cell.case,
-            placed[0],
-            copy=torch.clone,
-            wait=torch.cuda.synchronize if on_gpu else lambda: None,
-        )
+        wait = torch.cuda.synchronize if self._device == "cuda" else lambda: None
+        return dispatch.python_calls(lambda: operation(*placed), wait)
 
     def _tensor(self, array):
         if array is None:
             return None
-        if array.dtype == ml_dtypes.bfloat16:
-            tensor = torch.from_numpy(array.view(np.uint16)).view(torch.bfloat16)
-        else:
-            tensor = torch.from_numpy(array)
-        return tensor.to(self._device)
+        if array.dtype != ml_dtypes.bfloat16:
+            return torch.from_numpy(array).to(self._device)
+        bits = torch.from_numpy(array.view(np.uint16))
+        return bits.view(torch.bfloat16).to(self._device)
 
 
 def _array(tensor) -> np.ndarray:
     tensor = tensor.detach().cpu()
-    if tensor.dtype == torch.bfloat16:
-        return tensor.view(torch.uint16).numpy().view(ml_dtypes.bfloat16)
-    return tensor.numpy()
+    if tensor.dtype != torch.bfloat16:
+        return tensor.numpy()
+    return tensor.view(torch.uint16).numpy().view(ml_dtypes.bfloat16)
 
 
 def _operation(provider, mode, case):

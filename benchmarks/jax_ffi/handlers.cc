@@ -1,6 +1,5 @@
-// What JAX needs of the handlers of cc/xla. TensorFlow's XLA has one table of handlers for all; JAX
-// takes them by pointer, so here they register in a list of our own, which Python asks.
-#include <cstring>
+// The handlers of cc/xla for JAX. TensorFlow's XLA has one table of handlers; JAX takes them by
+// pointer, so here they register in a list of our own, which Python reads.
 #include <string>
 #include <vector>
 
@@ -11,7 +10,6 @@
 
 #define STATPOOL_EXPORT extern "C" __attribute__((visibility("default")))
 
-namespace core = statpool::core;
 using statpool::tests::NativeCall;
 using statpool::tests::ProblemOf;
 
@@ -37,12 +35,9 @@ XLA_FFI_Error* Register(XLA_FFI_Handler_Register_Args* args) {
 }  // namespace
 
 const XLA_FFI_Api* xla::ffi::GetXlaFfiApi() {
-  static const XLA_FFI_Api api = [] {
-    XLA_FFI_Api only_registers = {};
-    only_registers.XLA_FFI_Handler_Register = Register;
-    return only_registers;
-  }();
-  return &api;
+  static XLA_FFI_Api only_registers = {};
+  only_registers.XLA_FFI_Handler_Register = Register;
+  return &only_registers;
 }
 
 // The handler for a custom call on "Host" or "CUDA", or null.
@@ -56,7 +51,7 @@ STATPOOL_EXPORT void* StatpoolHandler(const char* target, const char* platform) 
 }
 
 STATPOOL_EXPORT int StatpoolPlanes(const NativeCall* call) {
-  return core::SavedFieldsOf(ProblemOf(*call).statistics).size;
+  return statpool::core::SavedFieldsOf(ProblemOf(*call).statistics).size;
 }
 
 // What the handler on "Host" wants as a third result; on "CUDA" it asks XLA itself.

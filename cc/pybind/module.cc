@@ -11,7 +11,6 @@
 #include "cc/pybind/array_arguments.h"
 #include "cc/pybind/own_threads.h"
 #include "cc/pybind/plans.h"
-#include "cc/pybind/streaming.h"
 
 namespace statpool {
 namespace pybind {
@@ -82,15 +81,6 @@ void GlobalStatsGradient(py::array dx, const py::array& upstream, const py::arra
   cpu::GlobalStatsGradient(problem, cpu::MakePlan(problem), buffers, set, &threads);
 }
 
-py::dict CpuPlan(const PoolingArguments& arguments) {
-  const Pooling pooling(arguments);
-  const cpu::Plan plan = cpu::MakePlan(pooling.problem);
-  py::dict dict;
-  dict["splits"] = plan.splits;
-  dict["workspace_bytes"] = plan.workspace_bytes;
-  return dict;
-}
-
 py::dict BuildInfo() {
   py::dict info;
   py::list compiled;
@@ -130,47 +120,6 @@ int SavedPlaneCount(const std::vector<std::string>& names) {
   return core::SavedFieldsOf(statistics).size;
 }
 
-std::vector<std::string> StreamingFormNames(bool copies) {
-  std::vector<std::string> names;
-  for (const StreamingForm& form : StreamingForms()) {
-    if (!copies || form.loop.copy != nullptr) names.push_back(form.name);
-  }
-  return names;
-}
-
-const StreamingForm& StreamingFormOf(const std::string& name, bool copies) {
-  for (const StreamingForm& form : StreamingForms()) {
-    if (form.name == name && (!copies || form.loop.copy != nullptr)) return form;
-  }
-  throw py::value_error("form must be one of streaming_forms(), got '" + name + "'");
-}
-
-uint64_t StreamingReadArray(const py::array& array, const std::string& form, int64_t num_threads) {
-  const void* const from = array.data();
-  const int64_t bytes = array.nbytes();
-  CheckArray("array", array, {array.shape(), array.shape() + array.ndim()});
-  const StreamingForm& chosen = StreamingFormOf(form, false);
-  const py::gil_scoped_release release;
-  OwnThreads threads(num_threads);
-  return StreamingRead(from, bytes, chosen, &threads);
-}
-
-void StreamingCopyArray(py::array to, const py::array& from, const std::string& form,
-                        int64_t num_threads) {
-  CheckArray("from", from, {from.shape(), from.shape() + from.ndim()});
-  CheckArray("to", to, {from.shape(), from.shape() + from.ndim()});
-  const int64_t bytes = from.nbytes();
-  void* const target = to.mutable_data();
-  if (to.nbytes() != bytes || reinterpret_cast<uintptr_t>(target) % 64 != 0) {
-    throw py::value_error("to must be as large as from, and 64-byte aligned");
-  }
-  const void* const source = from.data();
-  const StreamingForm& chosen = StreamingFormOf(form, true);
-  const py::gil_scoped_release release;
-  OwnThreads threads(num_threads);
-  StreamingCopy(target, source, bytes, chosen, &threads);
-}
-
 PYBIND11_MODULE(_core, m) {
   m.doc() = "The C++ core of statpool on NumPy arrays.";
   py::class_<PoolingArguments>(m, "PoolingArguments")
@@ -188,16 +137,10 @@ PYBIND11_MODULE(_core, m) {
   m.def("global_stats_gradient", &GlobalStatsGradient, py::arg("dx"), py::arg("upstream"),
         py::arg("saved"), py::arg("arguments"), py::arg("instruction_set"), py::arg("num_threads"));
   DefinePlans(&m);
-  m.def("cpu_plan", &CpuPlan, py::arg("arguments"));
   m.def("build_info", &BuildInfo);
   m.def("instruction_sets", &InstructionSets);
   m.def("statistics", &Statistics);
   m.def("saved_plane_count", &SavedPlaneCount, py::arg("statistics"));
-  m.def("streaming_forms", &StreamingFormNames, py::arg("copies"));
-  m.def("streaming_read", &StreamingReadArray, py::arg("array"), py::arg("form"),
-        py::arg("num_threads"));
-  m.def("streaming_copy", &StreamingCopyArray, py::arg("to"), py::arg("array"), py::arg("form"),
-        py::arg("num_threads"));
 }
 
 }  // namespace

@@ -88,28 +88,6 @@ def instruction_sets() -> tuple[str, ...]:
     return tuple(_native.core().instruction_sets())
 
 
-def streaming_forms(copies=False) -> tuple[str, ...]:
-    """Returns the names of the loops that `streaming_read`, or `_copy`, can run here.
-
-    Which is fastest depends on the processor and the number of threads; where the one
-    that loads a vector of each line of the cache is no faster than the one that loads
-    every byte, memory is what bounds both.
-    """
-    return tuple(_native.core().streaming_forms(copies))
-
-
-def streaming_read(array, form=None, num_threads=None) -> int:
-    """Reads an array once, by the first form or the one named; returns a sum of it."""
-    form = form or streaming_forms()[0]
-    return _native.core().streaming_read(array, form, _threads(num_threads))
-
-
-def streaming_copy(to, array, form=None, num_threads=None) -> None:
-    """Copies an array into another, 64-byte aligned, with stores around the caches."""
-    form = form or streaming_forms(copies=True)[0]
-    _native.core().streaming_copy(to, array, form, _threads(num_threads))
-
-
 class _Pooling:
     """One call: arrays as the kernels take them, and the shapes of its results."""
 

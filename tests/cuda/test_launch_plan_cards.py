@@ -3,7 +3,7 @@
 import pytest
 
 import statpool
-from benchmarks.cuda_kernels import configurations
+from tests.support import card_grid
 from tests.support.machine_code import Kernel
 
 # Multiprocessors, compute capability, and whose machine code runs there.
@@ -34,24 +34,23 @@ def test_benchmarks_take_no_wave_more_than_planned(usages, card):
     if code not in usages:
         pytest.skip(f"this build has no machine code for {code}")
     more = []
-    for configuration in configurations(is_tiny=False):
-        case = configuration.case
-        shape = case.batch, case.time, case.channels
-        if case.layout == "channels_first":
-            shape = case.batch, case.channels, case.time
+    for call in card_grid.calls(is_tiny=False):
+        batch, time, channels = shape = call.shape
+        if call.layout == "channels_first":
+            shape = batch, channels, time
         plans = statpool.launch_plan(
             shape,
-            case.dtype,
-            statistics=configuration.statistics,
-            data_format=case.layout,
+            call.dtype,
+            statistics=call.statistics,
+            data_format=call.layout,
             multiprocessors=multiprocessors,
             architecture=capability,
         )
         for pass_name in ("Forward", "Gradient"):
             plan = plans[pass_name.lower()]
-            name = "+".join(configuration.statistics)
-            usage = usages[code][kernel_of(pass_name, plan, case.dtype, name)]
+            name = "+".join(call.statistics)
+            usage = usages[code][kernel_of(pass_name, plan, call.dtype, name)]
             held = usage.blocks(f"sm_{capability}", plan["block"], plan["shared_bytes"])
             if held < plan["resident"]:
-                more.append((case.label, name, pass_name, held, plan["resident"]))
+                more.append((call, pass_name, held, plan["resident"]))
     assert not more

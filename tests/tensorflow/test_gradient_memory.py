@@ -7,8 +7,7 @@ import pytest
 import tensorflow as tf
 
 import statpool
-from benchmarks import memory
-from tests.support import fresh_process
+from tests.support import fresh_process, memory
 
 
 def gradient_of_sum(a, b, keeps_x, **options):
@@ -44,7 +43,7 @@ def peak_of_a_gradient(keeps_x):
     a = tf.ones([16, 1024, 1024])  # 64 MiB
     graph = tf.function(gradient_of_sum, jit_compile=False)
     graph(a, a, keeps_x)
-    return memory.peak_extra_bytes(lambda: graph(a, a, keeps_x), "cpu")
+    return memory.peak_extra_bytes(lambda: graph(a, a, keeps_x))
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is measured on Linux only")
