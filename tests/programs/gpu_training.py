@@ -129,7 +129,7 @@ def _model(case):
 
 
 class _Graphs:
-    """What TensorFlow runs inside the context, after it has placed every node."""
+    """What TensorFlow runs in the context, with each node where it was placed."""
 
     def __enter__(self):
         from tensorflow.python.eager import context
