@@ -173,20 +173,17 @@ test-exports: $(LIBRARY) ## Every selection of statistics in LiteRT and ONNX Run
 demo-distributed: $(LIBRARY) ## Two workers on this machine train a small model.
 	$(BIN)/python examples/train_on_workers.py
 
-bench-scaling: $(LIBRARY) ## A step on 1, 2 and 4 replicas.
-	$(BIN)/python -m benchmarks.scaling
-
 bench: $(LIBRARY) ## The benchmark suite, its tables and pictures.
 	$(BIN)/python -m benchmarks.run
 
 bench-quick: $(LIBRARY) ## A few cells of it.
-	$(BIN)/python -m benchmarks.run --quick
+	$(BIN)/python -m benchmarks.run --cells quick
 
-bench-peers: $(LIBRARY) ## JAX and PyTorch beside TensorFlow, and the kernels in JAX's programs.
+bench-peers: $(LIBRARY) ## JAX and PyTorch next to TensorFlow, and the kernels in JAX's programs.
 	$(PIP) install --quiet --constraint constraints.txt --group peers
 	@{ $(BIN)/cmake $(CMAKE_BUILD) && $(BIN)/cmake --build $(CMAKE_BUILD) --target statpool_jax; } \
 	  > build/peers.log 2>&1 || { cat build/peers.log; exit 1; }
-	$(BIN)/python -m benchmarks.run --peers
+	$(BIN)/python -m benchmarks.run --engines tensorflow,core,jax,torch
 
 # The CUDA kernels alone, proven and timed with nvcc and the Python at hand, which is .venv's where
 # there is one and PYTHON doesn't name another: no TensorFlow, which compute-sanitizer hangs in, and
