@@ -56,8 +56,9 @@ def over_baseline(frame: pd.DataFrame) -> pd.DataFrame:
     rows = rows[rows["dispatch"] == "graph"]
     key = ["mode", *results.CASE]
     baseline = rows[rows["provider"] == results.BASELINE].set_index(key)["seconds"]
-    rows = rows[rows["provider"] != results.BASELINE].join(baseline, key, rsuffix="_of")
-    return rows.assign(value=rows["seconds_of"] / rows["seconds"]).dropna(
+    baseline = baseline.rename("baseline")
+    rows = rows[rows["provider"] != results.BASELINE].join(baseline, key)
+    return rows.assign(value=rows["baseline"] / rows["seconds"]).dropna(
         subset=["value"]
     )
 

@@ -73,13 +73,15 @@ def _measure(parser, asked) -> int:
     """Goes through the cells; fails where statpool is wrong or a limit is beaten."""
     if "torch" in asked.engines:
         _load_triton()
-    cells, providers = _CELLS[asked.cells](), providers_of(asked.engines)
+    device = asked.device if asked.device != "auto" else _device(asked.engines)
+    on_cpu = device == "cpu"
+    engines = [name for name in asked.engines if on_cpu or name != "core"]
+    cells, providers = _CELLS[asked.cells](), providers_of(engines)
     if asked.list:
         print("A label is the label of a cell, a blank and a provider.")
         print("\nCells:", *(cell.label for cell in cells), sep="\n  ")
         print("\nProviders:", *(p.name for p in providers), sep="\n  ")
         return 0
-    device = asked.device if asked.device != "auto" else _device(asked.engines)
     writer = results.Writer(asked.output, environment.describe_environment(device))
     budget = asked.budget or _BUDGETS[asked.cells]
 
@@ -93,7 +95,7 @@ def _measure(parser, asked) -> int:
             "--filter must leave at least one row of the engines that run here, but no "
             f"label matches all of {asked.filter}; see --list"
         )
-    on_cpu = device == "cpu"  # A GPU's driver reserves more than it will ever use.
+    # A GPU's driver reserves more than it will ever use.
     with memory.no_more_than_there_is() if on_cpu else contextlib.nullcontext():
         try:
             for number, cell in enumerate(cells, 1):

@@ -75,6 +75,7 @@ class Session:
             reason = _first_line(error)
             self._say(f"left out: {provider.name}: {reason}")
             self._writer.add(_row(provider, status="left out", reason=reason))
+            self.wrong += [f"{provider.name}: left out"] * provider.ours
             return False
         return True
 
