@@ -226,13 +226,6 @@ def _is_conditional(step: re.Match) -> bool:
     return re.match(r"!?U?P\w", step["operands"]) is not None
 
 
-def split_functions(text: str) -> dict[Kernel, str]:
-    """Cuts the output of nvdisasm into the kernels."""
-    sections = re.split(r"^\.text\.(\w+):$", text, flags=re.MULTILINE)
-    named = zip(sections[1::2], sections[2::2], strict=True)
-    return {kernel: body for name, body in named if (kernel := kernel_of(name))}
-
-
 def find_tool(name: str) -> str:
     """Returns the path of cuobjdump or nvdisasm.
 
@@ -276,8 +269,9 @@ def codes_of(library: Path = LIBRARY) -> dict[str, dict[Kernel, Code]]:
 
 def _code_of_binary(binary: Path) -> dict[Kernel, Code]:
     text = run_tool("nvdisasm", "--no-dataflow", "-c", binary)
-    functions = split_functions(text)
-    return {kernel: parse_code(body) for kernel, body in functions.items()}
+    sections = re.split(r"^\.text\.(\w+):$", text, flags=re.MULTILINE)
+    named = zip(sections[1::2], sections[2::2], strict=True)
+    return {k: parse_code(body) for name, body in named if (k := kernel_of(name))}
 
 
 def run_tool(tool: str, *arguments, cwd=None) -> str:
