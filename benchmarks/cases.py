@@ -18,6 +18,8 @@ TRAIN = "train convolution"
 STATISTICS = ("mean", "max", "l2")
 EPSILON = 1e-12
 SECTOR = 32  # bytes: the least that comes from the memory of a GPU
+# From here on the dispatch of a call, some 0.1 ms, is nothing against the call itself.
+_DISPATCH_IS_NEGLIGIBLE_FROM = 8 << 20  # bytes of x
 
 
 @dataclasses.dataclass(frozen=True)
@@ -119,6 +121,12 @@ class Cell:
     def label(self) -> str:
         """Name of the cell, which `--filter` searches."""
         return f"{self.mode} {self.dispatch} {self.case.label}"
+
+    @property
+    def in_loop(self) -> bool:
+        """Whether it needs many calls in one graph to show the op alone."""
+        small = self.case.input_bytes < _DISPATCH_IS_NEGLIGIBLE_FROM
+        return self.dispatch == "graph" and small
 
 
 @dataclasses.dataclass(frozen=True)

@@ -28,8 +28,8 @@ def describe(old: pd.DataFrame, new: pd.DataFrame) -> str:
             words = f"{100 * (row['ratio'] - 1):+.0f} %", f"{old} -> {new}"
             lines.append("  ".join((*words, formats.row_label(row))))
     for _, row in pairs[pairs["status_old"] != pairs["status_new"]].iterrows():
-        was = f"was {row['status_old']}, is {row['status_new']}"
-        lines.append(f"{formats.row_label(row)}: {was}")
+        verdicts = f"was {row['status_old']}, is {row['status_new']}"
+        lines.append(f"{formats.row_label(row)}: {verdicts}")
     return "\n".join(lines)
 
 

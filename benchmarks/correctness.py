@@ -37,7 +37,7 @@ class Expected(NamedTuple):
 
     exact: np.ndarray
     contract: np.ndarray
-    naive: np.ndarray
+    naive: np.ndarray  # one by one in the dtype of x
 
 
 class Checker:

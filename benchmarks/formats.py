@@ -2,18 +2,15 @@
 
 import math
 
-_SECONDS = (("s", 1), ("ms", 1e-3), ("µs", 1e-6), ("ns", 1e-9))
-_BYTES = (("GB", 1e9), ("MB", 1e6), ("kB", 1e3), ("B", 1))
+_UNITS = (("s", 1), ("ms", 1e-3), ("µs", 1e-6), ("ns", 1e-9))
 
 
 def duration(seconds: float | None) -> str:
     """Three digits and a unit, e.g. "1.23 ms"."""
-    return _with_unit(seconds, _SECONDS)
-
-
-def size(count: float | None) -> str:
-    """Three digits and a unit of bytes, e.g. "19.7 MB"."""
-    return _with_unit(count, _BYTES)
+    if _is_missing(seconds):
+        return ""
+    unit, scale = next((u for u in _UNITS if seconds >= u[1]), _UNITS[-1])
+    return f"{_three_digits(seconds / scale)} {unit}"
 
 
 def times(ratio: float | None) -> str:
@@ -56,17 +53,10 @@ def row_label(row) -> str:
     return ", ".join(part for part in (*parts, variant(row)) if part)
 
 
-def _with_unit(number, units) -> str:
-    if _is_missing(number):
-        return ""
-    unit, scale = next((u for u in units if number >= u[1]), units[-1])
-    return f"{_three_digits(number / scale)} {unit}"
-
-
 def _is_missing(number) -> bool:
     return number is None or math.isnan(number)
 
 
 def _three_digits(value: float) -> str:
-    decimals = (value < 99.95) + (value < 9.995)
+    decimals = 0 if value >= 99.95 else 1 if value >= 9.995 else 2
     return f"{value:.{decimals}f}" if value >= 0.0995 else f"{value:.1g}"

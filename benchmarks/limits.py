@@ -9,8 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from benchmarks import cases, memory_limits
-from benchmarks.engines.dispatch import in_loop, python_calls
+from benchmarks import cases, measure, memory_limits
 from benchmarks.environment import last_level_cache_bytes
 from benchmarks.measure import Runner, Samples, take_rounds
 
@@ -45,7 +44,7 @@ def limit_of(mode: str, medians: dict[str, float]) -> tuple[str, float | None]:
 def is_memory_bound(cell: cases.Cell) -> bool:
     """Whether memory is the limit: input and gradient are larger than the caches."""
     exceeds_caches = 2 * cell.case.input_bytes >= last_level_cache_bytes()
-    return exceeds_caches and cell.dispatch in ("graph", "core") and not in_loop(cell)
+    return exceeds_caches and cell.dispatch in ("graph", "core") and not cell.in_loop
 
 
 class MemoryLimits:
@@ -64,7 +63,7 @@ class MemoryLimits:
         return [self._limit(READ, reads, read), self._limit(COPY, copies, copied)]
 
     def _limit(self, name, loops, size) -> Limit:
-        runners = [python_calls(loop) for loop in loops]
+        runners = [measure.calls(loop) for loop in loops]
         if (name, size) not in self._fastest:
             trials = [Samples(runner, 1) for runner in runners]
             take_rounds(trials, _TRIAL_SECONDS)

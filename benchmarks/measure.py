@@ -31,6 +31,17 @@ class Runner:
         return time.perf_counter() - start
 
 
+def calls(call, wait=lambda: None) -> Runner:
+    """Makes a runner that calls from Python, and then waits for the calls to end."""
+
+    def run(count):
+        for _ in range(count):
+            call()
+        wait()
+
+    return Runner(run)
+
+
 class SelfTimed(Runner):
     """Runs single calls; `run` returns their seconds."""
 

@@ -11,16 +11,7 @@ mpl.use("Agg")
 
 from matplotlib import pyplot as plt
 
-_COLOURS = {
-    **{"Lambda": "#d62728", "Lambda XLA": "#ff9896"},
-    **{"repaired Lambda": "#8c564b", "repaired Lambda XLA": "#c49c94"},
-    **{"Keras layers": "#e377c2", "tf.nn.moments": "#7f7f7f"},
-    **{"statpool composite": "#9edae5", "statpool composite XLA": "#17becf"},
-    **{"statpool": "#1f3fd0", "statpool XLA": "#6a3fd0"},
-    **{"JAX jit": "#2ca02c", "torch.compile": "#ff7f0e"},
-    **{"float32": "#1f3fd0", "float16": "#2ca02c"},
-    **{"bfloat16": "#ff7f0e", "float64": "#7f7f7f"},
-}
+_OURS = {"statpool": "#1f3fd0", "statpool XLA": "#6a3fd0"}  # others take turns
 _SPREAD = 0.7  # of the dots of a line, so that none hides another
 _IN_BLUE = {"textcoords": "offset points", "va": "center", "fontweight": "bold"}
 
@@ -58,9 +49,8 @@ def over_baseline(frame: pd.DataFrame) -> pd.DataFrame:
     baseline = rows[rows["provider"] == results.BASELINE].set_index(key)["seconds"]
     baseline = baseline.rename("baseline")
     rows = rows[rows["provider"] != results.BASELINE].join(baseline, key)
-    return rows.assign(value=rows["baseline"] / rows["seconds"]).dropna(
-        subset=["value"]
-    )
+    rows = rows.assign(value=rows["baseline"] / rows["seconds"])
+    return rows[rows["value"].notna()]
 
 
 def _shares(frame: pd.DataFrame):
@@ -80,11 +70,11 @@ def _shares(frame: pd.DataFrame):
 
 def _of_providers(rows: pd.DataFrame) -> pd.DataFrame:
     """float32, channels last, no mask, warm, and a shape of the grid."""
+    rows = rows[rows["dtype"] == "float32"]
     shapes = zip(rows["batch"], rows["time"], rows["channels"], strict=True)
-    in_grid = pd.Series([shape in grid.SHAPES for shape in shapes], rows.index, bool)
-    plain = (rows["layout"] == "channels_last") & (rows["masked"] == 0)
-    plain &= (rows["dtype"] == "float32") & (rows["cache"] == "warm")
-    rows = rows[in_grid & plain]
+    variants = [formats.variant(row) for _, row in rows.iterrows()]
+    plain = [s in grid.SHAPES and not v for s, v in zip(shapes, variants, strict=True)]
+    rows = rows[pd.Series(plain, rows.index, bool)]
     return rows.assign(label=rows["provider"], panel=rows["mode"])
 
 
@@ -103,9 +93,9 @@ def _dots(rows: pd.DataFrame, axis_label: str, write):
             place = shapes.index(row["shape"]) - shift
             is_wrong = row["status"] == "wrong"
             fill = {"markerfacecolor": "none"} if is_wrong else {}
-            axis.plot(row["value"], place, **_style(row["label"]) | fill)
+            axis.plot(row["value"], place, **_style(row["label"], names) | fill)
             if row["label"] == "statpool":  # in a column of its own, right of all dots
-                at, style = axis.get_yaxis_transform(), {"color": _COLOURS["statpool"]}
+                at, style = axis.get_yaxis_transform(), {"color": _OURS["statpool"]}
                 style |= _IN_BLUE | {"fontsize": 8, "xytext": (6, 0)}
                 axis.annotate(write(row["value"]), (1, place), xycoords=at, **style)
         axis.set_title(panel, fontsize=11)
@@ -120,22 +110,21 @@ def _dots(rows: pd.DataFrame, axis_label: str, write):
     return figure
 
 
-def _style(name: str) -> dict:
+def _style(name: str, names: list[str]) -> dict:
     """Ours stand out, and are drawn on top."""
-    ours = name.startswith("statpool")
-    return {
-        **{"color": _COLOURS.get(name, "#bcbd22"), "alpha": 0.95, "linestyle": ""},
-        **{"marker": "D" if name.endswith("XLA") else "o"},
-        **{"markersize": 8 if ours else 6, "zorder": 3 if ours else 2},
-    }
+    ours = {"markersize": 8, "zorder": 3} if name.startswith("statpool") else {}
+    colour = _OURS.get(name, f"C{names.index(name)}")
+    marker = "D" if name.endswith("XLA") else "o"
+    return {"color": colour, "alpha": 0.95, "linestyle": "", "marker": marker, **ours}
 
 
 def _legend(figure, names) -> None:
     """One legend for all panels, below them."""
-    marks = {name: _style(name) for name in names}
+    marks = {name: _style(name, names) for name in names}
     if "statpool" in names:
         hollow = {"color": "black", "markerfacecolor": "none"}
-        marks["hollow: wrong; in blue: values of statpool"] = _style("") | hollow
+        note = "hollow: wrong; in blue: values of statpool"
+        marks[note] = marks["statpool"] | hollow
     handles = [mpl.lines.Line2D([], [], **style) for style in marks.values()]
     figure.tight_layout()
     place = {"loc": "upper center", "bbox_to_anchor": (0.5, 0.0), "ncols": 4}

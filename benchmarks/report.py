@@ -1,6 +1,5 @@
 """The report, made from a CSV alone: tables, and the pictures of plots.py."""
 
-import json
 from pathlib import Path
 
 import pandas as pd
@@ -22,7 +21,8 @@ the input is silent."""
 def write_report(path: Path) -> Path:
     """Writes report and pictures next to the CSV; returns the report's path."""
     frame = results.load(path)
-    parts = ["# Benchmark report", _environment(path, frame)]
+    environment = path.with_name(results.ENVIRONMENT_NAME).read_text()
+    parts = ["# Benchmark report", f"```json\n{environment}```"]
     for title, explanation, table in (
         ("Inside one graph", _GRAPH, _times(frame, "graph")),
         ("Times as fast as Lambda", "Inside one graph.", _speedups(frame)),
@@ -92,20 +92,3 @@ def _wide(rows, lines: list[str], columns: str, values: str) -> pd.DataFrame:
     )
     order = list(dict.fromkeys(rows[columns]))
     return wide[order].fillna("").reset_index().rename_axis(None, axis=1)
-
-
-def _environment(path: Path, frame: pd.DataFrame) -> str:
-    """From its file if it is there, else from the CSV."""
-    file = path.with_name(results.ENVIRONMENT_NAME)
-    environment = frame[["time_stamp", "commit", "device_name", "versions"]].head(1)
-    environment = environment.to_dict("records")[0] if len(frame) else {}
-    if file.exists():
-        environment = json.loads(file.read_text())
-    lines = ["| measured on | |", "|:--|:--|"]
-    for name, value in environment.items():
-        if isinstance(value, dict):
-            value = ", ".join(f"{key} {item}" for key, item in value.items())
-        elif name.endswith("_bytes"):
-            value = formats.size(value)
-        lines.append(f"| {name.removesuffix('_bytes').replace('_', ' ')} | {value} |")
-    return "\n".join(lines)

@@ -4,8 +4,8 @@ import os
 
 import numpy as np
 
-from benchmarks import cases
-from benchmarks.engines import Engine, dispatch
+from benchmarks import cases, measure
+from benchmarks.engines import Engine
 from benchmarks.providers import Provider
 
 PROVIDERS = (
@@ -51,7 +51,7 @@ class CoreEngine(Engine):
         forward, backward, *_ = self._call(provider, cell.case, placed)
         forward()  # keeps what the backward kernel needs of it
         is_backward = cell.mode == cases.BACKWARD
-        return dispatch.python_calls(backward if is_backward else forward)
+        return measure.calls(backward if is_backward else forward)
 
     def _call(self, provider, case, placed):
         """Both kernels as functions without arguments, and their results."""

@@ -6,8 +6,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from benchmarks import cases
-from benchmarks.engines import Engine, dispatch
+from benchmarks import cases, measure
+from benchmarks.engines import Engine
 from benchmarks.engines.jax_training import training_step
 from benchmarks.providers import Provider
 
@@ -56,7 +56,7 @@ class JaxEngine(Engine):
         """Has no loop inside a graph, which only small inputs need."""
         if cell.dispatch == "step":
             return self._on_gpu or cell.case.input_bytes <= _MOST_TRAINED_ON_CPU
-        return cell.dispatch in ("call", "graph") and not dispatch.in_loop(cell)
+        return cell.dispatch in ("call", "graph") and not cell.in_loop
 
     def place(self, arrays):
         """Copies the inputs to the device."""
@@ -77,7 +77,7 @@ class JaxEngine(Engine):
             if not self._on_gpu:  # whose stream runs calls in turn
                 jax.block_until_ready(last)
 
-        return dispatch.python_calls(call, lambda: jax.block_until_ready(last))
+        return measure.calls(call, lambda: jax.block_until_ready(last))
 
     def training(self, provider, case):
         """A runner of steps, its loss after one, and that of the repaired Lambda."""

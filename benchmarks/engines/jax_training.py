@@ -8,8 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from benchmarks import cases
-from benchmarks.engines.dispatch import python_calls
+from benchmarks import cases, measure
 
 _FEATURES, _KERNEL, _CLASSES, _RATE = 40, 5, 10, 1e-2
 
@@ -55,4 +54,4 @@ def training_step(pool, case: cases.Case):
 
     call()
     after_one = float(step(now)[0])
-    return python_calls(call, lambda: jax.block_until_ready(now)), after_one
+    return measure.calls(call, lambda: jax.block_until_ready(now)), after_one

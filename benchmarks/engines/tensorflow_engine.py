@@ -3,15 +3,13 @@
 import dataclasses
 import functools
 import warnings
-from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
-from benchmarks import cases, limits
-from benchmarks.engines import Engine, dispatch, tensorflow_loops
+from benchmarks import cases, limits, measure
+from benchmarks.engines import Engine, tensorflow_loops
 from benchmarks.engines.tensorflow_pooling import PROVIDERS  # noqa: F401, an engine's
-from benchmarks.measure import Runner
 
 
 def create(device: str) -> "TensorFlowEngine":
@@ -22,14 +20,6 @@ def create(device: str) -> "TensorFlowEngine":
     if device == "gpu" and not tf.config.list_physical_devices("GPU"):
         raise RuntimeError("TensorFlow sees no GPU here")
     return TensorFlowEngine(device)
-
-
-class Placed(NamedTuple):
-    """Inputs of a case as tensors on the device."""
-
-    x: tf.Tensor
-    upstream: tf.Tensor
-    mask: tf.Tensor | None
 
 
 class TensorFlowEngine(Engine):
@@ -45,8 +35,8 @@ class TensorFlowEngine(Engine):
     def place(self, arrays):
         """Copies the inputs to the device."""
         with tf.device(self._device):
-            mask = None if arrays.mask is None else tf.constant(arrays.mask)
-            return Placed(tf.constant(arrays.x), tf.constant(arrays.upstream), mask)
+            inputs = arrays.x, arrays.upstream, arrays.mask
+            return tuple(None if a is None else tf.constant(a) for a in inputs)
 
     def outputs(self, provider, mode, case, placed):
         """Runs once."""
@@ -54,7 +44,7 @@ class TensorFlowEngine(Engine):
 
     def runner(self, provider, cell, placed):
         """Makes a loop inside one graph, or calls from Python."""
-        if dispatch.in_loop(cell):
+        if cell.in_loop:
             operation = make_operation(provider, cell.mode, cell.case)
             return self._loop(operation, cell.mode, placed, provider.compiled)
         function = self._function(provider, cell.mode, cell.case)
@@ -62,7 +52,7 @@ class TensorFlowEngine(Engine):
 
     def limits(self, cell, arrays):
         """The empty call in a loop; on a GPU, TensorFlow's own sum and negation."""
-        if dispatch.in_loop(cell):
+        if cell.in_loop:
 
             def empty(x, upstream, mask):
                 return [upstream] if cell.mode == cases.FORWARD else [upstream, x]
@@ -95,13 +85,12 @@ class TensorFlowEngine(Engine):
 
         return call
 
-    def _calls(self, call) -> Runner:
-        return dispatch.python_calls(call, tf.test.experimental.sync_devices)
+    def _calls(self, call) -> measure.Runner:
+        return measure.calls(call, tf.test.experimental.sync_devices)
 
-    def _loop(self, operation, mode, placed, compiled) -> Runner:
-        kind = "compiled" if compiled else "graph"
-        make = getattr(tensorflow_loops, f"{kind}_runner")
-        runner = make(operation, mode, placed)
+    def _loop(self, operation, mode, placed, compiled) -> measure.Runner:
+        loops = (tensorflow_loops.graph_runner, tensorflow_loops.compiled_runner)
+        runner = loops[compiled](operation, mode, placed)
 
         def run(batches):
             with tf.device(self._device):

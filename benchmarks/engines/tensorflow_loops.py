@@ -36,14 +36,14 @@ def graph_runner(operation, mode: str, placed) -> Runner:
         zeros = _zero_outputs(mode, *calls[0])
         return _while(turns, body, map(_first_element, zeros))
 
-    run, calls = tf.function(loop, autograph=False), [tuple(placed)] * UNROLLED
+    run, calls = tf.function(loop, autograph=False), [placed] * UNROLLED
     return Runner(lambda turns: run(tf.constant(turns), calls), batch=UNROLLED)
 
 
 def compiled_runner(operation, mode: str, placed) -> Runner:
     """Makes a runner of a loop that XLA compiles as a whole."""
     loop = compiled_loop(operation, mode)
-    return Runner(lambda turns: loop(tf.constant(turns), tuple(placed)))
+    return Runner(lambda turns: loop(tf.constant(turns), placed))
 
 
 def compiled_loop(operation, mode: str):

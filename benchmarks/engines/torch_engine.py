@@ -4,8 +4,8 @@ import ml_dtypes
 import numpy as np
 import torch
 
-from benchmarks import cases
-from benchmarks.engines import Engine, dispatch
+from benchmarks import cases, measure
+from benchmarks.engines import Engine
 from benchmarks.providers import Provider
 
 
@@ -46,7 +46,7 @@ class TorchEngine(Engine):
 
     def handles(self, provider, cell):
         """Has no loop inside a graph, which only large inputs can do without."""
-        return cell.dispatch in ("call", "graph") and not dispatch.in_loop(cell)
+        return cell.dispatch in ("call", "graph") and not cell.in_loop
 
     def place(self, arrays):
         """Copies the inputs to the device."""
@@ -60,7 +60,7 @@ class TorchEngine(Engine):
         """Calls from Python."""
         operation = _operation(provider, cell.mode, cell.case)
         wait = torch.cuda.synchronize if self._device == "cuda" else lambda: None
-        return dispatch.python_calls(lambda: operation(*placed), wait)
+        return measure.calls(lambda: operation(*placed), wait)
 
     def _tensor(self, array):
         if array is None:

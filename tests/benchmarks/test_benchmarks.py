@@ -21,20 +21,19 @@ from benchmarks import (
 )
 from benchmarks.engines import tensorflow_engine, tensorflow_loops
 from benchmarks.providers import Provider, engine_module, providers_of
-from tests.support import fresh_process, memory, profiler
+from tests.support import memory, profiler
 
 PROVIDERS = {p.name: p for p in providers_of(["tensorflow", "core"])}
-REPAIRED = PROVIDERS["repaired Lambda"]
+REPAIRED, KERAS = PROVIDERS["repaired Lambda"], PROVIDERS["Keras layers"]
 CELL = cases.Cell(cases.FORWARD_BACKWARD, "graph", cases.Case(2, 8, 3))
 
 
-def run_session(folder, providers, device="cpu", cell=CELL):
+def run_session(folder, providers):
     """Runs a cell on a tiny budget; returns session, rows and what it said."""
     said = []
-    writer = results.Writer(folder, environment.describe_environment(device))
-    measuring = session.Session(providers, writer, device, 0.01, say=said.append)
-    if measuring.wants(cell):
-        measuring.run_cell(cell)
+    writer = results.Writer(folder, environment.describe_environment("cpu"))
+    measuring = session.Session(providers, writer, "cpu", 0.01, say=said.append)
+    measuring.run_cell(CELL)
     rows = results.load(writer.csv)
     return measuring, rows[rows["engine"] != "machine"].reset_index(), said
 
@@ -50,20 +49,8 @@ def judged(provider, mode=cases.FORWARD_BACKWARD, case=CELL.case):
 
 
 def slightly_off(*arguments):
-    """Right but for the norm, off by more than the contract allows."""
-    mean, largest, norm = tf.split(REPAIRED.pool(*arguments), 3, axis=-1)
-    return tf.concat([mean, largest, norm * (1 + 25 * 2**-24)], axis=-1)
-
-
-def test_inputs_are_what_the_case_says():
-    for layout in ("channels_last", "channels_first"):
-        case = cases.Case(3, 10, 4, "bfloat16", layout, masked=0.3)
-        arrays = cases.make_inputs(case)
-        assert arrays.x.shape == case.shape
-        assert arrays.x.dtype.name == "bfloat16"
-        assert (arrays.mask.sum(axis=1) == 7).all()
-        time_last = np.moveaxis(arrays.x, case.time_axis, 2).astype(float)
-        assert (time_last == 0).all(axis=2).sum() == 1  # one silent channel
+    """Off by more than the contract allows."""
+    return REPAIRED.pool(*arguments) * (1 + 25 * 2**-24)
 
 
 def test_the_grid_covers_what_it_promises():
@@ -77,14 +64,12 @@ def test_the_grid_covers_what_it_promises():
     assert len(grid.quick()) == 13
 
 
-@pytest.mark.parametrize("name", ["repaired Lambda", "Keras layers", "statpool core"])
-def test_right_numbers_pass(name):
+def test_right_numbers_pass():
     for layout in ("channels_last", "channels_first"):
-        for masked in (0.0, 0.3):
-            case = cases.Case(2, 50, 6, layout=layout, masked=masked)
-            if PROVIDERS[name].handles(case):
-                verdict = judged(PROVIDERS[name], case=case)
-                assert verdict.status != correctness.WRONG, verdict
+        for case in (cases.Case(2, 50, 6, layout=layout, masked=m) for m in (0, 0.3)):
+            for provider in (REPAIRED, KERAS, PROVIDERS["statpool core"]):
+                if provider.handles(case):
+                    assert judged(provider, case=case).status != correctness.WRONG
 
 
 @pytest.mark.parametrize(
@@ -189,9 +174,7 @@ def test_samples_are_per_call_and_a_dispatch_hardly_counts():
     samples.take()
     assert samples.calls == 4 * samples.batches
     assert samples.calls * per_call > 40 * dispatch
-    assert samples.seconds[0] == pytest.approx(
-        (dispatch / samples.calls) + per_call, rel=3
-    )
+    assert per_call <= samples.seconds[0] < 10 * per_call
 
 
 def test_a_limit_that_is_beaten_is_reported(tmp_path, monkeypatch):
@@ -207,33 +190,18 @@ def test_a_limit_that_is_beaten_is_reported(tmp_path, monkeypatch):
     assert not rows["limit"][[limits.READ, limits.COPY]].any()
 
 
-def fill_64_mib():
-    return int(np.ones(64 << 20, np.uint8)[-1])
+@pytest.mark.skipif(sys.platform != "linux", reason="the limit works on Linux only")
+def test_out_of_memory_is_a_row(tmp_path):
+    def greedy(x, mask, axis):
+        if x.shape[axis] == 3:  # the tiny input on which a provider is tried first
+            return REPAIRED.pool(x, mask, axis)
+        rows = tf.cast(tf.reduce_mean(x) * 0, tf.int64) + 2**40
+        return x + tf.reduce_sum(tf.random.uniform([rows]))
 
-
-@pytest.mark.skipif(sys.platform != "linux", reason="memory is measured on Linux only")
-class TestMemory:
-    def test_peak(self):
-        peak = fresh_process.call(memory.peak_extra_bytes, fill_64_mib)
-        assert peak == pytest.approx(64 << 20, rel=0.02)
-
-    def test_out_of_memory_is_a_row(self, tmp_path):
-        def greedy(x, mask, axis):
-            if x.shape[axis] == 3:  # the tiny input on which a provider is tried first
-                return REPAIRED.pool(x, mask, axis)
-            rows = tf.cast(tf.reduce_mean(x) * 0, tf.int64) + 2**40
-            return x + tf.reduce_sum(tf.random.uniform([rows]))
-
-        with memory.no_more_than_there_is():
-            providers = [Provider("greedy", greedy), REPAIRED]
-            _, rows, said = run_session(tmp_path, providers)
-        assert list(rows["status"]) == ["out of memory", "ok"]
-        assert "out of memory" in said[0]
-
-    def test_allocating_more_than_there_is_fails(self):
-        too_much = memory.available_bytes() + (1 << 30)
-        with memory.no_more_than_there_is(), pytest.raises(MemoryError):
-            np.empty(too_much, np.uint8)
+    with memory.no_more_than_there_is():
+        _, rows, said = run_session(tmp_path, [Provider("greedy", greedy), REPAIRED])
+    assert list(rows["status"]) == ["out of memory", "ok"]
+    assert "out of memory" in said[0]
 
 
 def test_a_provider_that_cannot_run_gets_one_line(tmp_path):
@@ -245,10 +213,3 @@ def test_a_provider_that_cannot_run_gets_one_line(tmp_path):
     assert len([line for line in said if "left out" in line]) == 1
     assert "a_package_that_nobody_has" in rows["reason"][0]
     assert "| absent" in report.write_report(tmp_path / results.CSV_NAME).read_text()
-
-
-def test_without_a_gpu_every_provider_is_left_out(tmp_path):
-    providers = [PROVIDERS["Lambda"], PROVIDERS["statpool core"]]
-    _, rows, said = run_session(tmp_path, providers, device="gpu")
-    assert len(said) == 2
-    assert set(rows["status"]) == {"left out"}

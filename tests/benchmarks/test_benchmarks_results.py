@@ -1,6 +1,7 @@
 """The benchmark suite's files and its command: CSV, JSON, report, pictures, compare."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -35,40 +36,37 @@ def test_stored_results_are_readable(path, tmp_path):
     rows = results.load(path)
     assert len(rows) > 10
     assert set(results.COLUMNS) <= set(rows.columns)
-    (tmp_path / path.name).write_text(path.read_text())
+    shutil.copytree(path.parent, tmp_path, dirs_exist_ok=True)
     text = report.write_report(tmp_path / path.name).read_text()
-    has_shares = rows["share_of_limit"].notna().any()
-    assert ("share.png" in text) == has_shares == (tmp_path / "share.png").exists()
+    assert ("share.png" in text) == rows["share_of_limit"].notna().any()
 
 
-def test_a_foreign_file_is_refused(tmp_path, capsys):
+def test_a_foreign_file_and_a_filter_without_a_match_are_refused(tmp_path, capsys):
     path = tmp_path / "other.csv"
     path.write_text("provider,seconds\nLambda,1\n")
     assert invoke(tmp_path, "--report", str(path)) == 2
     assert "has the columns of benchmarks.results.Row" in capsys.readouterr().err
-
-
-def frame(**seconds):
-    """Rows of (q20, median, q80) milliseconds by provider."""
-    rows = []
-    for name, (q20, median, q80) in seconds.items():
-        row = results.Row(name, "tensorflow", mode="forward", dispatch="graph")
-        row.seconds_q20, row.seconds, row.seconds_q80 = q20, median, q80
-        rows.append(vars(row) | {"batch": 1, "time": 2, "channels": 3, "masked": 0.0})
-    return pd.DataFrame(rows)
+    assert invoke(tmp_path, "--engines", "core", "--filter", "no such thing") == 2
+    assert "no label matches" in capsys.readouterr().err
 
 
 def test_compare_sees_beyond_the_noise_only():
-    old = frame(
-        a=(9, 10, 11), b=(9, 10, 11), c=(9, 10, 11), d=(9.9, 10, 10.1), e=(1, 1, 1)
-    )
+    def frame(**milliseconds):
+        """Rows of (q20, median, q80) by provider."""
+        rows = []
+        for name, times in milliseconds.items():
+            row = vars(results.Row(name, mode="forward", batch=1, time=2, channels=3))
+            named = zip(("seconds_q20", "seconds", "seconds_q80"), times, strict=True)
+            rows.append(row | {"masked": 0.0, **dict(named)})
+        return pd.DataFrame(rows)
+
+    old = frame(a=(9, 10, 11), b=(9, 10, 11), c=(9, 10, 11), d=(9.9, 10, 10.1))
     new = frame(a=(19, 20, 21), b=(4, 5, 6), c=(10, 12, 14), d=(10.2, 10.3, 10.4))
     pairs = compare.match(old, new).set_index("provider")
     assert dict(pairs["change"]) == {"a": "slower", "b": "faster", "c": "", "d": ""}
     text = compare.describe(old, new)
-    assert "slower: 1 of 4 rows" in text
-    assert "+100 %" in text
-    assert "-50 %" in text
+    for words in ("slower: 1 of 4 rows", "+100 %", "-50 %"):
+        assert words in text
 
 
 def test_an_interrupt_keeps_what_was_measured(tmp_path, monkeypatch, capsys):
@@ -100,11 +98,6 @@ def test_from_one_end_to_the_other(tmp_path, capsys):
     assert (tmp_path / "speedup.png").stat().st_size > 10_000
     assert invoke(tmp_path, "--compare", path, path) == 0
     assert "slower: 0 of" in capsys.readouterr().out
-
-
-def test_a_filter_that_matches_nothing_is_an_error(tmp_path, capsys):
-    assert invoke(tmp_path, "--engines", "core", "--filter", "no such thing") == 2
-    assert "no label matches" in capsys.readouterr().err
 
 
 def test_numpy_is_enough_to_measure(tmp_path):
