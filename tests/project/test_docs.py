@@ -20,17 +20,16 @@ API = ROOT / "docs" / "api.md"
 NAMED_TEST = re.compile(r"(tests/[\w/]+\.py)::([\w:]+)")
 
 
-def _tests_of(file):
+PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]
+
+
+def names_of_tests(file, nodes=None, prefix=""):
     """Names of the tests in a file, those of a class as `Class::test`."""
-    for node in ast.parse(file.read_text()).body:
+    for node in ast.parse(file.read_text()).body if nodes is None else nodes:
         if isinstance(node, ast.ClassDef):
-            yield from (f"{node.name}::{f.name}" for f in node.body if _is_test(f))
-        elif _is_test(node):
-            yield node.name
-
-
-def _is_test(node):
-    return isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
+            yield from names_of_tests(file, node.body, f"{node.name}::")
+        elif isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
+            yield prefix + node.name
 
 
 @pytest.mark.parametrize("page", [CONTRACT, API], ids=lambda page: page.name)
@@ -45,13 +44,12 @@ def test_examples(page):
     assert not report, "".join(report)
 
 
-def _named_tests():
-    return sorted(set(NAMED_TEST.findall(CONTRACT.read_text() + API.read_text())))
+NAMED_TESTS = set(NAMED_TEST.findall("".join(page.read_text() for page in PAGES)))
 
 
-@pytest.mark.parametrize(("file", "test"), _named_tests())
+@pytest.mark.parametrize(("file", "test"), sorted(NAMED_TESTS))
 def test_named_tests_exist(file, test):
-    assert test in _tests_of(ROOT / file)
+    assert test in names_of_tests(ROOT / file)
 
 
 def test_each_section_of_the_contract_names_tests():
@@ -67,14 +65,11 @@ def test_the_guide_to_xla_builds_and_runs(tmp_path):
     (tmp_path / "scale.cc").write_text(blocks["cpp"])
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
 
+    environment = {**os.environ, "PATH": path}
+
     def run(*command):
         done = subprocess.run(
-            command,
-            cwd=tmp_path,
-            env={**os.environ, "PATH": path},
-            capture_output=True,
-            text=True,
-            check=False,
+            command, cwd=tmp_path, env=environment, capture_output=True, text=True
         )
         assert done.returncode == 0, done.stderr
         return done.stdout
@@ -85,11 +80,15 @@ def test_the_guide_to_xla_builds_and_runs(tmp_path):
 
 LINK = re.compile(r"\]\(([^)#\s]+)\)")
 FILE = re.compile(r"`((?:cc|cuda|python|tests|benchmarks|tools|examples)/[\w./-]+)`")
-
-
-@pytest.mark.parametrize(
-    "page", [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")], ids=lambda page: page.name
+MEASURED = re.compile(r"\d[\d.,]* ?(?:[KMG]i?B|minutes?|seconds?|ms|us|µs|hours?)\b")
+SOURCE = re.compile(
+    r"\b\d{4}-\d{2}-\d{2}\b|\b(?=[a-f]*\d)[0-9a-f]{7,40}\b|\btests/[\w/]+\.py"
+    r"|`(?:cc|cuda)/[\w/.]+`"
 )
+EVERY_PAGE = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+
+
+@EVERY_PAGE
 def test_what_a_page_names_exists(page):
     text = page.read_text()
     for link in LINK.findall(text):
@@ -97,3 +96,12 @@ def test_what_a_page_names_exists(page):
             assert (page.parent / link).exists(), link
     for name in FILE.findall(text):
         assert (ROOT / name).exists(), name
+
+
+@EVERY_PAGE
+def test_sizes_and_times_have_a_source(page):
+    """In their section: a date, a commit, a test, or the file that defines them."""
+    text = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+    for section in re.split(r"^#+ ", text, flags=re.MULTILINE):
+        measured = MEASURED.findall(section)
+        assert not measured or SOURCE.search(section), (section[:40], measured)

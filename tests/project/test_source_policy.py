@@ -255,3 +255,9 @@ def test_nothing_refers_to_what_a_clone_lacks():
     for name in names():
         if not name.endswith((".png", ".ogg", ".mp3", ".flac")) and name != THIS:
             assert not ELSEWHERE.search(text_of(name)), name
+
+
+def test_no_file_is_longer_than_300_lines():
+    kinds = ".py", ".h", ".cc", ".cu", ".cuh", ".md", ".sh"
+    lengths = {n: text_of(n).count("\n") for n in NAMES if n.endswith(kinds)}
+    assert {name: lines for name, lines in lengths.items() if lines > 300} == {}
