@@ -102,18 +102,3 @@ def test_a_huge_constant_column_has_a_gradient(statistics, beside, constant):
     dx = tape.gradient(std, x).numpy()[0]
     assert np.array_equal(dx[:, 0], np.zeros(5))
     assert np.isnan(dx[:, 1]).all() == (not np.isfinite(beside))
-
-
-@pytest.mark.parametrize("options", [{}, {"epsilon": 0.0, "statistics": STATISTICS}])
-def test_the_derivative_of_its_operations_is_its_gradient(options):
-    """What `tf.vectorized_map` has of it: masked steps tie with no extreme."""
-    x = np.random.default_rng(0).normal(size=(2, 5, 4)).astype(np.float32)
-    x[..., 1], x[..., 2] = 0, -1
-    mask = np.array([[1, 0, 1, 1, 0], [0] * 5], bool)
-    with tf.GradientTape() as tape:
-        tape.watch(one := tf.constant(x)[tf.newaxis])
-        y = tf.vectorized_map(lambda x: composite.global_stats(x, mask, **options), one)
-    found = tf.convert_to_tensor(tape.gradient(y, one))[0]
-    upstream = np.ones(y.shape[1:])
-    expected = reference.global_stats_gradient(x, upstream, mask, **options)
-    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)

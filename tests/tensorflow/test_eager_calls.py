@@ -41,21 +41,21 @@ def keras_calls(monkeypatch):
     return handled
 
 
-def _rematerialized():
+Pooling = statpool.GlobalStatsPooling1D
+
+
+def rematerialized():
     with keras.RematScope():
-        return statpool.GlobalStatsPooling1D()
+        return Pooling()
 
 
-class Subclass(statpool.GlobalStatsPooling1D):
+class Subclass(Pooling):
     pass
 
 
 @pytest.mark.parametrize(
     ("layer_class", "shape"),
-    [
-        (statpool.GlobalStatsPooling1D, (4, 10, 6)),
-        (statpool.GlobalStatsPooling2D, (4, 5, 2, 6)),
-    ],
+    [(Pooling, (4, 10, 6)), (statpool.GlobalStatsPooling2D, (4, 5, 2, 6))],
 )
 def test_a_lone_eager_tensor_goes_to_call_at_once(x, layer_class, shape, keras_calls):
     layer = layer_class()
@@ -67,56 +67,46 @@ def test_a_lone_eager_tensor_goes_to_call_at_once(x, layer_class, shape, keras_c
 
 
 def test_the_first_call_is_keras_own_even_of_a_layer_that_is_built(x, keras_calls):
-    layer = statpool.GlobalStatsPooling1D()
+    layer = Pooling()
     layer.build(x.shape)
     layer(x)
     assert len(keras_calls) == 1
 
 
-def _with_mask(x):
+def with_mask(x):
     keras.src.backend.set_keras_mask(x, tf.sequence_mask([3, 10, 0, 7], 10))
     return x
 
 
-@pytest.mark.parametrize(
-    ("make", "call"),
-    [
-        (statpool.GlobalStatsPooling1D, lambda layer, x: layer(x.numpy())),
-        (statpool.GlobalStatsPooling1D, lambda layer, x: layer(tf.cast(x, "float64"))),
-        (statpool.GlobalStatsPooling1D, lambda layer, x: layer(_with_mask(x))),
-        (
-            statpool.GlobalStatsPooling1D,
-            lambda layer, x: layer(x, lengths=[3, 4, 5, 6]),
-        ),
-        (statpool.GlobalStatsPooling1D, lambda layer, x: layer(inputs=x)),
-        (statpool.GlobalStatsPooling1D, lambda layer, x: layer(keras.Input((10, 6)))),
-        (statpool.GlobalStatsPooling1D, lambda layer, x: tf.function(layer)(x)),
-        (
-            statpool.GlobalStatsPooling1D,
-            lambda layer, x: tf.function(lambda: layer(x))(),
-        ),
-        (
-            lambda: statpool.GlobalStatsPooling1D(activity_regularizer="l2"),
-            lambda layer, x: layer(x),
-        ),
-        (
-            lambda: statpool.GlobalStatsPooling1D(dtype="mixed_bfloat16"),
-            lambda layer, x: layer(x),
-        ),
-        (_rematerialized, lambda layer, x: layer(x)),
-        (Subclass, lambda layer, x: layer(x)),
-    ],
-)
-def test_keras_handles_all_other_calls(x, make, call, keras_calls):
-    layer = make()
+CALLS = {
+    "array": lambda layer, x: layer(x.numpy()),
+    "another dtype": lambda layer, x: layer(tf.cast(x, "float64")),
+    "mask": lambda layer, x: layer(with_mask(x)),
+    "lengths": lambda layer, x: layer(x, lengths=[3, 4, 5, 6]),
+    "by keyword": lambda layer, x: layer(inputs=x),
+    "symbolic": lambda layer, x: layer(keras.Input((10, 6))),
+    "function": lambda layer, x: tf.function(layer)(x),
+    "captured": lambda layer, x: tf.function(lambda: layer(x))(),
+}
+LAYERS = {
+    "regularizer": lambda: Pooling(activity_regularizer="l2"),
+    "mixed precision": lambda: Pooling(dtype="mixed_bfloat16"),
+    "rematerialized": rematerialized,
+    "subclass": Subclass,
+}
+
+
+@pytest.mark.parametrize("what", [*CALLS, *LAYERS])
+def test_keras_handles_all_other_calls(x, what, keras_calls):
+    layer = LAYERS.get(what, Pooling)()
     layer(tf.identity(x))
     built = len(keras_calls)
-    call(layer, x)
+    CALLS.get(what, lambda layer, x: layer(x))(layer, x)
     assert len(keras_calls) > built
 
 
 def test_keras_words_the_error_of_a_wrong_rank(x):
-    layer = statpool.GlobalStatsPooling1D()
+    layer = Pooling()
     layer(x)
     with pytest.raises(ValueError, match="expected ndim=3, found ndim=2"):
         layer(x[0])

@@ -96,20 +96,3 @@ def test_over_reverse_mode_all_in_a_function(implementation):
     expected = forward(gradient_of(pool("composite")))
     found = tf.function(lambda: forward(product))()
     np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12)
-
-
-def test_of_a_loss_by_weights():
-    dense = tf.Variable(np.random.default_rng(2).normal(size=(3, 3)))
-    along = tf.constant(np.random.default_rng(3).normal(size=(3, 3)))
-
-    def derivative(implementation):
-        @tf.function
-        def loss():
-            y = statpool.global_stats(X @ dense, implementation=implementation)
-            return tf.reduce_sum(y**2)
-
-        with tf.autodiff.ForwardAccumulator(dense, along) as accumulator:
-            value = loss()
-        return accumulator.jvp(value)
-
-    np.testing.assert_allclose(derivative("native"), derivative("composite"))

@@ -42,11 +42,12 @@ def machine(monkeypatch):
     monkeypatch.setattr(
         tf.test, "is_built_with_cuda", lambda: described["tensorflow_cuda"]
     )
-    _availability.why_no_gpu.cache_clear()
-    ops._warn_once.cache_clear()
+    caches = _availability.why_no_gpu, ops._warn_once
+    for cached in caches:
+        cached.cache_clear()
     yield described
-    _availability.why_no_gpu.cache_clear()
-    ops._warn_once.cache_clear()
+    for cached in caches:
+        cached.cache_clear()
 
 
 UNFIT = [
@@ -57,64 +58,52 @@ UNFIT = [
 ]
 
 
-def op_types(function, **how):
+CHANGES = pytest.mark.parametrize(("change", "words"), UNFIT)
+
+
+def pool(**arguments):
+    return statpool.global_stats(X, **arguments)
+
+
+def uses_native(function=pool, **how):
     graph = tf.function(function, **how).get_concrete_function().graph
-    return {op.type for op in graph.get_operations()}
+    return "Statpool>GlobalStats" in {op.type for op in graph.get_operations()}
 
 
-def uses_native(**arguments):
-    def pool():
-        return statpool.global_stats(X, **arguments)
-
-    return "Statpool>GlobalStats" in op_types(pool)
-
-
-@pytest.mark.parametrize(("change", "words"), UNFIT)
-def test_xla_compiles_the_composite_there(machine, change, words):
-    def pool():
-        return statpool.global_stats(X)
-
-    compiled = {"jit_compile": True}
-    assert "Statpool>GlobalStats" in op_types(pool, **compiled)
+@CHANGES
+@pytest.mark.parametrize("jit_compile", [None, True])
+def test_auto_falls_back_with_one_warning(machine, change, words, jit_compile):
+    assert uses_native(jit_compile=jit_compile)
     machine.update(change)
     _availability.why_no_gpu.cache_clear()
     with pytest.warns(UserWarning, match="composite") as caught:
-        assert "Statpool>GlobalStats" not in op_types(pool, **compiled)
+        assert not uses_native(jit_compile=jit_compile)
     assert all(word in str(caught[0].message) for word in words)
-
-
-@pytest.mark.parametrize(("change", "words"), UNFIT)
-def test_auto_falls_back_with_one_warning(machine, change, words):
-    machine.update(change)
-    with pytest.warns(UserWarning, match="composite") as caught:
-        assert not uses_native()
-    assert all(word in str(caught[0].message) for word in words)
-    expected = statpool.global_stats(X, implementation="composite")
+    expected = pool(implementation="composite")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        np.testing.assert_array_equal(statpool.global_stats(X), expected)
+        np.testing.assert_array_equal(pool(), expected)
 
 
-@pytest.mark.parametrize("change", [change for change, _ in UNFIT])
-def test_native_works_where_the_scope_names_the_cpu(machine, change):
+@CHANGES
+def test_native_works_where_the_scope_names_the_cpu(machine, change, words):
     machine.update(change)
 
     def inside():
         with tf.device("CPU:0"):
-            return statpool.global_stats(X)
+            return pool()
 
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert "Statpool>GlobalStats" in op_types(inside)
+        assert uses_native(inside)
         with tf.device("CPU:0"):
             assert uses_native()
-            statpool.global_stats(X)
-        assert uses_native(implementation="native")
+            pool()
+        assert uses_native(lambda: pool(implementation="native"))
 
 
-@pytest.mark.parametrize("change", [{}, {"gpus": {}, "cuda": None, "driver": None}])
-def test_auto_is_native_where_the_gpu_is_served_or_there_is_none(machine, change):
-    machine.update(change)
+def test_auto_is_native_where_there_is_no_gpu(machine):
+    machine.update({"gpus": {}, "cuda": None, "driver": None})
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert uses_native()
@@ -127,23 +116,15 @@ DOCTOR = [
 ]
 
 
-def gpu_line():
-    return next(f for f in doctor.examine() if f.name == "GPU kernels")
-
-
 @pytest.mark.parametrize(("change", "words"), DOCTOR)
 def test_doctor_says_what_is_wrong_and_the_cure(machine, change, words):
-    machine.update(change)
-    finding = gpu_line()
-    assert not finding.works
-    assert all(word in finding.detail for word in words), finding.detail
-
-
-@pytest.mark.usefixtures("machine")
-def test_doctor_names_the_gpu_and_what_the_kernels_are_built_for():
-    finding = gpu_line()
-    assert finding.works
-    assert finding.detail == "NVIDIA H100; CUDA 13.0.88, sm_75 sm_90 compute_120"
+    right = "NVIDIA H100; CUDA 13.0.88, sm_75 sm_90 compute_120"
+    for works, said in ((True, [right]), (False, words)):
+        [finding] = [f for f in doctor.examine() if f.name == "GPU kernels"]
+        assert finding.works == works
+        assert all(word in finding.detail for word in said), finding.detail
+        machine.update(change)
+        _availability.why_no_gpu.cache_clear()
 
 
 @pytest.mark.parametrize(
@@ -175,9 +156,6 @@ def test_driver_is_asked_for_its_cuda(monkeypatch, tmp_path, result, version):
     subprocess.run(["c++", "-shared", "-fPIC", "-o", library, source], check=True)
     monkeypatch.setattr(_availability, "DRIVER_LIBRARY", str(library))
     assert _availability.driver_cuda.__wrapped__() == version
-
-
-def test_no_driver_is_no_error(monkeypatch):
     monkeypatch.setattr(_availability, "DRIVER_LIBRARY", "libnowhere.so.1")
     assert _availability.driver_cuda.__wrapped__() is None
 

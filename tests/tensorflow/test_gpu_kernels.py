@@ -8,13 +8,12 @@ import subprocess
 
 import pytest
 import tensorflow as tf
-from tensorflow.python.framework import kernels, op_def_registry
+from tensorflow.python.framework import kernels
 
 import statpool
 from statpool import _native
 
 OPS = ("Statpool>GlobalStats", "Statpool>GlobalStatsGrad")
-DTYPES = {tf.float16, tf.bfloat16, tf.float32, tf.float64}
 
 pytestmark = pytest.mark.skipif(
     statpool.build_info()["cuda"] is None, reason="this build has no CUDA kernels"
@@ -29,21 +28,10 @@ def kernel_on(device, op):
 
 
 @pytest.mark.parametrize("op", OPS)
-def test_every_dtype_has_a_kernel_on_every_device(op):
-    _native.ops()
-    definition = op_def_registry.get(op)
-    for name in ("T", "Tout"):
-        (attribute,) = (a for a in definition.attr if a.name == name)
-        allowed = {tf.as_dtype(t) for t in attribute.allowed_values.list.type}
-        assert allowed == DTYPES
-    for device in ("CPU", "GPU"):
-        assert not kernel_on(device, op).constraint  # one kernel serves all
-
-
-@pytest.mark.parametrize("op", OPS)
 def test_lengths_stay_on_the_host_where_they_are_checked(op):
-    assert list(kernel_on("GPU", op).host_memory_arg) == ["lengths"]
-    assert not list(kernel_on("CPU", op).host_memory_arg)
+    for device, on_host in (("GPU", ["lengths"]), ("CPU", [])):
+        assert list(kernel_on(device, op).host_memory_arg) == on_host
+        assert not kernel_on(device, op).constraint  # one kernel serves every dtype
 
 
 def test_xla_compiles_for_gpus_too():

@@ -9,86 +9,74 @@ from statpool import reference
 from statpool._options import STATISTICS
 from tests.support.fresh_process import call
 
+IMPLEMENTATIONS = ("native", "composite")
+MASK = np.array([[1, 0, 1, 1, 0]] * 2 + [[0] * 5], bool)
 CASES = {
-    "plain": ((3, 5, 4), None, None),
-    "masked": ((3, 5, 4), np.array([[1, 0, 1, 1, 0]] * 2 + [[0] * 5], bool), None),
-    "of lengths": ((3, 5, 4), None, np.array([5, 2, 0])),
-    "empty": ((3, 0, 4), None, None),
+    "plain": (5, {}),
+    "masked": (5, {"mask": MASK}),
+    "of lengths": (5, {"lengths": np.array([5, 2, 0])}),
+    "empty": (0, {}),
 }
 
 
-def pooled(x, mask, lengths, implementation):
-    return statpool.global_stats(
-        x, mask, lengths, statistics=STATISTICS, implementation=implementation
-    )
+def input_of(case):
+    return np.random.default_rng(0).normal(size=(3, CASES[case][0], 4))
+
+
+def pooled(x, implementation, padding):
+    how = {"statistics": STATISTICS, "implementation": implementation}
+    return statpool.global_stats(x, **padding, **how)
 
 
 def run(implementation, case):
     """Values, gradient and gradient of the gradient, from a graph of placeholders."""
-    shape, mask, lengths = CASES[case]
-    array = np.random.default_rng(0).normal(size=shape)
     v1 = tf.compat.v1
     with tf.Graph().as_default():
         x = v1.placeholder(tf.float64, [None, None, 4])
-        y = pooled(x, mask, lengths, implementation)
+        y = pooled(x, implementation, CASES[case][1])
         (dx,) = tf.gradients(y, x)
         (ddx,) = tf.gradients(tf.reduce_sum(dx**2), x)
         with v1.Session() as session:
-            return session.run([y, dx, ddx], {x: array})
+            return session.run([y, dx, ddx], {x: input_of(case)})
 
 
-def check(implementation, case):
-    shape, mask, lengths = CASES[case]
-    x = np.random.default_rng(0).normal(size=shape)
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("implementation", IMPLEMENTATIONS)
+def test_a_graph_in_a_session(implementation, case):
+    x, padding = input_of(case), {**CASES[case][1], "statistics": STATISTICS}
     y, dx, ddx = run(implementation, case)
-    padding = {"mask": mask, "lengths": lengths, "statistics": STATISTICS}
     np.testing.assert_allclose(y, reference.global_stats(x, **padding), rtol=1e-12)
-    upstream = np.ones(y.shape)
-    expected = reference.global_stats_gradient(x, upstream, **padding)
+    expected = reference.global_stats_gradient(x, np.ones(y.shape), **padding)
     np.testing.assert_allclose(dx, expected, rtol=1e-12, atol=1e-12)
     v = tf.constant(x)
     with tf.GradientTape() as outer:
         outer.watch(v)
         with tf.GradientTape() as inner:
             inner.watch(v)
-            y = tf.reduce_sum(pooled(v, mask, lengths, implementation))
+            y = tf.reduce_sum(pooled(v, implementation, CASES[case][1]))
         penalty = tf.reduce_sum(inner.gradient(y, v) ** 2)
     np.testing.assert_allclose(ddx, outer.gradient(penalty, v), rtol=1e-9, atol=1e-12)
 
 
-@pytest.mark.parametrize("case", CASES)
-@pytest.mark.parametrize("implementation", ["native", "composite"])
-def test_a_graph_in_a_session(implementation, case):
-    check(implementation, case)
-
-
-def without_eager_execution(implementation):
-    tf.compat.v1.disable_v2_behavior()
-    results = [run(implementation, case) for case in CASES]
-    return [[array.tolist() for array in arrays] for arrays in results]
-
-
-@pytest.mark.parametrize("implementation", ["native", "composite"])
-def test_all_behaviour_of_version_1(implementation):
-    results = call(without_eager_execution, implementation)
-    for case, arrays in zip(CASES, results, strict=True):
-        for array, expected in zip(arrays, run(implementation, case), strict=True):
-            array = np.reshape(array, expected.shape)
-            np.testing.assert_allclose(array, expected, rtol=1e-9, atol=1e-12)
-
-
-def a_bad_mask_without_tensor_equality(implementation):
+def in_version_1():
+    """Results of all cases, and what is said of a bad mask."""
+    messages = []
     tf.compat.v1.disable_tensor_equality()
-    x = tf.zeros([2, 3, 1])
-    try:
-        pooled(x, tf.ones([2, 4], tf.bool), None, implementation)
-    except tf.errors.InvalidArgumentError as error:
-        return pooled(x, None, None, implementation).numpy().tolist(), error.message
-    return None
+    for implementation in IMPLEMENTATIONS:
+        x = tf.zeros([2, 3, 1])
+        try:
+            pooled(x, implementation, {"mask": tf.ones([2, 4], tf.bool)})
+        except tf.errors.InvalidArgumentError as error:
+            messages.append(error.message)
+        y = pooled(x, implementation, {}).numpy()
+        np.testing.assert_allclose(y, [[0, 0, 0, 1e-6, 1e-6, 1e-6]] * 2, rtol=1e-6)
+    tf.compat.v1.disable_v2_behavior()
+    return messages, {(i, c): run(i, c) for i in IMPLEMENTATIONS for c in CASES}
 
 
-@pytest.mark.parametrize("implementation", ["native", "composite"])
-def test_tensors_that_compare_by_identity(implementation):
-    values, message = call(a_bad_mask_without_tensor_equality, implementation)
-    np.testing.assert_allclose(values, [[0, 0, 0, 1e-6, 1e-6, 1e-6]] * 2, rtol=1e-6)
-    assert "mask must have shape" in message
+def test_all_behaviour_of_version_1():
+    messages, results = call(in_version_1)
+    assert ["mask must have shape" in message for message in messages] == [True, True]
+    for key, arrays in results.items():
+        for array, expected in zip(arrays, run(*key), strict=True):
+            np.testing.assert_allclose(array, expected, rtol=1e-9, atol=1e-12)

@@ -7,85 +7,68 @@ import tensorflow as tf
 import statpool
 from statpool import reference
 
-IMPLEMENTATIONS = ("native", "composite")
+IMPLEMENTATIONS = pytest.mark.parametrize("implementation", ["native", "composite"])
+# XLA takes no tensor of unknown rank.
+MODES = pytest.mark.parametrize(
+    ("compiled", "rank_is_known"), [(False, True), (False, False), (True, True)]
+)
 IMAGES = np.arange(12, dtype=np.float32).reshape(2, 3, 2, 1)
 SERIES = np.arange(6, dtype=np.float32).reshape(2, 3, 1)
 
 
-def traced(function, compiled, *inputs, rank_is_known=True):
+def traced(function, compiled, x, padding, rank_is_known=True):
     """What a function of tensors makes of inputs of which it knows no size."""
-    x, padding = inputs
-    unknown = [None] * padding.ndim if rank_is_known else None
     specs = [
         tf.TensorSpec([None] * x.ndim, x.dtype),
-        tf.TensorSpec(unknown, padding.dtype),
+        tf.TensorSpec([None] * padding.ndim if rank_is_known else None, padding.dtype),
     ]
-    return tf.function(function, input_signature=specs, jit_compile=compiled)(*inputs)
+    call = tf.function(function, input_signature=specs, jit_compile=compiled)
+    return call(x, padding)
 
 
-def expect_words(words, compiled, function, *inputs, **options):
+def expect_words(words, function, compiled, *inputs):
     """Inside XLA the operation that is refused has the rule for a name."""
     with pytest.raises(tf.errors.InvalidArgumentError) as raised:
-        traced(function, compiled, *inputs, **options)
+        traced(function, compiled, *inputs)
     said = str(raised.value)
     assert words in (said.replace("_", " ") if compiled else said)
 
 
-def pool_images(implementation):
+@IMPLEMENTATIONS
+@MODES
+def test_masks_of_images(compiled, rank_is_known, implementation):
     layer = statpool.GlobalStatsPooling2D(("mean",), implementation=implementation)
-    return lambda x, mask: layer(x, mask=mask)
+
+    def pool(x, mask):
+        return layer(x, mask=mask)
+
+    for shape in ((2, 1), (1, 3), (1, 1), (2, 3, 1), (2, 1, 2), (1, 3, 2), (3, 2)):
+        inputs = IMAGES, np.ones(shape, bool), rank_is_known
+        expect_words("mask must have shape", pool, compiled, *inputs)
+    for shape in ((2, 3), (2, 3, 2)):
+        mask = np.ones(shape, bool)
+        mask[1, 2] = False
+        y = traced(pool, compiled, IMAGES, mask, rank_is_known)
+        np.testing.assert_allclose(y, [[2.5], [7.5]])
 
 
-# XLA takes no tensor of unknown rank.
-MODES = [(False, True), (False, False), (True, True)]
-
-
-@pytest.mark.parametrize("implementation", IMPLEMENTATIONS)
-@pytest.mark.parametrize(("compiled", "rank_is_known"), MODES)
-@pytest.mark.parametrize(
-    "shape", [(2, 1), (1, 3), (1, 1), (2, 3, 1), (2, 1, 2), (1, 3, 2), (3, 2)]
-)
-def test_masks_of_images(shape, compiled, rank_is_known, implementation):
-    expect_words(
-        "mask must have shape",
-        compiled,
-        pool_images(implementation),
-        IMAGES,
-        np.ones(shape, bool),
-        rank_is_known=rank_is_known,
-    )
-
-
-@pytest.mark.parametrize("implementation", IMPLEMENTATIONS)
-@pytest.mark.parametrize(("compiled", "rank_is_known"), MODES)
-@pytest.mark.parametrize("shape", [(2, 3), (2, 3, 2)])
-def test_masks_of_images_that_fit(shape, compiled, rank_is_known, implementation):
-    mask = np.ones(shape, bool)
-    mask[1, 2] = False
-    pool = pool_images(implementation)
-    y = traced(pool, compiled, IMAGES, mask, rank_is_known=rank_is_known)
-    np.testing.assert_allclose(y, [[2.5], [7.5]])
-
-
-WRONG = {
-    "mask": [(2, 1), (1, 3), (1, 1), (3, 2)],
-    "lengths": [(1,), (3,), (1, 1), (3, 1)],
-}
-
-
-@pytest.mark.parametrize("implementation", IMPLEMENTATIONS)
+@IMPLEMENTATIONS
 @pytest.mark.parametrize("compiled", [False, True])
 @pytest.mark.parametrize(
-    ("name", "shape"), [(name, shape) for name in WRONG for shape in WRONG[name]]
+    ("name", "shapes"),
+    [
+        ("mask", [(2, 1), (1, 3), (1, 1), (3, 2)]),
+        ("lengths", [(1,), (3,), (1, 1), (3, 1)]),
+    ],
 )
-def test_padding_of_series(name, shape, compiled, implementation):
+def test_padding_of_series(name, shapes, compiled, implementation):
     def pool(x, padding):
-        return statpool.global_stats(
-            x, **{name: padding}, implementation=implementation
-        )
+        how = {"implementation": implementation}
+        return statpool.global_stats(x, **{name: padding}, **how)
 
-    padding = np.ones(shape, bool if name == "mask" else np.int32)
-    expect_words(f"{name} must have shape", compiled, pool, SERIES, padding)
+    for shape in shapes:
+        padding = np.ones(shape, bool if name == "mask" else np.int32)
+        expect_words(f"{name} must have shape", pool, compiled, SERIES, padding)
 
 
 @pytest.mark.parametrize("compiled", [False, True])
@@ -95,11 +78,10 @@ def test_no_size_at_all(compiled):
     def pool(x, mask):
         return statpool.global_stats(x, mask, implementation="composite")
 
-    y = traced(pool, compiled, SERIES[:0], np.ones((0, 3), bool))
-    assert y.shape == (0, 3)
-    y = traced(pool, compiled, SERIES[:, :0], np.ones((2, 0), bool))
-    expected = reference.global_stats(SERIES[:, :0])
-    np.testing.assert_allclose(y, expected, rtol=1e-6)
-    expect_words(
-        "mask must have shape", compiled, pool, SERIES[:0], np.ones((1, 3), bool)
-    )
+    def ones(*shape):
+        return np.ones(shape, bool)
+
+    assert traced(pool, compiled, SERIES[:0], ones(0, 3)).shape == (0, 3)
+    y = traced(pool, compiled, SERIES[:, :0], ones(2, 0))
+    np.testing.assert_allclose(y, reference.global_stats(SERIES[:, :0]), rtol=1e-6)
+    expect_words("mask must have shape", pool, compiled, SERIES[:0], ones(1, 3))

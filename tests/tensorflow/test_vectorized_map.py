@@ -16,15 +16,14 @@ MANY = {
     "upstream": tf.constant(RNG.normal(size=(N, B, 3 * C))),
 }
 
+HOW = {
+    "eager": lambda f: f,
+    "graph": tf.function,
+    "xla": lambda f: tf.function(f, jit_compile=True),
+}
 # What differs between iterations; the rest is the same in all of them.
-VARYING = [
-    ("x",),
-    ("mask",),
-    ("lengths",),
-    ("upstream",),
-    ("x", "mask", "lengths", "upstream"),
-    ("mask", "upstream"),
-]
+VARYING = [("x",), ("mask",), ("lengths",), ("upstream",), ("mask", "upstream")]
+VARYING.append(("x", "mask", "lengths", "upstream"))
 
 
 def values(x, mask, lengths, upstream, **options):
@@ -35,14 +34,14 @@ def values(x, mask, lengths, upstream, **options):
 def gradient(x, mask, lengths, upstream, **options):
     with tf.GradientTape() as tape:
         tape.watch(x)
-        y = statpool.global_stats(x, mask, lengths, implementation="native", **options)
-    return tape.gradient(y, x, upstream)
+        y = values(x, mask, lengths, upstream, **options)
+    return tape.gradient(y, x)
 
 
-def second(x, mask, lengths, upstream, **options):
+def second(x, **others):
     with tf.GradientTape() as tape:
         tape.watch(x)
-        dx = gradient(x, mask, lengths, upstream, **options)
+        dx = gradient(x, **others)
     return tape.gradient(dx, x)
 
 
@@ -59,13 +58,6 @@ def mapped(function, varying, how, **options):
 
     iterations = [{name: many[i] for name, many in different.items()} for i in range(N)]
     return how(all_at_once)(different), tf.stack([one(i) for i in iterations])
-
-
-HOW = {
-    "eager": lambda f: f,
-    "graph": tf.function,
-    "xla": lambda f: tf.function(f, jit_compile=True),
-}
 
 
 @pytest.mark.parametrize("how", HOW)
@@ -105,26 +97,23 @@ def test_gradient_of_a_map(varying, epsilon, how, implementation):
     inputs = {**{name: MANY[name] for name in varying}, "x": tf.constant(x)}
     options = {"statistics": STATISTICS, "epsilon": epsilon}
 
-    def gradient(x, implementation, call, **padding):
+    def slope(call, implementation, x, **padding):
+        def pool(arguments):
+            how = {**options, "implementation": implementation}
+            return statpool.global_stats(**arguments, **how)
+
         with tf.GradientTape() as tape:
             tape.watch(x)
-            y = call(
-                lambda arguments: statpool.global_stats(
-                    **arguments, **options, implementation=implementation
-                ),
-                {"x": x, **padding},
-            )
+            y = call(pool, {"x": x, **padding})
         return tape.gradient(y, x)
 
     @HOW[how]
-    def of_a_map(x, **padding):
-        return gradient(x, implementation, tf.vectorized_map, **padding)
+    def of_a_map(**inputs):
+        return slope(tf.vectorized_map, implementation, **inputs)
 
-    found = of_a_map(**inputs)
     flat = {name: tf.reshape(t, [N * B, *t.shape[2:]]) for name, t in inputs.items()}
-    expected = gradient(
-        implementation="native", call=lambda f, arguments: f(arguments), **flat
-    )
+    expected = slope(lambda pool, arguments: pool(arguments), "native", **flat)
+    found = of_a_map(**inputs)
     np.testing.assert_allclose(found, tf.reshape(expected, x.shape), atol=1e-10)
 
 
