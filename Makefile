@@ -38,7 +38,7 @@ TEST_LIBRARIES := build/.built-for-tests
 GPU_WHEEL := build/gpu-wheel
 GPU_ENVIRONMENT := $(GPU_WHEEL)/.installed-$(PYTHON_TAG)
 
-TIDY_FILES := cuda/launch_plan.cc tests/native/core_program/main.cc \
+TIDY_FILES := cuda/launch_plan.cc $(wildcard cuda/plan/*.cc) tests/native/core_program/main.cc \
   $(filter-out %_xla_ops.cc %gpu_ops.cc %gpu_registration.cc %handlers_gpu.cc,$(wildcard cc/*/*.cc))
 
 # Where nvcc of CUDA 13 is; empty without one.

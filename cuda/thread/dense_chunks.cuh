@@ -42,7 +42,7 @@ class DenseChunks {
     x_ = x + row_ * plan.row_elements;
     if constexpr (kAhead > 0) {
 #pragma unroll
-      for (int32_t number = 0; number < kAhead; ++number) AskFor(number, number);
+      for (int32_t number = 0; number < kAhead; ++number) Prefetch(number, number);
     }
   }
 
@@ -54,7 +54,7 @@ class DenseChunks {
     for (int32_t number = 0; row_ < end_; ++number) {
       Vector<T, kVector> rows[kRows] = {};
       if (is_read_) Take(number, rows);
-      if constexpr (kAhead > 0) AskFor(number, kAhead);
+      if constexpr (kAhead > 0) Prefetch(number, kAhead);
       use(rows, row_);
       row_ += kRows * plan_.threads_y;
       x_ += kRows * plan_.stride;
@@ -65,7 +65,7 @@ class DenseChunks {
  private:
   // Prefetches the chunk `chunks_on` after the one at row_, if it exists, into the place of chunk
   // `number`, which has been taken.
-  __device__ __forceinline__ void AskFor(int32_t number, int32_t chunks_on) {
+  __device__ __forceinline__ void Prefetch(int32_t number, int32_t chunks_on) {
     if (is_read_ && row_ + chunks_on * (kRows * plan_.threads_y) < end_) {
       const T* x = x_ + chunks_on * (kRows * plan_.stride);
       const auto place = static_cast<uint32_t>(__cvta_generic_to_shared(PlaceOf(number)));

@@ -201,10 +201,10 @@ FAULTS = {
         '"n"(kAhead)',
         r"before the cp.async to it was waited for",
     ),
-    "a chunk asked for into the place of the next one": (
+    "a chunk prefetched into the place of the next one": (
         "cuda/thread/dense_chunks.cuh",
-        "AskFor(number, kAhead)",
-        "AskFor(number + 1, kAhead)",
+        "Prefetch(number, kAhead)",
+        "Prefetch(number + 1, kAhead)",
         r"before the cp.async to it was waited for",
     ),
     "results written over chunks that others still read": (
