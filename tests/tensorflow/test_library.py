@@ -16,6 +16,17 @@ from statpool import _availability, _native, ops
 from statpool._options import STATISTICS
 from tests.support.fresh_process import run
 
+X = np.random.default_rng(0).normal(size=(2, 5, 3)).astype(np.float32)
+
+
+def runs(code, *arguments):
+    done = run(code, *arguments)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+# ----------------------------------------------------- in this process, with fakes
+
 
 @pytest.fixture
 def nothing_loaded(monkeypatch):
@@ -28,43 +39,60 @@ def nothing_loaded(monkeypatch):
     ]:
         uncached = getattr(module, name).__wrapped__
         monkeypatch.setattr(module, name, functools.cache(uncached))
+    monkeypatch.setattr(_native, "_registered_devices", set)
+
+
+def built_with(monkeypatch, **info):
+    """The libraries as if they said other things of their build."""
+    info = {**_native.core().build_info(), **info}
+    core = type("Core", (), {"build_info": staticmethod(lambda: info)})
+    monkeypatch.setattr(_native, "core", lambda: core)
 
 
 @pytest.fixture
 def other_tensorflow(monkeypatch, nothing_loaded):
     """The library as if built for TensorFlow 2.99, and nothing loaded yet."""
-    info = {**_native.core().build_info(), "tensorflow": "2.99.0"}
-
-    class Core:
-        build_info = staticmethod(lambda: info)
 
     def load(path):
         raise AssertionError("the loader must not run")
 
-    monkeypatch.setattr(_native, "core", lambda: Core)
+    built_with(monkeypatch, tensorflow="2.99.0")
     monkeypatch.setattr(tf, "load_op_library", load)
 
 
 @pytest.mark.usefixtures("other_tensorflow")
 def test_library_for_another_tensorflow_is_recognised_before_loading():
-    with pytest.raises(statpool.NativeLibraryError) as raised:
-        statpool.global_stats(np.ones((1, 2, 3)), implementation="native")
-    message = str(raised.value)
-    assert "2.99.0" in message
-    assert tf.__version__ in message
-    assert "make build" in message
+    for use in (
+        statpool.load_library,
+        lambda: statpool.global_stats(X, implementation="native"),
+    ):
+        with pytest.raises(statpool.NativeLibraryError) as raised:
+            use()
+        message = str(raised.value)
+        assert message == _availability.why_unavailable()
+        for words in ("2.99.0", tf.__version__, "make build"):
+            assert words in message
 
 
 @pytest.mark.usefixtures("other_tensorflow")
 def test_auto_falls_back_with_one_warning():
-    x = np.random.default_rng(0).normal(size=(2, 5, 3)).astype(np.float32)
     with pytest.warns(UserWarning, match=r"composite.*2\.99\.0.*make build"):
-        y = statpool.global_stats(x)
-    expected = statpool.global_stats(x, implementation="composite")
+        y = statpool.global_stats(X)
+    expected = statpool.global_stats(X, implementation="composite")
     np.testing.assert_array_equal(y, expected)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        statpool.global_stats(x)
+        statpool.global_stats(X)
+
+
+@pytest.mark.usefixtures("nothing_loaded")
+def test_missing_library_names_the_cure(monkeypatch, tmp_path):
+    monkeypatch.setattr(_native, "OP_LIBRARY", tmp_path / "libstatpool.so")
+    words = "the op library must load into TensorFlow.*make clean build"
+    with pytest.raises(statpool.NativeLibraryError, match=words):
+        statpool.load_library()
+    with pytest.raises(statpool.NativeLibraryError, match="must be built"):
+        statpool.library_path()
 
 
 def test_stamp_compares_version_and_abi():
@@ -75,82 +103,12 @@ def test_stamp_compares_version_and_abi():
             _native.check_stamp(info, version, abi)
 
 
-def test_missing_library_names_the_cure():
-    done = run(
-        "import pathlib, statpool\n"
-        "from statpool import _native\n"
-        "_native.OP_LIBRARY = pathlib.Path('nowhere.so')\n"
-        "statpool.load_library()\n"
-    )
-    said = done.stderr.splitlines()[-1]
-    assert "NativeLibraryError: the op library must load into TensorFlow" in said
-    assert "make clean build" in said
-
-
-TWICE = (
-    "import sys, numpy as np, tensorflow as tf\n"
-    "{load}\n"
-    "import statpool\n"
-    "pool = lambda x: statpool.global_stats(x, implementation='native')\n"
-    "x = tf.ones([1, 2, 3])\n"
-    "assert np.array_equal(pool(x), tf.function(pool, jit_compile={xla})(x))\n"
-)
-
-
-@pytest.fixture
-def copied_library(tmp_path):
-    for library in _native.OP_LIBRARY.parent.glob("libstatpool*.so"):
-        shutil.copy(library, tmp_path)
-    return str(tmp_path / _native.OP_LIBRARY.name)
-
-
-@pytest.mark.parametrize("xla", [False, True])
-def test_a_copy_that_is_loaded_already_is_used(xla, copied_library):
-    load = f"tf.load_op_library({copied_library!r})"
-    done = run(TWICE.format(load=load, xla=xla and not _native.why_not_in_xla()))
-    assert done.returncode == 0, done.stderr
-
-
-def test_a_copy_that_python_did_not_load_is_named(copied_library):
-    load = f"tf.load_library({copied_library!r})"
-    done = run(TWICE.format(load=load, xla=False))
-    assert "must be loaded by Python, got its op registered" in done.stderr
-
-
+@pytest.mark.usefixtures("nothing_loaded")
 def test_a_build_without_the_xla_part_says_why(monkeypatch, tmp_path):
     why = "kernels inside XLA need headers of TensorFlow 2.20"
-
-    class Core:
-        build_info = staticmethod(lambda: {"why_no_xla": why})
-
-    monkeypatch.setattr(_native, "core", lambda: Core)
+    built_with(monkeypatch, why_no_xla=why)
     monkeypatch.setattr(_native, "XLA_LIBRARY", tmp_path / "libstatpool_xla.so")
-    monkeypatch.setattr(_native, "_registered_devices", set)
-    assert _native.why_not_in_xla.__wrapped__() == why
-
-
-def test_import_loads_neither_tensorflow_nor_the_library():
-    code = (
-        "import sys, statpool, statpool.numpy, statpool.reference; "
-        "import numpy as np; statpool.reference.global_stats(np.ones((1, 2, 3))); "
-        "assert 'statpool._core' not in sys.modules; "
-        "statpool.numpy.global_stats(np.ones((1, 2, 3))); "
-        "assert 'tensorflow' not in sys.modules; "
-        "maps = open('/proc/self/maps').read(); assert 'libstatpool.so' not in maps"
-    )
-    done = run(code)
-    assert done.returncode == 0, done.stderr
-
-
-@pytest.mark.parametrize("order", ["statpool, keras", "keras, statpool"])
-def test_import_statpool_registers_the_layer(order):
-    code = (
-        f"import {order}; name = 'statpool>GlobalStatsPooling1D'; "
-        "assert keras.saving.get_registered_object(name) is "
-        "statpool.GlobalStatsPooling1D"
-    )
-    done = run(code)
-    assert done.returncode == 0, done.stderr
+    assert _native.why_not_in_xla() == why
 
 
 def test_build_info_names_what_matters():
@@ -159,31 +117,6 @@ def test_build_info_names_what_matters():
     assert info["tensorflow"] == tf.__version__
     assert info["instruction_set"] in info["instruction_sets"]
     assert info["compiler"]
-
-
-def test_doctor_reports_and_succeeds():
-    done = subprocess.run(
-        [sys.executable, "-m", "statpool", "doctor"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert re.search(rf"ok +TensorFlow +{re.escape(tf.__version__)}", done.stdout)
-    assert re.search(r"ok +TensorFlow op", done.stdout)
-    assert re.search(r"ok +XLA +has the op's kernels for CPU", done.stdout)
-
-
-def test_doctor_says_what_it_found_before_a_library_ended_it():
-    done = run(
-        "import os, signal\n"
-        "from statpool import _availability, doctor\n"
-        "_availability.why_unavailable = lambda: os.kill(os.getpid(), signal.SIGBUS)\n"
-        "doctor.report()\n"
-    )
-    assert done.returncode < 0
-    found = [line[4:].partition("  ")[0] for line in done.stdout.splitlines()]
-    assert found == ["Python", "TensorFlow", "NumPy binding"]
 
 
 def test_unknown_attribute_is_an_attribute_error():
@@ -196,57 +129,91 @@ def test_the_core_numbers_the_statistics_alike():
     assert tuple(_native.core().statistics()) == STATISTICS
 
 
-USE = (
-    "import numpy as np, statpool, tensorflow as tf\n"
-    "def use():\n"
-    "    x = tf.Variable(np.ones((1, 2, 3), 'float32'))\n"
-    "    with tf.GradientTape() as tape:\n"
-    "        y = statpool.global_stats(x, implementation='native')\n"
-    "    assert tape.gradient(y, x) is not None\n"
-)
+# --------------------------------------------------------------- in fresh processes
 
 
-def test_threads_may_be_the_first_to_use_the_op():
-    done = run(
-        USE + "from concurrent.futures import ThreadPoolExecutor\n"
-        "import threading\n"
-        "start = threading.Barrier(8)\n"
-        "def first(_):\n"
-        "    start.wait()\n"
-        "    use()\n"
-        "with ThreadPoolExecutor(8) as pool:\n"
-        "    list(pool.map(first, range(8)))\n"
+def test_import_loads_neither_tensorflow_nor_the_library():
+    runs(
+        "import sys, statpool, statpool.numpy, statpool.reference\n"
+        "import numpy as np; statpool.reference.global_stats(np.ones((1, 2, 3)))\n"
+        "assert 'statpool._core' not in sys.modules\n"
+        "statpool.numpy.global_stats(np.ones((1, 2, 3)))\n"
+        "assert 'tensorflow' not in sys.modules\n"
+        "assert 'libstatpool.so' not in open('/proc/self/maps').read()\n"
     )
-    assert done.returncode == 0, done.stderr
 
 
-AGAIN = {
-    "reloaded": (
-        "for name in ('_gradients', '_native', 'ops'):\n"
-        "    importlib.reload(sys.modules[f'statpool.{name}'])\n"
-    ),
-    "imported again": (
-        "for name in [n for n in sys.modules if n.partition('.')[0] == 'statpool']:\n"
-        "    if not name.endswith('_core'):\n"
-        "        del sys.modules[name]\n"
-        "import statpool\n"
-    ),
-}
+@pytest.mark.parametrize("order", ["statpool, keras", "keras, statpool"])
+def test_import_statpool_registers_the_layer(order):
+    runs(
+        f"import {order}; name = 'statpool>GlobalStatsPooling1D'; "
+        "assert keras.saving.get_registered_object(name) is "
+        "statpool.GlobalStatsPooling1D"
+    )
 
 
-@pytest.mark.parametrize("how", AGAIN)
-def test_statpool_may_be_loaded_twice(how):
-    done = run(f"import importlib, sys\n{USE}use()\n{AGAIN[how]}use()\nuse()\n")
-    assert done.returncode == 0, done.stderr
+def test_doctor_reports_and_succeeds():
+    doctor = [sys.executable, "-m", "statpool", "doctor"]
+    said = subprocess.run(doctor, capture_output=True, check=True, text=True).stdout
+    assert re.search(rf"ok +TensorFlow +{re.escape(tf.__version__)}", said)
+    assert re.search(r"ok +TensorFlow op", said)
+    assert re.search(r"ok +XLA +has the op's kernels for CPU", said)
 
 
-SAVED = (
-    "import numpy as np, sys, tensorflow as tf\n"
+USE = (
+    "import importlib, sys, threading, numpy as np, tensorflow as tf\n"
     "x = tf.constant(np.arange(12, dtype='float32').reshape(1, 4, 3))\n"
+    "def use():\n"
+    "    import statpool\n"
+    "    pool = lambda x: statpool.global_stats(x, implementation='native')\n"
+    "    with tf.GradientTape() as tape:\n"
+    "        tape.watch(x)\n"
+    "        y = pool(x)\n"
+    "    assert tape.gradient(y, x) is not None\n"
+    "    assert np.array_equal(y, tf.function(pool, jit_compile={xla})(x))\n"
     "def check(folder):\n"
     "    y = tf.saved_model.load(folder).pool(x)\n"
     "    assert y[0, :3].numpy().tolist() == [4.5, 5.5, 6.5], y\n"
-)
+).replace("{xla}", str(not _native.why_not_in_xla()))
+
+
+@pytest.fixture
+def copied_library(tmp_path):
+    for library in _native.OP_LIBRARY.parent.glob("libstatpool*.so"):
+        shutil.copy(library, tmp_path)
+    return str(tmp_path / _native.OP_LIBRARY.name)
+
+
+def test_a_copy_that_is_loaded_already_is_used(copied_library):
+    runs(f"{USE}tf.load_op_library({copied_library!r})\nuse()\n")
+
+
+def test_a_copy_that_python_did_not_load_is_named(copied_library):
+    done = run(f"{USE}tf.load_library({copied_library!r})\nuse()\n")
+    assert "must be loaded by Python, got its op registered" in done.stderr
+
+
+def test_threads_may_be_the_first_to_use_the_op():
+    runs(
+        f"{USE}from concurrent.futures import ThreadPoolExecutor\n"
+        "start = threading.Barrier(8)\n"
+        "with ThreadPoolExecutor(8) as pool:\n"
+        "    list(pool.map(lambda _: (start.wait(), use()), range(8)))\n"
+    )
+
+
+def test_statpool_may_be_loaded_twice():
+    """Its modules reloaded, and then all of it imported again."""
+    runs(
+        f"{USE}use()\n"
+        "for name in ('_gradients', '_native', 'ops'):\n"
+        "    importlib.reload(sys.modules[f'statpool.{name}'])\n"
+        "use()\nuse()\n"
+        "for name in [n for n in sys.modules if n.partition('.')[0] == 'statpool']:\n"
+        "    if not name.endswith('_core'):\n"
+        "        del sys.modules[name]\n"
+        "use()\nuse()\n"
+    )
 
 
 @pytest.fixture(scope="module")
@@ -262,38 +229,26 @@ def saved_with_the_op(tmp_path_factory):
 
 
 PUBLIC_WAYS = {
-    "load_library": "import statpool\nstatpool.load_library()\n",
-    "twice": "import statpool\nstatpool.load_library()\nstatpool.load_library()\n",
-    "path": "tf.load_op_library({path!r})\n",
-    "path, then statpool": (
-        "tf.load_op_library({path!r})\n"
+    "load_library": (
+        "import statpool\n"
+        "try:\n"
+        "    check(sys.argv[1])  # importing statpool registers no op\n"
+        "except Exception as error:\n"
+        "    assert 'Statpool>GlobalStats' in str(error)\n"
+        "statpool.load_library()\n"
+        "statpool.load_library()\n"
+    ),
+    "path": (
+        "tf.load_op_library(sys.argv[2])\n"
+        "check(sys.argv[1])\n"
         "import statpool\n"
         "statpool.load_library()\n"
-        "statpool.global_stats(x, implementation='native')\n"
+        "use()\n"
     ),
 }
 
 
 @pytest.mark.parametrize("way", PUBLIC_WAYS)
 def test_public_ways_to_register_the_op(saved_with_the_op, way):
-    load = PUBLIC_WAYS[way].format(path=statpool.library_path())
-    done = run(f"{SAVED}{load}check({saved_with_the_op!r})")
-    assert done.returncode == 0, done.stderr
-
-
-def test_importing_statpool_registers_no_op(saved_with_the_op):
-    done = run(f"import statpool\n{SAVED}check({saved_with_the_op!r})")
-    assert "Statpool>GlobalStats" in done.stderr
-
-
-@pytest.mark.usefixtures("other_tensorflow")
-def test_load_library_says_what_the_doctor_says():
-    with pytest.raises(statpool.NativeLibraryError) as raised:
-        statpool.load_library()
-    assert str(raised.value) == _availability.why_unavailable()
-
-
-def test_the_path_of_a_library_that_is_not_built(monkeypatch, tmp_path):
-    monkeypatch.setattr(_native, "OP_LIBRARY", tmp_path / "libstatpool.so")
-    with pytest.raises(statpool.NativeLibraryError, match="must be built"):
-        statpool.library_path()
+    code = f"{USE}{PUBLIC_WAYS[way]}check(sys.argv[1])\n"
+    runs(code, saved_with_the_op, statpool.library_path())
