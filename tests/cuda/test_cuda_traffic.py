@@ -9,16 +9,14 @@ import numpy as np
 import pytest
 
 import statpool
+from tests.programs.cuda_program import DEFAULT, SPLIT
 from tests.support.cases import DTYPES, FORMATS, Case
 from tests.support.cuda_launchers import Pooling
-
-DEFAULT = ("mean", "max", "l2")
 
 # [B, T, C]: rows of whole vectors, folded rows, tiles with an edge, a thread's single
 # row, several units in a block, and time that is split.
 # At T = 67, vectors of channels_first lie across two series.
 SHAPES = [(2, 64, 128), (3, 40, 20), (2, 24, 264), (1, 3, 64), (40, 16, 8), (2, 67, 3)]
-SPLIT = {"channels_last": (1, 12_800, 8), "channels_first": (1, 120_000, 1)}
 
 
 @dataclasses.dataclass
@@ -125,10 +123,9 @@ def test_vectors_use_whole_sectors(emulated_cuda, dtype, data_format):
         case = Case(*shape, dtype, data_format=data_format)
         for gradient in (False, True):
             traffic = measure(emulated_cuda, case, gradient=gradient)
-            moved = traffic.x["size"]
             for access in ("load", "store") if gradient else ("load",):
                 sites = vector_sites(traffic.launches, access)
-                assert sum(site["bytes"] for site in sites) == moved
+                assert sum(site["bytes"] for site in sites) == traffic.x["size"]
                 for site in sites:
                     assert site["sectors"] * 32 == site["bytes"], site
 
