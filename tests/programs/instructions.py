@@ -121,6 +121,3 @@ if __name__ == "__main__":
         for call in found[INSTRUCTION_SETS[0]]
     }
     ACCEPTED.write(compiler(), calls)
-    # A call is a line.
-    text = re.sub(r"\n {3,}|\n  (?=})", " ", ACCEPTED.path.read_text())
-    ACCEPTED.path.write_text(text)

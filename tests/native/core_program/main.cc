@@ -2,7 +2,7 @@
 // tests reach kernels that can't be loaded here: those of another processor, and those for vectors
 // that this one doesn't have.
 //
-// Usage: statpool_core_program [instruction set]; without one it prints those that it can run.
+// Usage: statpool_core_program INSTRUCTION_SET
 #include <condition_variable>
 #include <cstdint>
 #include <cstdio>
@@ -155,14 +155,7 @@ void Run(const Request& request, const cpu::InstructionSet& set, Pool* pool) {
 int Main(int count, char** arguments) {
   const cpu::InstructionSet emulated = {kEmulatedName, [] { return true; },
                                         &cpu::avx512_emulated::KernelsFor};
-  if (count != 2) {
-    for (const cpu::InstructionSet& set : cpu::CompiledInstructionSets()) {
-      if (set.is_supported()) std::puts(set.name);
-    }
-    std::puts(kEmulatedName);
-    return 0;
-  }
-  const std::string name = arguments[1];
+  const std::string name = count == 2 ? arguments[1] : "";
   const cpu::InstructionSet* const set =
       name == kEmulatedName ? &emulated : cpu::FindInstructionSet(name);
   if (set == nullptr) {

@@ -10,6 +10,10 @@ namespace {
 
 namespace cuda = statpool::cuda;
 
+constexpr auto kF16 = XLA_FFI_DataType_F16, kBF16 = XLA_FFI_DataType_BF16,
+               kF32 = XLA_FFI_DataType_F32, kF64 = XLA_FFI_DataType_F64;
+constexpr char kForward[] = "statpool.global_stats", kGradient[] = "statpool.global_stats_gradient";
+
 // What the launchers were given last, and what they should answer.
 struct Launch {
   std::vector<const void*> pointers;  // outputs, inputs, mask, lengths
@@ -37,15 +41,17 @@ void ExpectCommon(core::Layout layout, core::Shape shape) {
 std::vector<int64_t> x_sizes = {2, 5, 3}, y_sizes = {2, 6}, saved_sizes = {2, 4, 3},
                      mask_sizes = {2, 5}, lengths_sizes = {2};
 
+Slot X(XLA_FFI_DataType dtype) { return {dtype, &x_sizes}; }
+Slot Y(XLA_FFI_DataType dtype) { return {dtype, &y_sizes}; }
+Slot Saved(XLA_FFI_DataType dtype) { return {dtype, &saved_sizes}; }
+Slot Mask() { return {XLA_FFI_DataType_PRED, &mask_sizes}; }
+Slot Lengths() { return {XLA_FFI_DataType_S64, &lengths_sizes}; }
+
 void TestForwardWithEverything() {
   x_sizes = {2, 3, 5};  // [B, C, T]
-  Frame f({{XLA_FFI_DataType_F16, &x_sizes},
-           {XLA_FFI_DataType_PRED, &mask_sizes},
-           {XLA_FFI_DataType_S64, &lengths_sizes},
-           {XLA_FFI_DataType_F32, &y_sizes},
-           {XLA_FFI_DataType_F32, &saved_sizes}});
+  Frame f({X(kF16), Mask(), Lengths(), Y(kF32), Saved(kF32)});
   workspace_bytes = 48;
-  EXPECT(f.Call("statpool.global_stats", 3, core::Layout::kChannelsFirst) == "");
+  EXPECT(f.Call(kForward, 3, core::Layout::kChannelsFirst) == "");
   EXPECT(last.pointers == f.AddressesOf({3, 4, 0, 1, 2}));
   EXPECT(last.workspace == scratch);
   EXPECT(last.problem.dtype == core::DType::kFloat16);
@@ -53,37 +59,30 @@ void TestForwardWithEverything() {
   ExpectCommon(core::Layout::kChannelsFirst, {2, 5, 3});
 
   is_out_of_memory = true;
-  const std::string message = f.Call("statpool.global_stats", 3, core::Layout::kChannelsFirst);
+  const std::string message = f.Call(kForward, 3, core::Layout::kChannelsFirst);
   EXPECT(message.find("48 bytes") != std::string::npos);
   is_out_of_memory = false;
 }
 
 void TestForwardWithLengthsAlone() {
   x_sizes = {2, 5, 3};
-  Frame f({{XLA_FFI_DataType_F64, &x_sizes},
-           {XLA_FFI_DataType_S64, &lengths_sizes},
-           {XLA_FFI_DataType_F64, &y_sizes},
-           {XLA_FFI_DataType_F64, &saved_sizes}});
+  Frame f({X(kF64), Lengths(), Y(kF64), Saved(kF64)});
   workspace_bytes = 0;
-  EXPECT(f.Call("statpool.global_stats", 2, core::Layout::kChannelsLast) == "");
+  EXPECT(f.Call(kForward, 2, core::Layout::kChannelsLast) == "");
   EXPECT(last.pointers == f.AddressesOf({2, 3, 0, -1, 1}));
   EXPECT(last.workspace == nullptr);
   EXPECT(last.problem.dtype == core::DType::kFloat64);
   ExpectCommon(core::Layout::kChannelsLast, {2, 5, 3});
 
   launch_result = cudaErrorInvalidValue;
-  const std::string message = f.Call("statpool.global_stats", 2, core::Layout::kChannelsLast);
+  const std::string message = f.Call(kForward, 2, core::Layout::kChannelsLast);
   EXPECT(message.find("a CUDA error in words") != std::string::npos);
   launch_result = cudaSuccess;
 }
 
 void TestGradientWithMask() {
-  Frame f({{XLA_FFI_DataType_F32, &y_sizes},
-           {XLA_FFI_DataType_BF16, &x_sizes},
-           {XLA_FFI_DataType_F32, &saved_sizes},
-           {XLA_FFI_DataType_PRED, &mask_sizes},
-           {XLA_FFI_DataType_BF16, &x_sizes}});
-  EXPECT(f.Call("statpool.global_stats_gradient", 4, core::Layout::kChannelsLast) == "");
+  Frame f({Y(kF32), X(kBF16), Saved(kF32), Mask(), X(kBF16)});
+  EXPECT(f.Call(kGradient, 4, core::Layout::kChannelsLast) == "");
   EXPECT(last.pointers == f.AddressesOf({4, 0, 1, 2, 3, -1}));
   EXPECT(last.problem.dtype == core::DType::kBFloat16);
   EXPECT(last.problem.out_dtype == core::DType::kFloat32);
@@ -119,19 +118,10 @@ void ExpectChecks(const char* target, int args, Frame* f) {
 
 void TestChecks() {
   workspace_bytes = 0;
-  Frame forward({{XLA_FFI_DataType_F32, &x_sizes},
-                 {XLA_FFI_DataType_PRED, &mask_sizes},
-                 {XLA_FFI_DataType_S64, &lengths_sizes},
-                 {XLA_FFI_DataType_F32, &y_sizes},
-                 {XLA_FFI_DataType_F32, &saved_sizes}});
-  ExpectChecks("statpool.global_stats", 3, &forward);
-  Frame gradient({{XLA_FFI_DataType_F32, &y_sizes},
-                  {XLA_FFI_DataType_F32, &x_sizes},
-                  {XLA_FFI_DataType_F32, &saved_sizes},
-                  {XLA_FFI_DataType_PRED, &mask_sizes},
-                  {XLA_FFI_DataType_S64, &lengths_sizes},
-                  {XLA_FFI_DataType_F32, &x_sizes}});
-  ExpectChecks("statpool.global_stats_gradient", 5, &gradient);
+  Frame forward({X(kF32), Mask(), Lengths(), Y(kF32), Saved(kF32)});
+  ExpectChecks(kForward, 3, &forward);
+  Frame gradient({Y(kF32), X(kF32), Saved(kF32), Mask(), Lengths(), X(kF32)});
+  ExpectChecks(kGradient, 5, &gradient);
 }
 
 }  // namespace
