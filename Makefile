@@ -71,7 +71,7 @@ FORCE:
 
 # Interrupted or failed builds leave no stamp, and start again where they stopped.
 $(LIBRARY): $(ENVIRONMENT) $(NATIVE_SOURCES) $(SETTINGS)
-	$(if $(HAS_GPU),@$(BIN)/python tools/bring_nvcc.py)
+	$(if $(HAS_GPU),@PYTHONPATH=python $(BIN)/python -m tools.bring_nvcc)
 	@echo "Building the native libraries: a few minutes the first time, build/build.log has it all"
 	@mkdir -p $(@D)
 	@$(PIP) install --verbose --no-build-isolation --no-deps --editable . 2>&1 | tee build/build.log \
@@ -111,7 +111,7 @@ check: lint $(LIBRARY) ## The quick tier: lint, the contract where no nvcc is ne
 # The gate of every change.
 test: lint $(LIBRARY) $(TEST_LIBRARIES) test-tools test-address-sanitizer build-aarch64 ## All that CI runs.
 	$(PYTEST)
-	$(if $(NVCC),PYTHONPATH=python $(BIN)/python -m tests.programs.gpu --build $(CMAKE_BUILD),\
+	$(if $(NVCC),PYTHONPATH=python $(BIN)/python -m tools.gpu --build $(CMAKE_BUILD),\
 	  @echo "gpu: skipped, there is no nvcc of CUDA 13 here")
 	$(if $(HAS_GPU),$(BIN)/python -m pytest --gpu tests/contract -k "gpu or cuda")
 
