@@ -66,9 +66,9 @@ def main() -> int:
     if built:
         check(steps, has_gpu)
         steps.run(
-            "benchmark", sys.executable, "-m", "benchmarks.cuda_kernels",
-            *([] if has_gpu else ["--tiny"]), "--output", OUTPUT,
-            os.environ.get("FILTER", ""),
+            "benchmark", sys.executable, "-m", "benchmarks.run", "--engines", "cuda",
+            *([] if has_gpu else ["--cells", "tiny"]), "--output", OUTPUT,
+            "--filter", os.environ.get("FILTER", ""),
         )  # fmt: skip
         compare(steps, has_gpu, folder)
     return steps.finish(card[-1].detail if has_gpu else "no GPU: emulated")
@@ -104,9 +104,11 @@ def compare(steps, has_gpu, folder) -> None:
         return
     build = "cmake", "--build", folder, "--target", "statpool_jax", "--parallel"
     if steps.run("build peers", *build):
+        engines = "jax,torch" if importlib.util.find_spec("torch") else "jax"
+        cells = ["--filter", "64x1500x512|step"] if has_gpu else ["--cells", "tiny"]
         steps.run(
-            "peers", sys.executable, "-m", "benchmarks.without_tensorflow",
-            *([] if has_gpu else ["--tiny"]), "--output", OUTPUT / "peers",
+            "peers", sys.executable, "-m", "benchmarks.run", "--engines", engines,
+            *cells, "--output", OUTPUT / "peers",
         )  # fmt: skip
 
 
