@@ -4,10 +4,7 @@ The contract holds there too: tests/contract runs over `native-xla`.
 """
 
 import functools
-import os
 import re
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -15,10 +12,12 @@ import tensorflow as tf
 
 import statpool
 from statpool import _native, ops
+from tests.support import fresh_process
 from tests.support.cases import DTYPES, FORMATS, Case
 from tests.support.implementations import TensorFlow
 
 INSIDE, EAGER = TensorFlow("native", "xla"), TensorFlow("native", "eager")
+CALLS = ["statpool.global_stats", "statpool.global_stats_gradient"]
 # The second is split along time, the third is enough for several threads.
 SIZES = [(3, 65, 17), (1, 50_000, 3), (16, 300, 130), (2, 1, 1)]
 
@@ -49,35 +48,20 @@ def calls(text):
     return sorted(re.findall(r'custom_call_target="(statpool\.[^"]*)"', text))
 
 
-def run_python(code, **environment):
-    """Runs code in a new process; returns what it wrote to its standard error."""
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stderr
-
-
 def test_every_kernel_has_its_handler():
     """Else XLA would compile calls of what isn't there."""
-    log = run_python(
+    done = fresh_process.succeed(
         # The devices are those of the library that this process finds, not of --build.
-        "import sys; from statpool import _native; "
-        "print('\\ndevices:', *_native.xla_devices(), file=sys.stderr)",
+        "from statpool import _native; print(*_native.xla_devices())",
         TF_CPP_VMODULE="ffi_api=2",  # XLA tells what is registered with it
         TF_CPP_MIN_LOG_LEVEL="0",
     )
-    found = re.findall(r"XLA FFI handler for '(statpool\.\w+)'; platform=(\w+)", log)
+    registered = r"XLA FFI handler for '(statpool\.\w+)'; platform=(\w+)"
     platforms = {"CPU": "Host", "GPU": "CUDA"}
-    devices = re.search(r"^devices: (.+)$", log, re.MULTILINE)[1].split()
-    assert sorted(found) == sorted(
+    assert sorted(re.findall(registered, done.stderr)) == sorted(
         (target, platforms[device])
-        for target in ("statpool.global_stats", "statpool.global_stats_gradient")
-        for device in devices
+        for target in CALLS
+        for device in done.stdout.split()
     )
 
 
@@ -87,15 +71,9 @@ def test_same_bits_as_eager(dtype, data_format):
     for size in SIZES:
         for padding in ("none", "both"):
             case = Case(*size, dtype, "normal", padding, 1 / 3, data_format)
-            assert _bits(INSIDE, case) == _bits(EAGER, case), case
-
-
-def _bits(implementation, case):
-    padding = case.mask(), case.lengths()
-    values = implementation.forward(case.x(), *padding, **case.options())
-    inputs = case.x(), case.upstream()
-    gradient = implementation.gradient(*inputs, *padding, **case.options())
-    return values.tobytes(), gradient.tobytes()
+            values, gradient = INSIDE.values_of(case), INSIDE.gradient_of(case)
+            assert values.tobytes() == EAGER.values_of(case).tobytes(), case
+            assert gradient.tobytes() == EAGER.gradient_of(case).tobytes(), case
 
 
 @pytest.mark.parametrize("data_format", FORMATS)
@@ -106,7 +84,7 @@ def test_x_is_read_where_it_lies(x, data_format):
         return pool_and_gradient(tf.nn.relu(x), upstream, data_format=data_format)
 
     text = hlo(compiled(function), tf.constant(x), upstream)
-    assert calls(text) == ["statpool.global_stats", "statpool.global_stats_gradient"]
+    assert calls(text) == CALLS
     shape = r"f32\[4,10,6\]"
     assert re.search(rf"= {shape}\S* ", text)
     assert not re.search(rf"= {shape}\S* (copy|transpose|pad|convert)\(", text), text
@@ -121,7 +99,7 @@ def test_calls_that_nobody_reads_are_dropped(x):
         pool_and_gradient(x, tf.ones([4, 18]))
         return x + 1
 
-    assert calls(hlo(compiled(values), tf.constant(x))) == ["statpool.global_stats"]
+    assert calls(hlo(compiled(values), tf.constant(x))) == CALLS[:1]
     assert calls(hlo(compiled(neither), tf.constant(x))) == []
 
 
@@ -144,19 +122,15 @@ def test_sizes_may_differ_from_call_to_call():
     ],
 )
 def test_what_tracing_cannot_know_is_checked_later(x, changes, message):
-    arguments = {
-        "x": x,
-        "mask": np.ones([4, 10], bool),
-        "lengths": np.full([4], 10, np.int64),
-        "upstream": np.ones([4, 18]),
-    }
-    dtypes = {"mask": tf.bool, "lengths": tf.int64}
-    specs = [tf.TensorSpec(None, dtypes.get(name, tf.float32)) for name in arguments]
+    mask, lengths = np.ones([4, 10], bool), np.full([4], 10, np.int64)
+    arguments = {"x": x, "upstream": np.ones([4, 18]), "mask": mask, "lengths": lengths}
+    dtypes = (tf.float32, tf.float32, tf.bool, tf.int64)
 
-    def function(x, mask, lengths, upstream):
+    def function(x, upstream, mask, lengths):
         options = {"mask": mask, "lengths": lengths, "implementation": "native"}
         return pool_and_gradient(x, upstream, **options)
 
+    specs = [tf.TensorSpec(None, dtype) for dtype in dtypes]
     function = tf.function(function, specs, jit_compile=True)
     with pytest.raises(tf.errors.InvalidArgumentError, match=message):
         function(*(arguments | changes).values())
@@ -176,13 +150,7 @@ def test_inside_a_loop(x):
 
         return tf.while_loop(lambda i, _: i < 5, body, (1, tf.zeros([4, 18])))[1]
 
-    def expected(x):
-        total = tf.zeros([4, 18])
-        for i in range(1, 5):
-            total += statpool.global_stats(x * np.float32(i))
-        return total
-
-    np.testing.assert_array_equal(compiled(function)(x), expected(tf.constant(x)))
+    np.testing.assert_array_equal(compiled(function)(x), function(tf.constant(x)))
 
 
 def test_calls_from_many_threads_at_once():
@@ -228,49 +196,38 @@ for function in (gradient, of_kept):  # the second has sizes that the data decid
 def test_auto_clustering_compiles_the_op(tmp_path):
     flags = "--tf_xla_auto_jit=2 --tf_xla_cpu_global_jit --tf_xla_min_cluster_size=1"
     dump = f"--xla_dump_to={tmp_path} --xla_dump_hlo_as_text"
-    run_python(AUTO_CLUSTERING, TF_XLA_FLAGS=flags, XLA_FLAGS=dump)
+    fresh_process.succeed(AUTO_CLUSTERING, TF_XLA_FLAGS=flags, XLA_FLAGS=dump)
     modules = [file.read_text() for file in tmp_path.glob("*after_optimizations.txt")]
-    found = {call for text in modules for call in calls(text)}
-    assert found == {"statpool.global_stats", "statpool.global_stats_gradient"}
+    assert {call for text in modules for call in calls(text)} == set(CALLS)
 
 
-class TestWithoutTheKernels:
-    """The composite steps in while a function is traced, with one warning."""
-
-    @pytest.fixture(autouse=True)
-    def nothing_loaded(self, monkeypatch):
-        for module, name in ((_native, "why_not_in_xla"), (ops, "_warn_once")):
-            uncached = getattr(module, name).__wrapped__
-            monkeypatch.setattr(module, name, functools.cache(uncached))
-
-    @pytest.fixture
-    def nothing_registered(self, monkeypatch):
+@pytest.mark.parametrize(
+    ("library", "warning"),
+    [
+        ("none.so", "must be built.*make clean build"),
+        ("broken.so", "must load into TensorFlow.*make clean build"),
+        (None, "got none for TPU"),
+    ],
+)
+def test_the_composite_replaces_kernels_that_are_not_there(
+    x, monkeypatch, tmp_path, library, warning
+):
+    """While a function is traced, with one warning."""
+    for module, name in ((_native, "why_not_in_xla"), (ops, "_warn_once")):
+        uncached = getattr(module, name).__wrapped__
+        monkeypatch.setattr(module, name, functools.cache(uncached))
+    if library:
+        (tmp_path / "broken.so").write_text("not a library")
+        monkeypatch.setattr(_native, "XLA_LIBRARY", tmp_path / library)
         monkeypatch.setattr(_native, "_registered_devices", lambda: {"CPU"})
-
-    def expect_composite(self, x, warning):
-        function = compiled(lambda x: statpool.global_stats(x) + 0)
-        with pytest.warns(UserWarning, match=warning):
-            y = function(x)
-        assert calls(hlo(function, tf.constant(x))) == []
-        expected = statpool.global_stats(x)
-        np.testing.assert_allclose(y, expected, rtol=1e-6, atol=1e-6)
-        native = compiled(lambda x: statpool.global_stats(x, implementation="native"))
-        with pytest.raises(statpool.NativeLibraryError, match=warning):
-            native(x)
-
-    @pytest.mark.usefixtures("nothing_registered")
-    def test_a_build_without_the_xla_part(self, x, monkeypatch, tmp_path):
-        monkeypatch.setattr(_native, "XLA_LIBRARY", tmp_path / "none.so")
-        self.expect_composite(x, "must be built.*make clean build")
-
-    @pytest.mark.usefixtures("nothing_registered")
-    def test_a_library_that_does_not_load(self, x, monkeypatch, tmp_path):
-        broken = tmp_path / "broken.so"
-        broken.write_text("not a library")
-        monkeypatch.setattr(_native, "XLA_LIBRARY", broken)
-        self.expect_composite(x, "must load into TensorFlow.*make clean build")
-
-    def test_a_device_without_kernels(self, x, monkeypatch):
+    else:
         devices = [tf.config.LogicalDevice("TPU:0", "TPU")]
         monkeypatch.setattr(tf.config, "list_logical_devices", lambda: devices)
-        self.expect_composite(x, "got none for TPU")
+    function = compiled(lambda x: statpool.global_stats(x) + 0)
+    with pytest.warns(UserWarning, match=warning):
+        y = function(x)
+    assert calls(hlo(function, tf.constant(x))) == []
+    np.testing.assert_allclose(y, statpool.global_stats(x), rtol=1e-6, atol=1e-6)
+    native = compiled(lambda x: statpool.global_stats(x, implementation="native"))
+    with pytest.raises(statpool.NativeLibraryError, match=warning):
+        native(x)
