@@ -4,7 +4,6 @@
 and compilers that this machine lacks are skipped.
 """
 
-import functools
 import os
 import re
 import shutil
@@ -41,32 +40,30 @@ USE = (
 )
 
 
-@functools.cache
-def interpreter(version) -> str:
-    """The Python of that version; skips the test where there is none."""
-    name = f"python{version}"
-    found = shutil.which(name)
-    if (
-        found is None
-        or subprocess.run([found, "-c", ""], capture_output=True).returncode
-    ):
-        pytest.skip(f"needs {name}, which this machine lacks")
+def needs(program, *arguments):
+    """Skips the test where there is no such program, or it doesn't start."""
+    found = shutil.which(program)
+    if not found or subprocess.run([found, *arguments], capture_output=True).returncode:
+        pytest.skip(f"needs {program}, which this machine lacks")
     return found
 
 
-def environment_of_builds(**more) -> dict[str, str]:
-    """No CUDA, and objects from ccache where it is at hand."""
+def interpreter(version) -> str:
+    """The Python of that version; skips the test where there is none."""
+    return needs(f"python{version}", "-c", "")
+
+
+def run(command, cwd="/", fails=False, **more):
+    """Runs a command to its end, which must be as expected; returns what it said.
+
+    Builds have no CUDA, and take objects from ccache where it is at hand.
+    """
     ccache = "-DCMAKE_CXX_COMPILER_LAUNCHER=ccache" if shutil.which("ccache") else ""
     inherited = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
-    return {**inherited, "STATPOOL_CUDA": "OFF", "CMAKE_ARGS": ccache, **more}
-
-
-def run(command, cwd, fails, **more):
-    """Runs a command to its end, which must be as expected; returns what it said."""
     done = subprocess.run(
         command,
         cwd=cwd,
-        env=environment_of_builds(**more),
+        env={**inherited, "STATPOOL_CUDA": "OFF", "CMAKE_ARGS": ccache, **more},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -77,30 +74,32 @@ def run(command, cwd, fails, **more):
 
 
 class Environment:
-    """A virtual environment of a version of Python."""
+    """A virtual environment of a version of Python, with the packages."""
 
-    def __init__(self, folder: Path, version=THIS_PYTHON):
-        subprocess.run([interpreter(version), "-m", "venv", folder], check=True)
+    def __init__(self, folder: Path, *packages, version=THIS_PYTHON):
+        run([interpreter(version), "-m", "venv", folder])
         self.python = folder / "bin" / "python"
+        if packages:
+            self.pip("install", "--upgrade", *packages)
 
     def pip(self, *arguments, **options):
         """Runs pip; returns what it said."""
         return self.run("-m", "pip", "--quiet", *arguments, **options)
 
-    def run(self, *arguments, cwd="/", fails=False, **more):
+    def run(self, *arguments, **options):
         """Runs Python to its end, which must be as expected; returns what it said."""
-        return run([self.python, *arguments], cwd, fails, **more)
+        return run([self.python, *arguments], **options)
 
     def freeze(self):
         """The versions of all that is installed, statpool aside."""
         lines = self.pip("freeze").splitlines()
         return {line for line in lines if not line.startswith("statpool")}
 
-    def install(self, source):
+    def install(self, source, **options):
         """The README's pip route, in the folder of the sources."""
         self.pip(*TOOLS.split())
         before = self.freeze()
-        self.pip(*INSTALL.split(), cwd=source)
+        self.pip(*INSTALL.split(), cwd=source, **options)
         return before
 
 
@@ -115,8 +114,8 @@ def source(tmp_path):
 @pytest.mark.parametrize(("tensorflow", "python"), VERSIONS)
 def test_with_every_tensorflow(tensorflow, python, source, tmp_path):
     """The contract's core on the op, the XLA part or why not; nothing else is moved."""
-    environment = Environment(tmp_path / "venv", python)
-    environment.pip("install", f"tensorflow-cpu=={tensorflow}")
+    tf = f"tensorflow-cpu=={tensorflow}"
+    environment = Environment(tmp_path / "venv", tf, version=python)
     before = environment.install(source)
     assert before - environment.freeze() == set()
     assert f"{tensorflow} 2.23606" in environment.run("-c", USE)
@@ -127,19 +126,13 @@ def test_with_every_tensorflow(tensorflow, python, source, tmp_path):
     else:
         assert re.search("ok +XLA +has the op's kernels for CPU", said)
     environment.pip("install", "pytest", "pytest-timeout", "hypothesis")
-    environment.run(
-        *("-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", "native"),
-        *(
-            f"tests/contract/test_{part}.py"
-            for part in ("values", "gradients", "errors")
-        ),
-        cwd=source,
-    )
+    pytest_native = "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", "native"
+    parts = (f"tests/contract/test_{p}.py" for p in ("values", "gradients", "errors"))
+    environment.run(*pytest_native, *parts, cwd=source)
 
 
 def test_from_an_sdist(source, tmp_path):
-    environment = Environment(tmp_path / "venv")
-    environment.pip("install", "tensorflow-cpu", "build")
+    environment = Environment(tmp_path / "venv", "tensorflow-cpu", "build")
     environment.pip(*TOOLS.split())
     environment.run("-m", "build", "--sdist", "--no-isolation", "--quiet", cwd=source)
     (sdist,) = (source / "dist").glob("*.tar.gz")
@@ -152,19 +145,20 @@ def test_from_an_sdist(source, tmp_path):
 
 def test_a_cached_wheel_for_another_tensorflow(source, tmp_path):
     """From a repository, pip keeps the wheel; the message's cure builds another."""
-    git = functools.partial(subprocess.run, cwd=source, check=True, capture_output=True)
     author = "-c", "user.name=a", "-c", "user.email=a@example.org"
-    git(["git", "init"])
-    git(["git", "add", "--all"])
-    git(["git", *author, "commit", "--message", "all"])
-    commit = git(["git", "rev-parse", "HEAD"], text=True).stdout.strip()
+    for command in (
+        ["init"],
+        ["add", "--all"],
+        [*author, "commit", "--message", "all"],
+    ):
+        run(["git", *command], source)
+    commit = run(["git", "rev-parse", "HEAD"], source).strip()
     address = f"git+file://{source}@{commit}#egg=statpool"  # by name, pip looks it up
     cache = {"PIP_CACHE_DIR": str(tmp_path / "cache")}
-    one, other = (Environment(tmp_path / name) for name in ("one", "other"))
-    for environment, version in ((one, NEWEST), (other, "2.20.0")):
-        environment.pip("install", f"tensorflow-cpu=={version}")
-        environment.pip(*TOOLS.split())
-        environment.pip("install", "--no-build-isolation", address, **cache)
+    for name, version in (("one", NEWEST), ("other", "2.20.0")):
+        other = Environment(tmp_path / name, f"tensorflow-cpu=={version}")
+        other.pip(*TOOLS.split())
+        other.pip("install", "--no-build-isolation", address, **cache)
     (wheel,) = (tmp_path / "cache").glob("wheels/**/statpool-*.whl")
     assert f"tensorflow{NEWEST}" in wheel.name
     said = other.run("-c", USE, fails=True)
@@ -180,19 +174,10 @@ def test_from_a_read_only_folder(source, tmp_path):
     read_only = ["unshare", "--mount", "sh", "-c", f'{mount} && "$@"', "sh"]
     if subprocess.run([*read_only, "true"], capture_output=True).returncode:
         pytest.skip("needs to be root, to mount the sources read-only")
-    environment = Environment(tmp_path / "venv")
-    environment.pip("install", "tensorflow-cpu")
+    environment = Environment(tmp_path / "venv", "tensorflow-cpu")
     environment.pip(*TOOLS.split())
-    pip = [environment.python, "-m", "pip", "--quiet", *INSTALL.split()]
-    done = subprocess.run(
-        [*read_only, *pip],
-        cwd=source,
-        env=environment_of_builds(),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    pip = environment.python, "-m", "pip", "--quiet", *INSTALL.split()
+    run([*read_only, *pip], source)
     assert not (source / "build").exists()
     assert "2.23606" in environment.run("-c", USE)
 
@@ -208,8 +193,7 @@ def test_from_a_read_only_folder(source, tmp_path):
     ],
 )
 def test_lacking_tools_are_a_sentence(lacking, sentence, source, tmp_path):
-    environment = Environment(tmp_path / "venv")
-    environment.pip("install", "--upgrade", "wheel", *lacking)
+    environment = Environment(tmp_path / "venv", "wheel", *lacking)
     said = environment.pip(*INSTALL.split(), cwd=source, fails=True)
     assert f"statpool: the build {sentence}" in said
     assert "Traceback" not in said
@@ -218,35 +202,28 @@ def test_lacking_tools_are_a_sentence(lacking, sentence, source, tmp_path):
 # ------------------------------------------------------------------------ make
 
 
-def make(source, *arguments, fails=False, **more):
-    return run(["make", *arguments], source, fails, **more)
+def make(source, *arguments, **options):
+    return run(["make", *arguments], source, **options)
 
 
-def test_make_builds_anew_what_changed(tmp_path):
+def test_make_builds_again_what_changed(tmp_path):
     """In a folder with spaces; after another TensorFlow, compiler and Python."""
     source = source_tree.copy(tmp_path / "a folder (with spaces)")
     python = source / ".venv" / "bin" / "python"
-
-    def use():
-        command = [python, "-c", USE]
-        return subprocess.run(
-            command, capture_output=True, text=True, check=True
-        ).stdout
-
+    use = python, "-c", USE
     make(source, "build")
-    assert f"{NEWEST} 2.23606" in use()
+    assert f"{NEWEST} 2.23606" in run(use)
     assert "Building" not in make(source, "build")
 
-    pip = [python, "-m", "pip", "--quiet", "install"]
-    subprocess.run([*pip, "tensorflow-cpu==2.20.0"], check=True)
+    run([python, "-m", "pip", "--quiet", "install", "tensorflow-cpu==2.20.0"])
     assert "Building" in make(source, "build")
-    assert "2.20.0 2.23606" in use()
+    assert "2.20.0 2.23606" in run(use)
 
     assert "Building" in make(source, "build", CXX=shutil.which("c++"))
     assert "Building" not in make(source, "build", CXX=shutil.which("c++"))
 
     make(source, "build", f"PYTHON={interpreter('3.12')}")
-    assert f"{NEWEST} 2.23606" in use()
+    assert f"{NEWEST} 2.23606" in run(use)
     folders = {folder.name for folder in (source / "build").glob("cmake-*")}
     assert folders == {"cmake-cpython-311", "cmake-cpython-312"}
 
@@ -260,12 +237,9 @@ def test_make_with_an_old_python_is_a_sentence(source):
 
 @pytest.mark.parametrize("compiler", ["clang++-14", "clang++-16"])
 def test_with_clang(compiler, source, tmp_path):
-    if shutil.which(compiler) is None:
-        pytest.skip(f"needs {compiler}, which this machine lacks")
-    environment = Environment(tmp_path / "venv")
-    environment.pip("install", "tensorflow-cpu")
-    environment.pip(*TOOLS.split())
-    environment.pip(*INSTALL.split(), cwd=source, CXX=compiler)
+    needs(compiler, "--version")
+    environment = Environment(tmp_path / "venv", "tensorflow-cpu")
+    environment.install(source, CXX=compiler)
     assert "2.23606" in environment.run("-c", USE)
     info = environment.run("-c", "import statpool; print(statpool.build_info())")
     assert f"Clang {compiler[-2:]}" in info
@@ -277,8 +251,7 @@ def test_the_wheel_that_make_repairs(source, tmp_path):
     (wheel,) = (source / "dist").glob("*.whl")
     assert "manylinux" in wheel.name
     assert f"tensorflow{NEWEST}" in wheel.name
-    environment = Environment(tmp_path / "venv")
-    environment.pip("install", "tensorflow-cpu", wheel)
+    environment = Environment(tmp_path / "venv", "tensorflow-cpu", wheel)
     shutil.rmtree(source)
     assert "2.23606" in environment.run("-c", USE)
     said = environment.run("-m", "statpool", "doctor")
