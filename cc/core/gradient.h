@@ -55,10 +55,10 @@ STATPOOL_HOST_DEVICE static inline double RootScale(double root) {
 // upstream gradient g and the saved fields. `saved` offers Steps(), a number, and At(field), a V;
 // `to` adds up the terms of all selected statistics:
 //
-//   AddConstant(g, term)          a term that is 0 if g is
-//   AddSlope(g, n, root)          g / (n * root)
-//   AddCentral(g, n, root, mean)  the same for x - mean
-//   AddMaximum(g, value, count)   g / count for each step that equals the maximum
+//   AddConstant(g, term)                a term that is 0 if g is
+//   AddSlope(g, n, root)                g / (n * root)
+//   AddCentral(g, n, root, mean, rest)  the same for x - (mean + rest)
+//   AddMaximum(g, value, count)         g / count for each step that equals the maximum
 //   AddMinimum(g, value, count)
 //
 // In float64 the first root of a term sets the scale of that term (RootScale): further ones must be
@@ -79,7 +79,7 @@ STATPOOL_HOST_DEVICE STATPOOL_INLINE constexpr void AddGradient(Statistic statis
       return to->AddSlope(g, saved.Steps(), saved.At(SavedField::kRms));
     case Statistic::kStd:
       return to->AddCentral(g, saved.Steps(), saved.At(SavedField::kStd),
-                            saved.At(SavedField::kMean) + saved.At(SavedField::kMeanResidual));
+                            saved.At(SavedField::kMean), saved.At(SavedField::kMeanResidual));
   }
 }
 

@@ -83,13 +83,19 @@ class RescaledChannel : public Channel {
     if (needed.squares) squares_ = steps.Sum(scale_, [](double v) { return v * v; });
     if (needed.central) {
       const double mean = sum_ / n;
-      deviations_ = steps.Sum(scale_, [mean](double v) { return (v - mean) * (v - mean); });
+      const double rest = steps.Sum(scale_, [mean](double v) { return v - mean; }) / n;
+      deviations_ = steps.Sum(scale_, [mean, rest](double v) {
+        const double deviation = v - mean - rest;
+        return deviation * deviation;
+      });
+      mean_residual_ = rest / scale_;
     }
   }
 
   STATPOOL_HOST_DEVICE double Sum() const { return sum_; }
   STATPOOL_HOST_DEVICE double Squares() const { return squares_; }
   STATPOOL_HOST_DEVICE double Deviations() const { return deviations_; }
+  STATPOOL_HOST_DEVICE double MeanResidual() const { return mean_residual_; }
   STATPOOL_HOST_DEVICE double Unscaled(double value) const { return value / scale_; }
 
   // sqrt(power + epsilon) from the power of scaled values.
@@ -104,6 +110,7 @@ class RescaledChannel : public Channel {
   double sum_;
   double squares_ = 0;
   double deviations_ = 0;
+  double mean_residual_ = 0;
 };
 
 }  // namespace core

@@ -84,7 +84,7 @@ struct GradientUse {
 
   constexpr void AddConstant(double, double) { terms.constant = true; }
   constexpr void AddSlope(double, double, double) { terms.slope = true; }
-  constexpr void AddCentral(double, double, double, double) { terms.central = true; }
+  constexpr void AddCentral(double, double, double, double, double) { terms.central = true; }
   constexpr void AddMaximum(double, double, double) { terms.constant = terms.max = true; }
   constexpr void AddMinimum(double, double, double) { terms.constant = terms.min = true; }
 };

@@ -2,6 +2,7 @@
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
+#include <unistd.h>
 
 #include <utility>
 
@@ -19,6 +20,28 @@ namespace {
 namespace py = pybind11;
 
 using Name = std::optional<std::string>;
+
+// Other Python threads run while this object lives.
+class ReleasedGil {
+ public:
+  ReleasedGil() : state_(PyEval_SaveThread()) {}
+  ReleasedGil(const ReleasedGil&) = delete;
+  ReleasedGil& operator=(const ReleasedGil&) = delete;
+
+  // Python up to 3.13 ends a daemon thread that wants the lock back while the process exits: it
+  // unwinds the stack, whose destructors would need that lock. The thread waits for the end of the
+  // process instead, as Python's own do from 3.14 on.
+  ~ReleasedGil() {
+    try {
+      PyEval_RestoreThread(state_);
+    } catch (...) {
+      for (;;) pause();
+    }
+  }
+
+ private:
+  PyThreadState* state_;
+};
 
 // The problem with the dtype of this array for results, or their gradient.
 core::Problem WithOutput(const py::array& array, const Pooling& pooling) {
@@ -51,7 +74,7 @@ void GlobalStats(py::array y, py::array saved, const PoolingArguments& arguments
   buffers.x = pooling.x;
   buffers.mask = pooling.mask;
   buffers.lengths = pooling.lengths;
-  const py::gil_scoped_release release;
+  const ReleasedGil released;
   const cpu::Plan plan = cpu::MakePlan(problem);
   std::vector<char> workspace(plan.workspace_bytes);
   buffers.workspace = workspace.data();
@@ -76,7 +99,7 @@ void GlobalStatsGradient(py::array dx, const py::array& upstream, const py::arra
   buffers.saved = saved.data();
   buffers.mask = pooling.mask;
   buffers.lengths = pooling.lengths;
-  const py::gil_scoped_release release;
+  const ReleasedGil released;
   OwnThreads threads(num_threads);
   cpu::GlobalStatsGradient(problem, cpu::MakePlan(problem), buffers, set, &threads);
 }

@@ -66,9 +66,9 @@ struct Accumulator {
   Count min_count;
   Count steps;  // valid ones
 
-  // The sum of all values in double, without what rounding to float took.
+  // The sum of all values in double, with what rounding took from it.
   __device__ double Total() const {
-    return Sum<Compute>::kCompensated ? sum.value : sum.value + rest;
+    return Sum<Compute>::kCompensated ? sum.Value() : sum.value + rest;
   }
 
   // The sum of the values' distances from `pivot`; its first product is exact.

@@ -64,9 +64,9 @@ struct Coefficients {
 
   __device__ void AddSlope(double g, double n, double root) { slope.Add(g, n, root); }
 
-  __device__ void AddCentral(double g, double n, double root, double of_mean) {
+  __device__ void AddCentral(double g, double n, double root, double of_mean, double rest) {
     central.Add(g, n, root);
-    mean = of_mean;
+    mean = of_mean + rest;
   }
 
   __device__ void AddMaximum(double g, double value, double count) {

@@ -24,6 +24,7 @@ STATPOOL_INLINE void AccumulateLanes(const Rows& rows, int64_t from, int64_t to,
   V v[kRows];
   for (int r = 0; r < kRows; ++r) v[r] = Load<N>(rows[r] + from);
   const V squares = core::PairwiseSum<kRows, V>([&](int r) { return V(v[r] * v[r]); });
+  if (needed.central) AddCentral<N, kRows>(v, to, rows_before, accumulators);
   bool has_nan;
   if constexpr (kRows > 1 && std::is_same_v<Compute, float>) {
     // float16 values, except NaN, never leave the range; a value inside it is not NaN.
@@ -37,7 +38,6 @@ STATPOOL_INLINE void AccumulateLanes(const Rows& rows, int64_t from, int64_t to,
     has_nan = AnyNan<N>(squares);
     AddWide<N, kRows>(v, to, needed, accumulators);
   }
-  if (needed.central) AddCentral<N, kRows>(v, to, rows_before, accumulators);
   if (needed.max) {
     UpdateExtreme<N>(v, has_nan, squares, accumulators->max + to, accumulators->max_count + to,
                      [](const V& a, const V& b) { return Larger<N>(a, b); });

@@ -62,7 +62,7 @@ STATPOOL_INLINE void AddNarrow(const Vec<float, N> (&v)[kRows], const Vec<float,
 }
 
 // Joins the mean and the deviations of kRows values per lane to those of the `before` rows before
-// them, in double.
+// them, in double. `sum` doesn't hold these values yet.
 template <int N, int kRows, typename Accumulators>
 STATPOOL_INLINE void AddCentral(const Vec<typename Accumulators::Compute, N> (&v)[kRows], int64_t i,
                                 int64_t before, Accumulators* accumulators) {
@@ -75,15 +75,19 @@ STATPOOL_INLINE void AddCentral(const Vec<typename Accumulators::Compute, N> (&v
     const auto value = [&](int r) { return WidenPart<N, kIndex>(v[r]); };
     const D chunk_total = core::PairwiseSum<kRows, D>(value);
     const D chunk_mean = chunk_total * (1.0 / kRows);
-    const D total = LoadRaw<D>(accumulators->total + at);
-    const D distance = chunk_mean - total * per_row;
-    const auto square = [&](int r) {
-      const D deviation = value(r) - chunk_mean;
-      return D(deviation * deviation);
-    };
+    const D distance = chunk_mean - accumulators->template Total<kPart>(at) * per_row;
+    const auto deviation = [&](int r) { return D(value(r) - chunk_mean); };
+    const auto square = [&](int r) { return D(deviation(r) * deviation(r)); };
     const D deviations = core::PairwiseSum<kRows, D>(square);
     accumulators->deviations.template Add<kPart>(deviations + distance * distance * weight, at);
-    StoreRaw(D(total + chunk_total), accumulators->total + at);
+    D unrounded = chunk_total;
+    if constexpr (Accumulators::Sum::kCompensated) {
+      // Their exact sum is 0 but for what rounding took from chunk_total, because dividing by a
+      // power of two is exact.
+      static_assert((kRows & (kRows - 1)) == 0);
+      unrounded = core::PairwiseSum<kRows, D>(deviation);
+    }
+    StoreRaw(D(LoadRaw<D>(accumulators->unrounded + at) + unrounded), accumulators->unrounded + at);
   });
 }
 

@@ -75,12 +75,22 @@ struct AccumulatorRows {
   Sum sum;
   Sum squares;
   Sum deviations;
-  // A second sum, for the mean of the deviations: all in double, where `sum` has parts in float.
-  alignas(64) double total[kRowLanes<double, kCapacity>];
+  // For the mean of the deviations: the sum all in double, where `sum` has parts in float; what
+  // rounding took from the terms of `sum` where that has error terms of its own.
+  alignas(64) double unrounded[kRowLanes<double, kCapacity>];
   alignas(64) Compute max[kRowLanes<Compute, kCapacity>];
   alignas(64) Compute min[kRowLanes<Compute, kCapacity>];
   alignas(64) Count max_count[kRowLanes<Count, kCapacity>];
   alignas(64) Count min_count[kRowLanes<Count, kCapacity>];
+
+  // N sums without what rounding took from them.
+  template <int N>
+  __attribute__((always_inline)) Vec<double, N> Total(int64_t i) const {
+    using D = Vec<double, N>;
+    const D row = LoadRaw<D>(unrounded + i);
+    if constexpr (!Sum::kCompensated) return row;
+    return core::CompensatedValue(LoadRaw<D>(sum.value + i), D(LoadRaw<D>(sum.error + i) + row));
+  }
 
   void Clear(const core::NeededSums& needed, int64_t lanes) {
     constexpr Compute kInfinity = std::numeric_limits<Compute>::infinity();
@@ -88,7 +98,7 @@ struct AccumulatorRows {
     if (needed.squares) squares.Clear(lanes);
     if (needed.central) {
       deviations.Clear(lanes);
-      std::fill_n(total, lanes, 0.0);
+      std::fill_n(unrounded, lanes, 0.0);
     }
     if (needed.max) {
       std::fill_n(max, lanes, -kInfinity);
@@ -114,7 +124,7 @@ void ForEachRow(const core::NeededSums& needed, const Visit& visit, Rows*... row
   if (needed.sum) visit_sum(rows->sum...);
   if (needed.squares) visit_sum(rows->squares...);
   if (needed.central) {
-    visit(rows->total...);
+    visit(rows->unrounded...);
     visit_sum(rows->deviations...);
   }
   if (needed.max) {

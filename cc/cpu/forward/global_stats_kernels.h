@@ -208,8 +208,8 @@ void JoinChannels(const ForwardArguments& a, const core::NeededSums& needed, int
     const Unit unit = UnitOf(a.plan, a.problem.shape, tile * a.plan.splits + split);
     const int64_t part_steps = CountOf(a, unit);
     LoadPartial(a, needed, to.b, split, to.first_channel, to.width, &part);
-    JoinLanes(needed, &whole, 0, part, 0, to.width);
     if (needed.central) JoinCentral(&whole, 0, steps, part, 0, part_steps, to.width);
+    JoinLanes(needed, &whole, 0, part, 0, to.width);
     steps += part_steps;
   }
   StoreResults<T>(a, needed, whole, steps, to);

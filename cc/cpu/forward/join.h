@@ -60,7 +60,8 @@ STATPOOL_INLINE void JoinLanes(const core::NeededSums& needed, To* to, int64_t a
   }
 }
 
-// The same for the deviations, of `part_steps` steps in the part and `steps` in the other.
+// The same for the deviations, of `part_steps` steps in the part and `steps` in the other, before
+// the sums join.
 template <typename To, typename Part>
 STATPOOL_INLINE void JoinCentral(To* to, int64_t at, int64_t steps, const Part& part, int64_t from,
                                  int64_t part_steps, int64_t width) {
@@ -72,11 +73,11 @@ STATPOOL_INLINE void JoinCentral(To* to, int64_t at, int64_t steps, const Part& 
   ForLanes<kLanes<double>>(width, [&](auto lanes, int64_t i) __attribute__((always_inline)) {
     constexpr int N = decltype(lanes)::value;
     using D = Vec<double, N>;
-    const D total = LoadRaw<D>(to->total + at + i);
-    const D part_total = LoadRaw<D>(part.total + from + i);
-    const D distance = part_total * part_per_step - total * per_step;
+    const D distance =
+        part.template Total<N>(from + i) * part_per_step - to->template Total<N>(at + i) * per_step;
     to->deviations.template Add<N>(distance * distance * weight, at + i);
-    StoreRaw(D(total + part_total), to->total + at + i);
+    const D unrounded = LoadRaw<D>(to->unrounded + at + i) + LoadRaw<D>(part.unrounded + from + i);
+    StoreRaw(unrounded, to->unrounded + at + i);
   });
 }
 
@@ -85,7 +86,6 @@ STATPOOL_INLINE void JoinCentral(To* to, int64_t at, int64_t steps, const Part& 
 template <typename Accumulators>
 STATPOOL_INLINE void JoinHalf(const core::NeededSums& needed, Accumulators* accumulators,
                               int64_t width, int64_t half, int64_t* steps) {
-  JoinLanes(needed, accumulators, 0, *accumulators, half * width, half * width);
   for (int64_t k = 0; k < half; ++k) {
     if (needed.central) {
       JoinCentral(accumulators, k * width, steps[k], *accumulators, (k + half) * width,
@@ -93,6 +93,7 @@ STATPOOL_INLINE void JoinHalf(const core::NeededSums& needed, Accumulators* accu
     }
     steps[k] += steps[k + half];
   }
+  JoinLanes(needed, accumulators, 0, *accumulators, half * width, half * width);
 }
 
 // Joins the `fold` lanes of each channel, which are `width` apart, into the first one.

@@ -16,9 +16,9 @@ namespace STATPOOL_ISA {
 namespace {
 
 // Calls move(row of the accumulators, its place in memory, width) for each row of `width` channels.
-// Sums are packed, except those of float64, which carry their rounding errors, and `total`, because
-// the mean of the deviations must not be rounded. Rows of 8-byte numbers come first, so that they
-// are aligned whatever the number of 4-byte ones.
+// Sums are packed, except those of float64, which carry their rounding errors, and `unrounded`,
+// because the mean of the deviations must not be rounded. Rows of 8-byte numbers come first, so
+// that they are aligned whatever the number of 4-byte ones.
 template <typename Accumulators, typename Move>
 void ForEachPartialRow(const ForwardArguments& a, const core::NeededSums& needed,
                        Accumulators* accumulators, int64_t b, int64_t split, int64_t first_channel,
@@ -39,7 +39,8 @@ void ForEachPartialRow(const ForwardArguments& a, const core::NeededSums& needed
     const auto visit = [&](auto* lanes) {
       using Lane = std::remove_const_t<std::remove_pointer_t<decltype(lanes)>>;
       if constexpr (can_pack && std::is_same_v<Lane, double>) {
-        if (lanes != accumulators->total) return visit_as(lanes, static_cast<PackedSum*>(nullptr));
+        if (lanes != accumulators->unrounded)
+          return visit_as(lanes, static_cast<PackedSum*>(nullptr));
       }
       visit_as(lanes, static_cast<Lane*>(nullptr));
     };

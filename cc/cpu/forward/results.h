@@ -46,8 +46,16 @@ struct ChannelLanes {
   auto MinCount() const { return Count(of.min_count); }
 
   D MeanResidual() const {
-    if constexpr (std::is_same_v<Compute, double>) return D{};
-    return LoadRaw<D>(of.total + lane) / steps - Widen<N>(Narrow<Compute, N>(PerStep(Sum())));
+    const D mean = PerStep(Sum());
+    const D unrounded = LoadRaw<D>(of.unrounded + lane);
+    if constexpr (std::is_same_v<Compute, double>) {
+      const D sum = LoadRaw<D>(of.sum.value + lane);
+      D rest = LoadRaw<D>(of.sum.error + lane) + unrounded;
+      for (int i = 0; i < N; ++i) rest[i] += std::fma(-mean[i], steps, sum[i]);
+      return rest / steps;
+    } else {
+      return unrounded / steps - Widen<N>(Narrow<Compute, N>(mean));
+    }
   }
 
   // A division costs more than all else here. If the mean is rounded to float, a product with the

@@ -43,6 +43,7 @@ struct CoefficientRows {
   SlopeRows<Compute> slope;
   SlopeRows<Compute> central;
   alignas(64) double mean[kMostLanes];
+  alignas(64) double mean_rest[SlopeRows<Compute>::kScaled ? kMostLanes : 1];  // exact - mean
   alignas(64) Compute max[kMostLanes];
   alignas(64) Compute max_share[kMostLanes];
   alignas(64) Compute min[kMostLanes];
@@ -67,6 +68,7 @@ void ForEachRow(CoefficientRows<Compute>* coefficients, const Visit& visit) {
     if (terms.slope) visit_slope(&coefficients->slope);
     if (terms.central) visit_slope(&coefficients->central);
     if (terms.central) visit(coefficients->mean);
+    if (terms.central && SlopeRows<Compute>::kScaled) visit(coefficients->mean_rest);
   }
   if (terms.max) visit(coefficients->max);
   if (terms.max) visit(coefficients->max_share);

@@ -53,7 +53,7 @@ struct NarrowTerms : ExtremeTerms<Vec<float, N>> {
     Add(core::RootSlope(g, V(n * root)), (g == 0.0f) | (root == 0.0f), &slope);
   }
 
-  STATPOOL_ALWAYS_INLINE void AddCentral(const V&, float, const V&, const V&) {}
+  STATPOOL_ALWAYS_INLINE void AddCentral(const V&, float, const V&, const V&, const V&) {}
 
   template <typename Mask>
   STATPOOL_ALWAYS_INLINE void Add(const V& term, const Mask& is_zero, V* sum) {
@@ -106,14 +106,17 @@ struct WideTerms : ExtremeTerms<Vec<double, N>> {
     slope.Add(g, n, root);
   }
 
-  STATPOOL_ALWAYS_INLINE void AddCentral(const V& g, double n, const V& root, const V& of_mean) {
+  STATPOOL_ALWAYS_INLINE void AddCentral(const V& g, double n, const V& root, const V& of_mean,
+                                         const V& rest) {
     central.Add(g, n, root);
-    mean = of_mean;
+    mean = of_mean + rest;
+    mean_rest = rest - (mean - of_mean);
   }
 
   SlopeTerm<Compute, N> slope;
   SlopeTerm<Compute, N> central;
   V mean = {};
+  V mean_rest = {};  // 0 but for float64
 };
 
 // ------------------------------------------------------------------------------------------------
@@ -184,6 +187,7 @@ void FillWide(const GradientSources<T>& from, int64_t at, int64_t width,
     StoreExtremes<N>(sums, at + c, to);
     if (!to->terms.central) return;
     StoreRaw(sums.mean, to->mean + at + c);
+    if (SlopeRows<core::ComputeType<T>>::kScaled) StoreRaw(sums.mean_rest, to->mean_rest + at + c);
     sums.central.Store(&to->central, at + c);
   });
 }

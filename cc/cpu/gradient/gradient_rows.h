@@ -12,7 +12,7 @@ namespace cpu {
 namespace STATPOOL_ISA {
 namespace {
 
-// constant + slope * x + central_slope * (x - mean), in double.
+// constant + slope * x + central_slope * (x - mean - mean_rest), in double.
 template <int N, typename Terms, typename Compute>
 STATPOOL_INLINE Vec<Compute, N> SmoothLanes(const Vec<Compute, N>& v, const Terms& terms,
                                             const CoefficientRows<Compute>& coefficients,
@@ -23,18 +23,28 @@ STATPOOL_INLINE Vec<Compute, N> SmoothLanes(const Vec<Compute, N>& v, const Term
     const int64_t i = lane + kIndex * kDoubleLanes<N>;
     const D value = WidenPart<N, kIndex>(v);
     D smooth = terms.constant ? LoadRaw<D>(coefficients.constant + i) : D{};
-    const auto add_slope = [&](const SlopeRows<Compute>& slope, const D& centre)
+    const auto add_slope = [&](const SlopeRows<Compute>& slope, const auto& of_x)
                                STATPOOL_ALWAYS_INLINE {
-                                 const D factor = LoadRaw<D>(slope.value + i);
-                                 if constexpr (SlopeRows<Compute>::kScaled) {
-                                   const D scale = LoadRaw<D>(slope.scale + i);
-                                   smooth += factor * (value * scale - centre * scale);
-                                 } else {
-                                   smooth += factor * (value - centre);
-                                 }
+                                 D scale = {};
+                                 if constexpr (SlopeRows<Compute>::kScaled)
+                                   scale = LoadRaw<D>(slope.scale + i);
+                                 smooth += LoadRaw<D>(slope.value + i) * of_x(scale);
                                };
-    if (terms.slope) add_slope(coefficients.slope, D{});
-    if (terms.central) add_slope(coefficients.central, LoadRaw<D>(coefficients.mean + i));
+    const auto scaled = [](const D& v, const D& scale) STATPOOL_ALWAYS_INLINE {
+      return SlopeRows<Compute>::kScaled ? D(v * scale) : v;
+    };
+    if (terms.slope) {
+      add_slope(coefficients.slope,
+                [&](const D& scale) STATPOOL_ALWAYS_INLINE { return scaled(value, scale); });
+    }
+    if (terms.central) {
+      add_slope(coefficients.central, [&](const D& scale) STATPOOL_ALWAYS_INLINE {
+        const D mean = scaled(LoadRaw<D>(coefficients.mean + i), scale);
+        const D distance = scaled(value, scale) - mean;
+        if constexpr (!SlopeRows<Compute>::kScaled) return distance;
+        return D(distance - scaled(LoadRaw<D>(coefficients.mean_rest + i), scale));
+      });
+    }
     return smooth;
   });
 }
