@@ -35,36 +35,25 @@ def series(kind):
 
 def pool(implementation, dtype, epsilon):
     def pooled(x, mask, lengths):
-        return statpool.global_stats(
-            tf.cast(x, dtype),
-            mask,
-            lengths,
-            statistics=STATISTICS,
-            epsilon=epsilon,
-            implementation=implementation,
-        )
+        how = {"epsilon": epsilon, "implementation": implementation}
+        x = tf.cast(x, dtype)
+        return statpool.global_stats(x, mask, lengths, statistics=STATISTICS, **how)
 
     return pooled
 
 
-def first(pooled):
+def first(pooled, scale=lambda y: y):
     def gradient(x, mask, lengths):
         with tf.GradientTape() as tape:
             tape.watch(x)
-            y = tf.reduce_sum(pooled(x, mask, lengths))
+            y = tf.reduce_sum(scale(pooled(x, mask, lengths)))
         return tape.gradient(y, x)
 
     return gradient
 
 
 def second(pooled):
-    def gradient(x, mask, lengths):
-        with tf.GradientTape() as tape:
-            tape.watch(x)
-            penalty = tf.reduce_sum(first(pooled)(x, mask, lengths) ** 2)
-        return tape.gradient(penalty, x)
-
-    return gradient
+    return first(first(pooled), tf.square)
 
 
 ORDERS = {"values": lambda pooled: pooled, "gradient": first, "second": second}

@@ -60,32 +60,27 @@ def test_faults_of_a_training_are_named(change, words):
     assert fault.startswith(words)
 
 
-def test_two_runs_of_other_bits_are_a_fault(monkeypatch, capsys):
-    def trained_by(digests):
-        answers = iter(digests)
-
-        def call(function, cases, deterministic):
-            assert function is gpu_training.train_all
-            digest = next(answers)
-            return [
-                Trained([2.0, 1.0], digest, 0, calls_of(case))
-                if digest
-                else "Error: no"
-                for case in cases
-            ]
-
-        return call
-
-    def calls_of(case):
-        device = ("XLA " if case.jit else "") + "/device:CPU:0"
-        return [(op, device) for op in sorted(gpu_training.OPS)]
-
-    for digests, status, said in (
+@pytest.mark.parametrize(
+    ("digests", "status", "said"),
+    [
         (("other", "same", "same"), 0, "6 of 6 trainings on the CPU right"),
         (("same", "same", "other"), 1, "same bits in two runs, got same and other"),
         (("same", "", "same"), 1, "Error: no"),
-    ):
-        call = trained_by(digests)
-        monkeypatch.setattr(gpu_training.fresh_process, "call", call)
-        assert gpu_training.main("CPU") == status
-        assert said in capsys.readouterr().out
+    ],
+)
+def test_two_runs_of_other_bits_are_a_fault(monkeypatch, capsys, digests, status, said):
+    answers = iter(digests)
+
+    def trained(case, digest):
+        device = ("XLA " if case.jit else "") + "/device:CPU:0"
+        calls = [(op, device) for op in sorted(gpu_training.OPS)]
+        return Trained([2.0, 1.0], digest, 0, calls) if digest else "Error: no"
+
+    def call(function, cases, deterministic):
+        assert function is gpu_training.train_all
+        digest = next(answers)
+        return [trained(case, digest) for case in cases]
+
+    monkeypatch.setattr(gpu_training.fresh_process, "call", call)
+    assert gpu_training.main("CPU") == status
+    assert said in capsys.readouterr().out
