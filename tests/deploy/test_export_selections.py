@@ -1,5 +1,6 @@
 """Every selection of statistics, every size left open: exported, and run elsewhere."""
 
+import contextlib
 import itertools
 import warnings
 
@@ -16,13 +17,11 @@ from statpool import composite, reference
 from statpool._options import STATISTICS
 from tests.support.fresh_process import run
 
-SELECTIONS = [
-    names
-    for count in range(1, len(STATISTICS) + 1)
-    for names in itertools.combinations(STATISTICS, count)
-]
+COUNTS = range(1, len(STATISTICS) + 1)
+SELECTIONS = [s for n in COUNTS for s in itertools.combinations(STATISTICS, n)]
 SINGLES = [(name,) for name in STATISTICS]
 SAMPLE = [*SINGLES, ("mean", "max", "l2"), ("mean", "std"), STATISTICS]
+SOME = pytest.mark.parametrize("statistics", [*SINGLES, STATISTICS], ids="-".join)
 X = np.random.default_rng(0).normal(size=(2, 7, 3)).astype(np.float32)
 MASK = np.array([[1, 1, 0, 1, 1, 0, 1], [0] * 7], bool)
 LENGTHS = np.array([3, 7], np.int32)
@@ -34,18 +33,19 @@ PADDING = {
 }
 
 
-def open_specs(arrays):
-    """Specs of which the channels alone are known, as models have them."""
+def specs_of(arrays, known):
+    """Specs that know every size, or, as those of models do, the channels alone."""
     for name, array in arrays.items():
-        known = array.shape[-1:] if name in ("x", "inputs") else ()
-        unknown = [None] * (array.ndim - len(known))
-        yield name, tf.TensorSpec([*unknown, *known], array.dtype, name)
+        channels = array.shape[-1:] if name in ("x", "inputs") else ()
+        unknown = [None] * (array.ndim - len(channels))
+        shape = array.shape if known else [*unknown, *channels]
+        yield tf.TensorSpec(shape, array.dtype, name)
 
 
-def in_onnx_runtime(function, arrays):
-    specs = [spec for _, spec in open_specs(arrays)]
+def in_onnx_runtime(function, arrays, known):
     model, _ = tf2onnx.convert.from_function(
-        tf.function(lambda *a: function(**dict(zip(arrays, a, strict=True)))), specs
+        tf.function(lambda *a: function(**dict(zip(arrays, a, strict=True)))),
+        list(specs_of(arrays, known)),
     )
     assert {opset.domain for opset in model.opset_import} <= {"", "ai.onnx.ml"}
     return of_onnx_runtime(model.SerializeToString(), arrays.values())
@@ -58,10 +58,11 @@ def of_onnx_runtime(model, arrays):
     return y
 
 
-def in_litert(function, arrays):
+def in_litert(function, arrays, known):
     module = tf.Module()
     module.function = tf.function(function)
-    concrete = module.function.get_concrete_function(**dict(open_specs(arrays)))
+    specs = {spec.name: spec for spec in specs_of(arrays, known)}
+    concrete = module.function.get_concrete_function(**specs)
     converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete], module)
     interpreter = Interpreter(model_content=converter.convert())
     kinds = {op["op_name"] for op in interpreter._get_ops_details()}
@@ -73,57 +74,82 @@ def in_litert(function, arrays):
 RUNTIMES = {"litert": in_litert, "onnx": in_onnx_runtime}
 
 
-@pytest.mark.parametrize("runtime", RUNTIMES)
+@pytest.fixture(params=RUNTIMES)
+def runtime(request):
+    return RUNTIMES[request.param]
+
+
+def check(runtime, arrays, known=False, scale=1.0, **options):
+    def pool(**arguments):
+        return composite.global_stats(**arguments, **options)
+
+    y, expected = (
+        runtime(pool, arrays, known),
+        reference.global_stats(**arrays, **options),
+    )
+    np.testing.assert_allclose(y, expected, rtol=1e-5, atol=1e-6 * scale)
+
+
 @pytest.mark.parametrize("statistics", SELECTIONS, ids="-".join)
 def test_every_selection(request, statistics, runtime):
     if statistics not in SAMPLE and not request.config.getoption("--all-selections"):
         pytest.skip("a sample in the gate; all of them by `make test-exports`")
-    y = RUNTIMES[runtime](
-        lambda x: composite.global_stats(x, statistics=statistics), {"x": X}
-    )
-    expected = reference.global_stats(X, statistics=statistics)
-    np.testing.assert_allclose(y, expected, rtol=1e-5, atol=1e-6)
+    check(runtime, {"x": X}, statistics=statistics)
 
 
-@pytest.mark.parametrize("runtime", RUNTIMES)
+@SOME
 @pytest.mark.parametrize("padding", ["mask", "lengths", "both"])
-@pytest.mark.parametrize("statistics", [*SINGLES, STATISTICS], ids="-".join)
 def test_padding_and_another_axis(statistics, padding, runtime):
-    arrays = {"x": X, **PADDING[padding]}
-    options = {"statistics": statistics, "epsilon": 1e-6}
-    y = RUNTIMES[runtime](
-        lambda **arguments: composite.global_stats(
-            **arguments, **options, keepdims=True
-        ),
-        arrays,
-    )
-    expected = reference.global_stats(**arrays, **options, keepdims=True)
-    np.testing.assert_allclose(y, expected, rtol=1e-5, atol=1e-6)
+    options = {"statistics": statistics, "epsilon": 1e-6, "keepdims": True}
+    check(runtime, {"x": X, **PADDING[padding]}, **options)
 
 
-@pytest.mark.parametrize("runtime", RUNTIMES)
-@pytest.mark.parametrize("mask_rank", [0, 2, 3])
-@pytest.mark.parametrize("statistics", [*SINGLES, STATISTICS], ids="-".join)
-def test_images_of_any_size(statistics, mask_rank, runtime):
-    layer = statpool.GlobalStatsPooling2D(statistics, implementation="composite")
+FORMATS = pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
+
+
+@FORMATS
+@pytest.mark.parametrize("padding", PADDING)
+@pytest.mark.parametrize("scale", [1.0, 1e30])
+def test_series_of_known_sizes(data_format, padding, scale, runtime):
+    x = X * np.float32(scale)
+    if data_format == "channels_first":
+        x = np.ascontiguousarray(x.swapaxes(1, 2))
+    options = {"statistics": STATISTICS, "data_format": data_format}
+    check(runtime, {"x": x, **PADDING[padding]}, True, scale, **options)
+
+
+def check_images(runtime, mask_rank, known, *options):
+    layer = statpool.GlobalStatsPooling2D(*options, implementation="composite")
+    shape = (2, 4, 5, 3) if layer.data_format == "channels_last" else (2, 3, 4, 5)
     rng = np.random.default_rng(0)
-    arrays = {"inputs": rng.normal(size=(2, 4, 5, 3)).astype(np.float32)}
+    arrays = {"inputs": rng.normal(size=shape).astype(np.float32)}
     if mask_rank:
         arrays["mask"] = rng.random((2, 4, 5)[:mask_rank]) < 0.5
-    y = RUNTIMES[runtime](layer.call, arrays)
+    y = runtime(layer.call, arrays, known)
     np.testing.assert_allclose(y, layer(**arrays), rtol=1e-5, atol=1e-5)
+
+
+@SOME
+@pytest.mark.parametrize("mask_rank", [0, 2, 3])
+def test_images_of_any_size(statistics, mask_rank, runtime):
+    check_images(runtime, mask_rank, False, statistics)
+
+
+@FORMATS
+@pytest.mark.parametrize("mask_rank", [0, 3])
+def test_images_of_known_sizes(data_format, mask_rank, runtime):
+    check_images(runtime, mask_rank, True, STATISTICS, 1e-12, data_format)
 
 
 # ------------------------------------------------------------- whole models, by Keras
 
 
-def model_of(statistics, rank=3, implementation="native"):
-    """Sizes open, called once."""
+def model_of(statistics, rank=3):
+    """A model with the op and every size open, an input, and what it makes of that."""
     make = statpool.GlobalStatsPooling1D if rank == 3 else statpool.GlobalStatsPooling2D
-    inputs = keras.Input((*[None] * (rank - 2), 3))
-    pooled = make(statistics, implementation=implementation)(inputs)
+    layers = [make(statistics, implementation="native"), keras.layers.Dense(4)]
     keras.utils.set_random_seed(0)
-    model = keras.Model(inputs, keras.layers.Dense(4)(pooled))
+    model = keras.Sequential([keras.Input((*[None] * (rank - 2), 3)), *layers])
     x = X if rank == 3 else X[:, :, np.newaxis]
     return model, x, model(x)
 
@@ -137,48 +163,37 @@ def by_statpool(model, path, **options):
     statpool.export(model, path, verbose=False, **options)
 
 
-WRITERS = {"keras": by_keras, "statpool": by_statpool}
-
-
-@pytest.mark.parametrize("writer", WRITERS)
+@pytest.mark.parametrize("write", [by_keras, by_statpool])
 @pytest.mark.parametrize("rank", [3, 4])
-@pytest.mark.parametrize("statistics", [*SINGLES, STATISTICS], ids="-".join)
-def test_models_for_onnx(statistics, rank, writer, tmp_path):
+@SOME
+def test_models_for_onnx(statistics, rank, write, tmp_path):
     model, x, expected = model_of(statistics, rank)
-    path = tmp_path / "model.onnx"
-    WRITERS[writer](model, path, format="onnx")
-    y = of_onnx_runtime(path, [x])
+    write(model, tmp_path / "model.onnx", format="onnx")
+    y = of_onnx_runtime(tmp_path / "model.onnx", [x])
     np.testing.assert_allclose(y, expected, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("rank", [3, 4])
 def test_models_for_litert(rank, tmp_path):
     model, x, expected = model_of(STATISTICS, rank)
-    path = tmp_path / "model.tflite"
-    by_statpool(model, path, format="litert")
-    signature = Interpreter(str(path)).get_signature_runner()
+    by_statpool(model, tmp_path / "model.tflite", format="litert")
+    signature = Interpreter(str(tmp_path / "model.tflite")).get_signature_runner()
     (name,) = signature.get_input_details()
     (y,) = signature(**{name: x}).values()
     np.testing.assert_allclose(y, expected, rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize("form", ["onnx", "litert"])
-def test_an_exporter_that_would_write_the_op_is_warned_of(form, tmp_path):
-    model, _, _ = model_of(("mean",))
-    suffix = {"onnx": "onnx", "litert": "tflite"}[form]
-    path = str(tmp_path / f"model.{suffix}")
-
-    def export(writer):
-        try:
-            writer(model, path, format=form)
-        except Exception as error:  # LiteRT's converter refuses the op
-            return str(error)
-
-    with pytest.warns(UserWarning, match=r"ONNX or LiteRT.*statpool\.export"):
-        export(lambda model, path, **options: model.export(path, **options))
+@pytest.mark.parametrize(("form", "suffix"), [("onnx", "onnx"), ("litert", "tflite")])
+def test_an_exporter_that_would_write_the_op_is_warned_of(form, suffix, tmp_path):
+    model, path = model_of(("mean",))[0], str(tmp_path / f"model.{suffix}")
+    with (
+        pytest.warns(UserWarning, match=r"ONNX or LiteRT.*statpool\.export"),
+        contextlib.suppress(Exception),  # LiteRT's converter refuses the op
+    ):
+        model.export(path, format=form, verbose=False)
     with warnings.catch_warnings():
         warnings.filterwarnings("error", message="statpool")
-        assert export(by_statpool) is None
+        by_statpool(model, path, format=form)
 
 
 @pytest.mark.parametrize("implementation", ["auto", "fast", None])
@@ -189,33 +204,36 @@ def test_an_export_is_of_one_form(implementation, tmp_path):
     assert not (tmp_path / "m").exists()
 
 
+GRADIENT = (
+    "import sys, numpy as np, tensorflow as tf\n"
+    "path = sys.argv[1] + '/model'\n"
+    "def slope(call, weight):\n"
+    "    x = tf.constant(np.arange(42, dtype='float32').reshape(2, 7, 3))\n"
+    "    with tf.GradientTape() as tape:\n"
+    "        loss = tf.reduce_sum(call(x) ** 2)\n"
+    "    return tape.gradient(loss, weight)\n"
+)
+
+
 def test_a_saved_model_can_be_trained_on_where_nobody_knows_statpool(tmp_path):
-    """Neither who writes nor who loads it hears of custom gradients."""
+    """Neither the writing nor the loading process hears of custom gradients."""
     written = run(
-        "import sys, keras, numpy as np, statpool, tensorflow as tf\n"
-        "inputs = keras.Input((7, 3))\n"
-        "hidden = keras.layers.Dense(5, kernel_initializer='ones')(inputs)\n"
-        f"pooled = statpool.GlobalStatsPooling1D({STATISTICS})(hidden)\n"
-        "model = keras.Model(inputs, pooled)\n"
-        "statpool.export(model, sys.argv[1] + '/model', verbose=False)\n"
-        "x = tf.constant(np.arange(42, dtype='float32').reshape(2, 7, 3))\n"
-        "with tf.GradientTape() as tape:\n"
-        "    loss = tf.reduce_sum(model(x) ** 2)\n"
-        "np.save(sys.argv[1] + '/slope.npy', tape.gradient(loss, model.weights[0]))\n",
+        f"{GRADIENT}import keras, statpool\n"
+        "hidden = keras.layers.Dense(5, kernel_initializer='ones')\n"
+        f"pooling = statpool.GlobalStatsPooling1D({STATISTICS})\n"
+        "model = keras.Sequential([keras.Input((7, 3)), hidden, pooling])\n"
+        "statpool.export(model, path, verbose=False)\n"
+        "np.save(path + '/slope.npy', slope(model, model.weights[0]))\n",
         tmp_path,
     )
-    assert written.returncode == 0, written.stderr
     loaded = run(
-        "import sys, numpy as np, tensorflow as tf\n"
-        "model = tf.saved_model.load(sys.argv[1] + '/model')\n"
-        "x = tf.constant(np.arange(42, dtype='float32').reshape(2, 7, 3))\n"
-        "with tf.GradientTape() as tape:\n"
-        "    loss = tf.reduce_sum(model.serve(x) ** 2)\n"
-        "found = tape.gradient(loss, model.trainable_variables[0])\n"
-        "expected = np.load(sys.argv[1] + '/slope.npy')\n"
-        "np.testing.assert_allclose(found, expected, rtol=1e-4)\n"
+        f"{GRADIENT}model = tf.saved_model.load(path)\n"
+        "found = slope(model.serve, model.trainable_variables[0])\n"
+        "np.testing.assert_allclose(found, np.load(path + '/slope.npy'), rtol=1e-4)\n"
         "assert 'statpool' not in sys.modules\n",
         tmp_path,
     )
-    assert loaded.returncode == 0, loaded.stderr
+    assert (written.returncode, loaded.returncode) == (0, 0), (
+        written.stderr + loaded.stderr
+    )
     assert "custom gradient" not in written.stderr + loaded.stderr

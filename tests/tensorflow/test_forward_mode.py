@@ -1,5 +1,7 @@
 """Forward mode around, in and through functions: as the composite has it."""
 
+import functools
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -65,6 +67,11 @@ def forward(function):
     return accumulator.jvp(y)
 
 
+@functools.cache
+def expected_of_the_gradient():
+    return forward(gradient_of(pool("composite")))
+
+
 @pytest.mark.parametrize("implementation", IMPLEMENTATIONS)
 @pytest.mark.parametrize("around", AROUND)
 @pytest.mark.parametrize("options", [{}, {"statistics": ("std", "min", "rms")}])
@@ -82,7 +89,7 @@ def test_of_the_values(around, options, implementation):
 def test_over_reverse_mode(around, tape, implementation):
     """Hessian-vector products, the tape around the function or in it."""
     wrap = AROUND[around]
-    expected = forward(gradient_of(pool("composite")))
+    expected = expected_of_the_gradient()
     pooled = pool(implementation)
     product = (
         gradient_of(wrap(pooled)) if tape == "outside" else wrap(gradient_of(pooled))
@@ -93,6 +100,6 @@ def test_over_reverse_mode(around, tape, implementation):
 @pytest.mark.parametrize("implementation", IMPLEMENTATIONS)
 def test_over_reverse_mode_all_in_a_function(implementation):
     product = gradient_of(pool(implementation))
-    expected = forward(gradient_of(pool("composite")))
+    expected = expected_of_the_gradient()
     found = tf.function(lambda: forward(product))()
     np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12)
