@@ -24,7 +24,8 @@ def each(belongs):
 
     @pytest.fixture(params=chosen, ids=str, scope="session")
     def fixture(request):
-        return usable(request.param)
+        yield usable(request.param)
+        request.param.forget()
 
     return fixture
 

@@ -1,6 +1,5 @@
 """Bad input is an error that states the rule and what was received."""
 
-import dataclasses
 import re
 
 import numpy as np
@@ -10,77 +9,63 @@ X = np.zeros((2, 5, 3), np.float32)
 UPSTREAM = np.zeros((2, 9), np.float32)
 
 
-@dataclasses.dataclass(frozen=True)
 class Bad:
-    """An input that breaks a rule, and words that the error must hold."""
+    """Arguments that break a rule, and words that the error must hold."""
 
-    name: str
-    words: tuple[str, ...]
-    arguments: dict
+    def __init__(self, name, *words, **arguments):
+        self.name, self.words, self.arguments = name, words, arguments
 
     def __str__(self):
         return self.name
 
 
 BAD = [
-    Bad("rank 2", ("rank 3", "[2,5]"), {"x": X[:, :, 0]}),
-    Bad("rank 4", ("rank 3", "[2,5,3,1]"), {"x": X[..., np.newaxis]}),
-    Bad("integer x", ("float16", "int32"), {"x": X.astype(np.int32)}),
-    Bad("complex x", ("float16", "complex64"), {"x": X.astype(np.complex64)}),
-    Bad(
-        "complex mask",
-        ("mask", "bool", "complex64"),
-        {"mask": np.ones((2, 5), np.complex64)},
-    ),
-    Bad(
-        "float lengths",
-        ("lengths", "int64", "float32"),
-        {"lengths": np.float32([1, 2])},
-    ),
-    Bad("long mask", ("mask", "[2,6]"), {"mask": np.ones((2, 6), bool)}),
-    Bad("mask of one example", ("mask", "[1,5]"), {"mask": np.ones((1, 5), bool)}),
-    Bad("mask of rank 1", ("mask", "[5]"), {"mask": np.ones(5, bool)}),
-    Bad("lengths for a mask", ("mask", "[2]", "by name"), {"mask": np.array([4, 5])}),
-    Bad("mask of rank 3", ("mask", "[2,5,3]"), {"mask": np.ones((2, 5, 3), bool)}),
-    Bad("too many lengths", ("lengths", "[3]"), {"lengths": np.array([1, 2, 3])}),
-    Bad("lengths in a row", ("lengths", "[1,2]"), {"lengths": np.array([[1, 2]])}),
-    Bad("two columns", ("lengths", "[2,2]"), {"lengths": np.array([[1, 2], [1, 2]])}),
-    Bad("one length", ("lengths", "[1]"), {"lengths": np.array([5])}),
-    Bad("negative epsilon", ("epsilon", ">= 0", "-1"), {"epsilon": -1.0}),
-    Bad("infinite epsilon", ("epsilon", "finite", "inf"), {"epsilon": np.inf}),
-    Bad("NaN for epsilon", ("epsilon", "finite", "nan"), {"epsilon": np.nan}),
-    Bad("keepdims for epsilon", ("epsilon", "number", "True"), {"epsilon": True}),
-    Bad("epsilon in words", ("epsilon", "number", "small"), {"epsilon": "small"}),
-    Bad("no statistic", ("statistics", "at least one"), {"statistics": ()}),
-    Bad("unknown statistic", ("statistics", "median"), {"statistics": ("median",)}),
-    Bad("repeated", ("statistics", "repeat"), {"statistics": ("max", "mean", "max")}),
-    Bad("a string", ("statistics", "sequence", "mean"), {"statistics": "mean"}),
-    Bad("no sequence", ("statistics", "sequence", "3"), {"statistics": 3}),
-    Bad("layout", ("data_format", "channels_last", "NHWC"), {"data_format": "NHWC"}),
-    Bad("keepdims", ("keepdims", "bool", "yes"), {"keepdims": "yes"}),
-    Bad("array", ("keepdims", "bool", "[ True]"), {"keepdims": np.array([True])}),
-    Bad("wide output", ("output_dtype", "float64"), {"output_dtype": "float64"}),
-    Bad("narrow output", ("output_dtype", "float16"), {"output_dtype": "float16"}),
+    Bad("rank 2", "rank 3", "[2,5]", x=X[:, :, 0]),
+    Bad("rank 4", "rank 3", "[2,5,3,1]", x=X[..., np.newaxis]),
+    Bad("integer x", "float16", "int32", x=X.astype(np.int32)),
+    Bad("complex x", "float16", "complex64", x=X.astype(np.complex64)),
+    Bad("complex mask", "mask", "bool", "complex64", mask=np.ones((2, 5), "c8")),
+    Bad("float lengths", "lengths", "int64", "float32", lengths=np.float32([1, 2])),
+    Bad("long mask", "mask", "[2,6]", mask=np.ones((2, 6), bool)),
+    Bad("mask of one example", "mask", "[1,5]", mask=np.ones((1, 5), bool)),
+    Bad("mask of rank 1", "mask", "[5]", mask=np.ones(5, bool)),
+    Bad("lengths for a mask", "mask", "[2]", "by name", mask=np.array([4, 5])),
+    Bad("mask of rank 3", "mask", "[2,5,3]", mask=np.ones((2, 5, 3), bool)),
+    Bad("too many lengths", "lengths", "[3]", lengths=np.array([1, 2, 3])),
+    Bad("lengths in a row", "lengths", "[1,2]", lengths=np.array([[1, 2]])),
+    Bad("two columns", "lengths", "[2,2]", lengths=np.array([[1, 2], [1, 2]])),
+    Bad("one length", "lengths", "[1]", lengths=np.array([5])),
+    Bad("negative epsilon", "epsilon", ">= 0", "-1", epsilon=-1.0),
+    Bad("infinite epsilon", "epsilon", "finite", "inf", epsilon=np.inf),
+    Bad("NaN for epsilon", "epsilon", "finite", "nan", epsilon=np.nan),
+    Bad("keepdims for epsilon", "epsilon", "number", "True", epsilon=True),
+    Bad("epsilon in words", "epsilon", "number", "small", epsilon="small"),
+    Bad("no statistic", "statistics", "at least one", statistics=()),
+    Bad("unknown statistic", "statistics", "median", statistics=("median",)),
+    Bad("repeated", "statistics", "repeat", statistics=("max", "mean", "max")),
+    Bad("a string", "statistics", "sequence", "mean", statistics="mean"),
+    Bad("no sequence", "statistics", "sequence", "3", statistics=3),
+    Bad("layout", "data_format", "channels_last", "NHWC", data_format="NHWC"),
+    Bad("keepdims", "keepdims", "bool", "yes", keepdims="yes"),
+    Bad("array", "keepdims", "bool", "[ True]", keepdims=np.array([True])),
+    Bad("wide output", "output_dtype", "float64", output_dtype="float64"),
+    Bad("narrow output", "output_dtype", "float16", output_dtype="float16"),
 ]
 BAD_LENGTHS = [
-    Bad("negative length", ("lengths", "-1"), {"lengths": np.array([5, -1])}),
-    Bad("length beyond T", ("lengths", "6"), {"lengths": np.array([6, 1])}),
-    Bad("int32", ("lengths", "77"), {"lengths": np.array([1, 77], np.int32)}),
+    Bad("negative length", "lengths", "-1", lengths=np.array([5, -1])),
+    Bad("length beyond T", "lengths", "6", lengths=np.array([6, 1])),
+    Bad("int32", "lengths", "77", lengths=np.array([1, 77], np.int32)),
 ]
 BAD_MASKS = [
-    Bad("2 in a mask", ("mask", "2"), {"mask": np.full((2, 5), 2, np.int32)}),
-    Bad("half a step", ("mask", "0.5"), {"mask": np.full((2, 5), 0.5, np.float32)}),
-    Bad("NaN in a mask", ("mask", "nan"), {"mask": np.full((2, 5), np.nan)}),
+    Bad("2 in a mask", "mask", "2", mask=np.full((2, 5), 2, np.int32)),
+    Bad("half a step", "mask", "0.5", mask=np.full((2, 5), 0.5, np.float32)),
+    Bad("NaN in a mask", "mask", "nan", mask=np.full((2, 5), np.nan)),
 ]
 BAD_UPSTREAMS = [
-    Bad("long", ("upstream", "[2,10]"), {"upstream": np.zeros((2, 10), np.float32)}),
-    Bad(
-        "other batch", ("upstream", "[1,9]"), {"upstream": np.zeros((1, 9), np.float32)}
-    ),
-    Bad(
-        "rank 3", ("upstream", "[2,1,9]"), {"upstream": np.zeros((2, 1, 9), np.float32)}
-    ),
-    Bad("flat", ("upstream", "[18]"), {"upstream": np.zeros(18, np.float32)}),
+    Bad("long", "upstream", "[2,10]", upstream=np.zeros((2, 10), np.float32)),
+    Bad("other batch", "upstream", "[1,9]", upstream=np.zeros((1, 9), np.float32)),
+    Bad("rank 3", "upstream", "[2,1,9]", upstream=np.zeros((2, 1, 9), np.float32)),
+    Bad("flat", "upstream", "[18]", upstream=np.zeros(18, np.float32)),
 ]
 
 

@@ -13,7 +13,7 @@ def steps(implementation, wanted):
 
     Still so many that one example is split.
     """
-    return min(wanted, 40_000) if implementation.is_interpreted else wanted
+    return min(wanted, 20_000) if implementation.is_interpreted else wanted
 
 
 @pytest.mark.parametrize("values", ["normal", "constant"])
@@ -31,6 +31,8 @@ def test_gradient_of_many_steps(implementation, dtype):
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
 def test_more_steps_than_16_bits_can_count(implementation, dtype):
+    if implementation.is_interpreted and implementation.borrows_kernels:
+        pytest.skip("the launchers count")
     check(implementation, Case(1, 70_001, 2, dtype, "ties"))
 
 
@@ -43,12 +45,12 @@ def test_extreme_values_in_a_single_long_example(implementation, dtype, values):
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_a_selection_from_a_single_long_example(implementation, dtype):
+def test_a_selection_from_a_single_long_example(any_shape, dtype):
     """What is asked for beside a statistic doesn't change its bits."""
-    case = Case(1, steps(implementation, 200_000), 2, dtype)
-    together = implementation.values_of(case)
+    case = Case(1, steps(any_shape, 200_000), 2, dtype)
+    together = any_shape.values_of(case)
     for i, statistic in enumerate(STATISTICS):
-        alone = implementation.values_of(case, (statistic,))
+        alone = any_shape.values_of(case, (statistic,))
         np.testing.assert_array_equal(alone, together[:, 2 * i : 2 * i + 2])
 
 

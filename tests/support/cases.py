@@ -13,11 +13,14 @@ FORMATS = ("channels_last", "channels_first")
 
 # Around the widths of vectors (4 to 16 lanes) and tiles, and of blocks of time.
 CHANNELS = (1, 2, 3, 4, 7, 8, 9, 15, 16, 17, 31, 33, 64, 65, 511, 512, 513)
-TIMES = (*range(1, 10), 15, 16, 17, 63, 64, 65, 257)
+# In an order that keeps the longest from the widest.
+TIMES = (*range(1, 10), 257, 63, 64, 65, 15, 16, 17)
 
 # Around the widest tile that is transposed and its last steps. There, rows rounded up
 # to whole vectors fill their buffer.
 TRANSPOSED = ((50, 33), (63, 47), (64, 48), (65, 49), (130, 96), (513, 48))
+LARGE = ((65, 512),)  # several blocks of channels, and of time
+INTERPRETED_SIZE = 50_000  # elements, which take an interpreter a second
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,18 +70,15 @@ class Case:
         return random.normal(size=size).astype(numpy_dtype(self.dtype))
 
     def options(self, statistics=STATISTICS):
-        return {
-            "statistics": statistics,
-            "epsilon": self.epsilon,
-            "data_format": self.data_format,
-        }
+        names = {"epsilon": self.epsilon, "data_format": self.data_format}
+        return {"statistics": statistics, **names}
 
 
 def bands(dtype, data_format):
     """Cases whose sizes surround the code paths, with every kind of padding in turn."""
     sizes = [(TIMES[i % len(TIMES)], c) for i, c in enumerate(CHANNELS)]
     sizes += [(t, CHANNELS[(5 * i + 3) % 14]) for i, t in enumerate(TIMES)]
-    sizes += TRANSPOSED
+    sizes += TRANSPOSED + LARGE
     paddings = ("none", "mask", "lengths", "both", "none")
     return [
         Case(2, t, c, dtype, padding=paddings[i % 5], data_format=data_format, seed=i)
@@ -87,7 +87,7 @@ def bands(dtype, data_format):
 
 
 def few(dtype, data_format):
-    """What stands for `bands` where every shape has to be compiled first."""
+    """What stands for `bands` where a shape costs much or others have tested it."""
     return [
         Case(2, 9, 5, dtype, padding="both", data_format=data_format),
         Case(3, 65, 17, dtype, data_format=data_format),
@@ -95,8 +95,12 @@ def few(dtype, data_format):
 
 
 def cases_for(implementation, dtype, data_format="channels_last"):
-    choose = few if implementation.compiles_each_shape else bands
-    return choose(dtype, data_format)
+    if implementation.compiles_each_shape or implementation.borrows_kernels:
+        return few(dtype, data_format)
+    cases = bands(dtype, data_format)
+    if not implementation.is_interpreted:
+        return cases
+    return [c for c in cases if c.batch * c.time * c.channels < INTERPRETED_SIZE]
 
 
 def numpy_dtype(name):
@@ -191,7 +195,7 @@ def _jump(random, shape, info):
 LIMITS = {"largest": _largest, "denormal": _denormal, "steep": _steep, "jump": _jump}
 
 
-@functools.lru_cache(maxsize=512)
+@functools.lru_cache(maxsize=64)
 def _build(case):
     random = np.random.default_rng(case.seed)
     shape = (case.batch, case.time, case.channels)

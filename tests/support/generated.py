@@ -7,7 +7,14 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from tests.support.cases import DTYPES, FORMATS, numpy_dtype, to_layout, valid_steps
+from tests.support.cases import (
+    DTYPES,
+    FORMATS,
+    Case,
+    numpy_dtype,
+    to_layout,
+    valid_steps,
+)
 from tests.support.exact import STATISTICS
 
 
@@ -23,13 +30,9 @@ class Generated:
     data_format: str
     view: str
 
-    @property
-    def time(self):
-        return self.values.shape[1]
-
-    @property
-    def dtype(self):
-        return self.values.dtype.name
+    options = Case.options
+    time = property(lambda self: self.values.shape[1])
+    dtype = property(lambda self: self.values.dtype.name)
 
     def x(self):
         return VIEWS[self.view](to_layout(self.values, self.data_format))
@@ -45,13 +48,6 @@ class Generated:
 
     def upstream(self, statistics=STATISTICS):
         return self.gradients[:, : len(statistics) * self.values.shape[2]]
-
-    def options(self, statistics=STATISTICS):
-        return {
-            "statistics": statistics,
-            "epsilon": self.epsilon,
-            "data_format": self.data_format,
-        }
 
 
 def _strided(x):

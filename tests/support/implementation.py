@@ -24,6 +24,7 @@ class Implementation:
     takes_views = True  # whether strides and alignment of an array reach it
     checks_arguments = True  # whether it can reject what no caller should pass
     is_interpreted = False  # so slowly that tests choose shorter series
+    borrows_kernels = False  # which another one tests at all sizes, so that few do
 
     def leeway(self, time):
         """How many times the bounds of the contract its errors may be."""
@@ -34,6 +35,9 @@ class Implementation:
 
     def load(self):
         """Raises if the implementation can't be used here."""
+
+    def forget(self):
+        """Frees what was kept for further calls, after the last of many."""
 
     def values_of(self, case, statistics=STATISTICS, **options):
         """The output for a case."""

@@ -25,6 +25,7 @@ class TensorFlow(Implementation):
         self.flushes_denormals = implementation != "native"
         quickly = implementation == "native" and device == "CPU"
         self.compiles_each_shape = mode == "xla" and not quickly
+        self.borrows_kernels = mode != "eager"
         # XLA drops the assertions of the composite, and sees no lengths on a GPU.
         self.checks_values = mode != "xla" or quickly
         self._compiled = {}
@@ -103,6 +104,9 @@ class TensorFlow(Implementation):
             self._compiled[key] = compiled.get_concrete_function(*specs)
         return self._compiled[key](*(t for t in tensors if t is not None))
 
+    def forget(self):
+        self._compiled.clear()
+
     def _spec(self, tensor):
         import tensorflow as tf
 
@@ -120,7 +124,8 @@ class EmulatedOps(TensorFlow):
     def __init__(self, mode):
         super().__init__("native", mode)
         self.name = f"ops-emulated-{mode}"
-        # The launchers are tested at every size; in a graph, a few do.
+        self.borrows_kernels = True  # from the launchers
+        # What isn't for every implementation does eagerly.
         self.compiles_each_shape = mode == "graph"
 
     def run(self, function, *arrays, key):
