@@ -80,7 +80,7 @@ def check(steps, has_gpu) -> None:
     # The whole suite has seen the emulator in `make test`.
     suite = "tests/contract" if has_gpu else "tests/contract/test_values.py"
     checks = [
-        ("contract", *pytest, suite, "-k", "cuda"),
+        ("contract", *pytest, suite, "-k", "cuda" if has_gpu else "cuda and float32"),
         ("graphs", *pytest, "-rs", "tests/cuda/test_cuda_kernels.py", "-k", "graph"),
     ]
     watched = sys.executable, "-m", "tests.programs.cuda_sanitized"
