@@ -33,6 +33,8 @@ class BaseGlobalStatsPooling(keras.layers.Layer):
         data_format=None,
         keepdims=False,
         output_dtype=None,
+        input_activation=None,
+        negative_slope=0.2,
         implementation="auto",
         **kwargs,
     ):
@@ -49,6 +51,8 @@ class BaseGlobalStatsPooling(keras.layers.Layer):
             data_format or keras.backend.image_data_format(),
             keepdims,
             output_dtype,
+            input_activation,
+            negative_slope,
         )
         self.options.result_dtype(self.compute_dtype)
         self.implementation = implementation
@@ -60,6 +64,8 @@ class BaseGlobalStatsPooling(keras.layers.Layer):
     data_format = property(lambda self: self.options.data_format)
     keepdims = property(lambda self: self.options.keepdims)
     output_dtype = property(lambda self: self.options.output_dtype)
+    input_activation = property(lambda self: self.options.input_activation)
+    negative_slope = property(lambda self: self.options.negative_slope)
 
     @property
     def implementation(self):
@@ -138,6 +144,8 @@ class BaseGlobalStatsPooling(keras.layers.Layer):
             "data_format": self.data_format,
             "keepdims": self.keepdims,
             "output_dtype": self.output_dtype,
+            "input_activation": self.input_activation,
+            "negative_slope": self.negative_slope,
             "implementation": self.implementation,
         }
 

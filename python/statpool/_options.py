@@ -15,6 +15,7 @@ DEFAULT_STATISTICS = ("mean", "max", "l2")
 DATA_FORMATS = ("channels_last", "channels_first")
 DTYPES = ("float16", "bfloat16", "float32", "float64")
 IMPLEMENTATIONS = ("auto", "native", "composite")
+INPUT_ACTIVATIONS = (None, "relu", "leaky_relu")
 
 
 class OptionArguments(TypedDict, total=False):
@@ -25,6 +26,8 @@ class OptionArguments(TypedDict, total=False):
     data_format: str
     keepdims: bool
     output_dtype: object
+    input_activation: str | None
+    negative_slope: float
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,6 +39,8 @@ class Options:
     data_format: str
     keepdims: bool
     output_dtype: str | None  # as asked: None for that of x
+    input_activation: str | None = None
+    negative_slope: float = 0.2  # of leaky_relu
 
     @classmethod
     def check(
@@ -45,6 +50,8 @@ class Options:
         data_format="channels_last",
         keepdims=False,
         output_dtype=None,
+        input_activation=None,
+        negative_slope=0.2,
     ):
         """Returns the options in canonical form.
 
@@ -58,6 +65,8 @@ class Options:
             check_data_format(data_format),
             check_keepdims(keepdims),
             None if output_dtype is None else dtype_name(output_dtype),
+            check_input_activation(input_activation),
+            check_negative_slope(negative_slope),
         )
 
     @property
@@ -69,6 +78,11 @@ class Options:
     def channel(self) -> int:
         """The axis of the channels."""
         return 3 - self.time
+
+    @property
+    def slope_below_zero(self) -> float:
+        """The slope of the input activation where it isn't 1: at 0 and below."""
+        return {None: 1.0, "relu": 0.0}.get(self.input_activation, self.negative_slope)
 
     def result_dtype(self, dtype) -> str:
         """Returns the name of the output's dtype for x of that dtype."""
@@ -142,6 +156,30 @@ def check_epsilon(epsilon) -> float:
             "as 1e-12, or 0 for none"
         )
     return value
+
+
+def check_input_activation(input_activation) -> str | None:
+    """Returns the input activation, one of `INPUT_ACTIVATIONS`."""
+    if input_activation in INPUT_ACTIVATIONS:
+        return input_activation
+    raise ValueError(
+        f"input_activation must be one of {INPUT_ACTIVATIONS}, got "
+        f"{input_activation!r}; put any other activation before the pooling"
+    )
+
+
+def check_negative_slope(negative_slope) -> float:
+    """Returns the slope of leaky_relu as a Python float in (0, 1]."""
+    try:
+        value = math.nan if _is_bool(negative_slope) else float(negative_slope)
+    except (TypeError, ValueError):
+        value = math.nan
+    if 0 < value <= 1:
+        return value
+    raise ValueError(
+        f"negative_slope must be above 0 and at most 1, got {negative_slope!r}; for 0 "
+        "take input_activation='relu'"
+    )
 
 
 def check_data_format(data_format) -> str:

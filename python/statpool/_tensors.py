@@ -34,6 +34,15 @@ def convert(x, mask, lengths, options):
     )
 
 
+def activated(x, options):
+    """The input activation of x, in the dtype of x."""
+    if options.input_activation == "relu":
+        return tf.nn.relu(x)
+    if options.input_activation == "leaky_relu":
+        return tf.nn.leaky_relu(x, options.negative_slope)
+    return x
+
+
 def in_xla() -> bool:
     """Whether what is traced now will be compiled by XLA."""
     return control_flow_util.GraphOrParentsInXlaContext(

@@ -47,6 +47,7 @@ def pool(x, mask, lengths, options) -> tf.Tensor:
     """`global_stats` with options that are checked."""
     asked = mask
     x, mask, lengths = _tensors.check(x, mask, lengths, options)
+    x = _tensors.activated(x, options)
 
     @tf.custom_gradient
     def pool_with_gradient(x):
@@ -79,9 +80,13 @@ def global_stats_gradient(
         options = Options.check(**options)
     x, mask, lengths = _tensors.check(x, mask, lengths, options)
     upstream = _tensors.check_upstream(x, upstream, options)
+    x = _tensors.activated(x, options)
     series = Series.of(x, mask, lengths, options)
     _, saved = _forward(series, options)
-    return _gradient(x, series, saved, upstream, options)
+    gradient = _gradient(x, series, saved, upstream, options)
+    if options.input_activation is None:
+        return gradient
+    return tf.where(x > 0, gradient, gradient * options.slope_below_zero)
 
 
 class _Saved(NamedTuple):

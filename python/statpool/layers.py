@@ -23,6 +23,9 @@ class GlobalStatsPooling1D(BaseGlobalStatsPooling):
       keepdims: Whether to keep the axis of time, with size 1.
       output_dtype: None for the compute dtype, or "float32" for norms that 16 bits
         can't hold.
+      input_activation: None, "relu" or "leaky_relu": pools that of the inputs, in the
+        same read.
+      negative_slope: Of leaky_relu, above 0 and at most 1.
       implementation: "auto", "native" or "composite", see `statpool.global_stats`.
       **kwargs: `name`, `dtype` and what else `keras.layers.Layer` takes.
 
@@ -79,6 +82,8 @@ class GlobalStatsPooling2D(BaseGlobalStatsPooling):
       data_format: As `GlobalStatsPooling1D`.
       keepdims: Whether to keep height and width, with size 1.
       output_dtype: As `GlobalStatsPooling1D`.
+      input_activation: As `GlobalStatsPooling1D`.
+      negative_slope: As `GlobalStatsPooling1D`.
       implementation: As `GlobalStatsPooling1D`.
       **kwargs: As `GlobalStatsPooling1D`.
 

@@ -25,6 +25,8 @@ def global_stats(
     data_format="channels_last",
     keepdims=False,
     output_dtype=None,
+    input_activation=None,
+    negative_slope=0.2,
     implementation="auto",
     name=None,
 ) -> tf.Tensor:
@@ -43,6 +45,8 @@ def global_stats(
       data_format: "channels_last" or "channels_first".
       keepdims: Whether to keep the axis of time, with size 1.
       output_dtype: None for that of x, or float32 for 16-bit x.
+      input_activation: None, "relu" or "leaky_relu": pools that of x, in the same read.
+      negative_slope: Of leaky_relu, above 0 and at most 1.
       implementation: "native" for the custom op, "composite" for stock TensorFlow ops,
         "auto" for the op where it can run, else the composite.
       name: Optional name of the op.
@@ -60,7 +64,13 @@ def global_stats(
     with _tensors.invalid_argument_errors():
         implementation = check_implementation(implementation)
         options = Options.check(
-            statistics, epsilon, data_format, keepdims, output_dtype
+            statistics,
+            epsilon,
+            data_format,
+            keepdims,
+            output_dtype,
+            input_activation,
+            negative_slope,
         )
     return pool(x, mask, lengths, options, implementation, name)
 
@@ -74,6 +84,7 @@ def pool(x, mask, lengths, options, implementation, name) -> tf.Tensor:
         _warn_an_exporter()
     asked = mask
     x, mask, lengths = _tensors.convert(x, mask, lengths, options)
+    x = _tensors.activated(x, options)
     # TensorFlow's fast way of calling an op eagerly takes no names of dtypes.
     y, _ = _native.ops().statpool_global_stats(
         x,

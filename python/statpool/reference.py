@@ -96,15 +96,17 @@ def global_stats_gradient(
         statistic = _STATISTICS[name]
         spoilt = np.isnan(statistic.value(columns))
         gradient += np.where(spoilt, np.nan, statistic.gradient(columns, g))
+    gradient *= columns.slope
     gradient = np.where(columns.valid, gradient, 0.0)
     return np.moveaxis(gradient, 2, options.time)
 
 
 @dataclasses.dataclass(frozen=True)
 class _Columns:
-    """The input, one column of time per example and channel."""
+    """The activated input, one column of time per example and channel."""
 
     x: np.ndarray  # [B, C, T] float64, 0 where a step doesn't count
+    slope: np.ndarray  # [B, C, T], of the activation
     valid: np.ndarray  # [B, 1, T] bool, the steps that count
     count: np.ndarray  # [B, 1, 1] float64, N, but 1 without a step that counts
     epsilon: float
@@ -207,11 +209,21 @@ def _check(options) -> Options:
 def _columns(x, mask, lengths, options) -> _Columns:
     """Checks the inputs and lays them out as columns."""
     x, mask, lengths = _arrays.check(x, mask, lengths, options)
-    x = np.moveaxis(x, options.time, 2)
+    x = _activated(np.moveaxis(x, options.time, 2), options)
     valid = _valid_steps(x.shape[0], x.shape[2], mask, lengths)[:, np.newaxis, :]
     x = np.where(valid, np.ascontiguousarray(x, dtype=np.float64), 0.0)
     count = valid.sum(axis=2, keepdims=True, dtype=np.float64)
-    return _Columns(x, valid, np.maximum(count, 1.0), options.epsilon)
+    slope = np.where(x > 0, 1.0, options.slope_below_zero)
+    return _Columns(x, slope, valid, np.maximum(count, 1.0), options.epsilon)
+
+
+def _activated(x, options) -> np.ndarray:
+    """The input activation of x, rounded to the dtype of x."""
+    if options.input_activation is None:
+        return x
+    if options.input_activation == "relu":
+        return np.maximum(x, x.dtype.type(0))
+    return np.where(x > 0, x, x * x.dtype.type(options.negative_slope))
 
 
 def _valid_steps(batch, time, mask, lengths) -> np.ndarray:
