@@ -19,7 +19,9 @@ keras = importlib.import_module(_keras.NAME)
 
 
 class BaseGlobalStatsPooling(keras.layers.Layer):
-    """A layer without weights that pools all axes between batch and channels.
+    """A layer that pools all axes between batch and channels.
+
+    It has no weights but those of its `input_normalization`.
 
     Subclasses set `rank`, the rank of their input, and `check_shapes`.
     """
@@ -35,6 +37,7 @@ class BaseGlobalStatsPooling(keras.layers.Layer):
         output_dtype=None,
         input_activation=None,
         negative_slope=0.2,
+        input_normalization=None,
         implementation="auto",
         **kwargs,
     ):
@@ -55,6 +58,11 @@ class BaseGlobalStatsPooling(keras.layers.Layer):
             negative_slope,
         )
         self.options.result_dtype(self.compute_dtype)
+        if input_normalization is not None:
+            from statpool import _normalization
+
+            _normalization.check(input_normalization, self.rank, self.channel)
+        self.input_normalization = input_normalization
         self.implementation = implementation
         self.input_spec = keras.layers.InputSpec(ndim=self.rank)
         self.supports_masking = True
@@ -66,6 +74,11 @@ class BaseGlobalStatsPooling(keras.layers.Layer):
     output_dtype = property(lambda self: self.options.output_dtype)
     input_activation = property(lambda self: self.options.input_activation)
     negative_slope = property(lambda self: self.options.negative_slope)
+
+    @property
+    def channel(self) -> int:
+        """The axis of the channels."""
+        return self.rank - 1 if self.data_format == "channels_last" else 1
 
     @property
     def implementation(self):
@@ -103,17 +116,25 @@ class BaseGlobalStatsPooling(keras.layers.Layer):
         name = dtype_name(dtype)
         return self.compute_dtype if name == "bool" or "int" in name else name
 
+    def build(self, input_shape):
+        """Builds the input normalization, which has all weights that there are."""
+        if self.input_normalization is not None:
+            from statpool import _normalization
+
+            _normalization.build(self.input_normalization, input_shape, self.channel)
+
     def compute_mask(self, inputs, previous_mask=None):
         """Returns None: the output has no steps left to mask."""
         return
 
     def compute_output_shape(self, input_shape):
         """Returns the output's shape; unknown sizes stay None."""
-        channel = -1 if self.data_format == "channels_last" else 1
-        batch, channels = input_shape[0], input_shape[channel]
+        batch, channels = input_shape[0], input_shape[self.channel]
         return tuple(self.options.output_shape(batch, channels, self.rank - 2))
 
-    def compute_output_spec(self, inputs, mask=None, lengths=None, inputs_mask=None):
+    def compute_output_spec(
+        self, inputs, mask=None, lengths=None, inputs_mask=None, training=None
+    ):
         """Returns the symbolic output, once the symbolic inputs are checked."""
         mask = inputs_mask if mask is None else mask
         if getattr(inputs, "ragged", False):
@@ -146,8 +167,19 @@ class BaseGlobalStatsPooling(keras.layers.Layer):
             "output_dtype": self.output_dtype,
             "input_activation": self.input_activation,
             "negative_slope": self.negative_slope,
+            "input_normalization": self.input_normalization
+            and keras.saving.serialize_keras_object(self.input_normalization),
             "implementation": self.implementation,
         }
+
+    @classmethod
+    def from_config(cls, config):
+        """Returns the layer of a configuration."""
+        nested = config.get("input_normalization")
+        if isinstance(nested, dict):
+            layer = keras.saving.deserialize_keras_object(nested)
+            config = {**config, "input_normalization": layer}
+        return super().from_config(config)
 
 
 def _dtype(argument):

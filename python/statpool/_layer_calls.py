@@ -11,7 +11,7 @@ def is_ready(layer, inputs) -> bool:
     """Whether nothing of what Keras does around a call concerns these inputs.
 
     It casts and converts, knows symbols from tensors, finds masks, checks ranks,
-    regularises outputs and recomputes them.
+    regularises outputs, recomputes them, and says whether it is training.
     """
     return (
         isinstance(inputs, tf.__internal__.EagerTensor)
@@ -19,18 +19,19 @@ def is_ready(layer, inputs) -> bool:
         and inputs.ndim == layer.rank
         and inputs.dtype.name == layer.compute_dtype
         and not hasattr(inputs, "_keras_mask")
+        and layer.input_normalization is None
         and layer.activity_regularizer is None
         and getattr(layer, "_remat_mode", None) is None
     )
 
 
-def pool_sequences(layer, inputs, mask, lengths):
+def pool_sequences(layer, inputs, mask, lengths, training):
     """The 1D layer's statistics, `[B, S * C]` or with keepdims."""
     inputs = _as_pooled(layer, inputs)
-    return _pool(layer, inputs, mask, lengths, layer.options)
+    return _pool(layer, inputs, mask, lengths, layer.options, training)
 
 
-def pool_images(layer, inputs, mask):
+def pool_images(layer, inputs, mask, training):
     """The 2D layer's statistics: both axes of the image as one of time."""
     if isinstance(inputs, tf.RaggedTensor):
         raise ValueError(
@@ -55,14 +56,19 @@ def pool_images(layer, inputs, mask):
         mask = tf.broadcast_to(mask, expected)
         mask = tf.reshape(mask, [sizes[0], steps])
     flat_options = dataclasses.replace(options, keepdims=False)
-    y = _pool(layer, tf.reshape(inputs, flat), mask, None, flat_options)
+    y = _pool(layer, tf.reshape(inputs, flat), mask, None, flat_options, training)
     if not options.keepdims:
         return y
     return y[:, None, None, :] if last else y[:, :, None, None]
 
 
-def _pool(layer, inputs, mask, lengths, options):
-    return ops.pool(inputs, mask, lengths, options, layer.implementation, layer.name)
+def _pool(layer, inputs, mask, lengths, options, training):
+    arguments = inputs, mask, lengths, options, layer.implementation, layer.name
+    if layer.input_normalization is None:
+        return ops.pool(*arguments)
+    from statpool import _normalization
+
+    return _normalization.pool(layer.input_normalization, training, *arguments)
 
 
 def _as_pooled(layer, inputs):

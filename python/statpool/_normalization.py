@@ -88,7 +88,7 @@ def build(normalization, input_shape, channel) -> None:
 
 
 def pool(
-    x, mask, lengths, options, normalization, training, implementation, name
+    normalization, training, x, mask, lengths, options, implementation, name
 ) -> tf.Tensor:
     """`ops.pool` of y in place of x; in training the moving averages are updated.
 

@@ -13,7 +13,7 @@ class GlobalStatsPooling1D(BaseGlobalStatsPooling):
 
     Replaces `Concatenate` of `GlobalAveragePooling1D`, `GlobalMaxPooling1D` and
     `Lambda(lambda x: sqrt(sum(x**2, axis=1)))`, whose gradient is NaN where a channel
-    is silent. No weights.
+    is silent. No weights but those of `input_normalization`.
 
     Args:
       statistics: Names in output order, of "mean", "max", "min", "l2", "rms", "std".
@@ -26,6 +26,9 @@ class GlobalStatsPooling1D(BaseGlobalStatsPooling):
       input_activation: None, "relu" or "leaky_relu": pools that of the inputs, in the
         same read.
       negative_slope: Of leaky_relu, above 0 and at most 1.
+      input_normalization: None, or a `keras.layers.BatchNormalization` of the channels:
+        pools its output for the (activated) inputs, in the same read. It stays a layer
+        of its own, with its weights.
       implementation: "auto", "native" or "composite", see `statpool.global_stats`.
       **kwargs: `name`, `dtype` and what else `keras.layers.Layer` takes.
 
@@ -37,6 +40,7 @@ class GlobalStatsPooling1D(BaseGlobalStatsPooling):
       lengths: Optional int32 or int64 `[B]` or `[B, 1]`, 0 <= n <= T. A mask counts
         too, also an implicit one.
       inputs_mask: Where Keras passes the implicit mask if there are lengths.
+      training: As `keras.layers.BatchNormalization` takes it, for input_normalization.
 
     Input shape:
       `[B, T, C]`, or `[B, C, T]` with channels_first.
@@ -57,13 +61,13 @@ class GlobalStatsPooling1D(BaseGlobalStatsPooling):
 
     rank = 3
 
-    def call(self, inputs, mask=None, lengths=None, inputs_mask=None):
+    def call(self, inputs, mask=None, lengths=None, inputs_mask=None, training=None):
         """Pools the inputs over time."""
         from statpool import _layer_calls
 
         # Keras' name for the implicit mask of one of several tensors.
         mask = inputs_mask if mask is None else mask
-        return _layer_calls.pool_sequences(self, inputs, mask, lengths)
+        return _layer_calls.pool_sequences(self, inputs, mask, lengths, training)
 
     def check_shapes(self, inputs, mask, lengths):
         """Checks symbolic shapes as a call checks those of tensors."""
@@ -84,6 +88,7 @@ class GlobalStatsPooling2D(BaseGlobalStatsPooling):
       output_dtype: As `GlobalStatsPooling1D`.
       input_activation: As `GlobalStatsPooling1D`.
       negative_slope: As `GlobalStatsPooling1D`.
+      input_normalization: As `GlobalStatsPooling1D`.
       implementation: As `GlobalStatsPooling1D`.
       **kwargs: As `GlobalStatsPooling1D`.
 
@@ -91,6 +96,7 @@ class GlobalStatsPooling2D(BaseGlobalStatsPooling):
       inputs: The images.
       mask: Optional bool, True = keep, or numbers 1 and 0: `[B, H, W]` for every
         position, or `[B, H]`, the form of an implicit Keras mask, for whole rows.
+      training: As `GlobalStatsPooling1D`.
 
     Input shape:
       `[B, H, W, C]`, or `[B, C, H, W]` with channels_first.
@@ -109,11 +115,11 @@ class GlobalStatsPooling2D(BaseGlobalStatsPooling):
 
     rank = 4
 
-    def call(self, inputs, mask=None):
+    def call(self, inputs, mask=None, training=None):
         """Pools the inputs over height and width."""
         from statpool import _layer_calls
 
-        return _layer_calls.pool_images(self, inputs, mask)
+        return _layer_calls.pool_images(self, inputs, mask, training)
 
     def check_shapes(self, inputs, mask, lengths):
         """Checks symbolic shapes as a call checks those of tensors."""
