@@ -1,4 +1,8 @@
-"""The raw ops, called as nobody should: an error that states the rule, no crash."""
+"""The raw ops, called as nobody should: an error that states the rule, no crash.
+
+What tracing knows, shape inference checks; tests/contract/test_tracing.py says what it
+infers.
+"""
 
 import numpy as np
 import pytest
@@ -37,23 +41,24 @@ def gradient(**changes):
     return _native.ops().statpool_global_stats_grad(**arguments)
 
 
-def in_graph(function, changes):
-    return tf.function(lambda: function(**changes)).get_concrete_function()()
+def traced(function, changes):
+    return tf.function(lambda: function(**changes)).get_concrete_function()
 
 
-CALLS = {"eager": lambda function, changes: function(**changes), "graph": in_graph}
-LONG = tf.constant([1, T + 1], tf.int64)
+def eager(function, changes):
+    return function(**changes)
+
+
+FLAT = tf.ones([B, T])
 BROKEN_BY_BOTH = [
-    ({"x": tf.ones([B, T])}, "x must have rank 3"),
+    ({"x": FLAT}, r"x must have rank 3, \[B, T, C\], got shape \[2,5\]"),
+    ({"x": FLAT, "data_format": "channels_first"}, r"x must .* rank 3, \[B, C, T\]"),
     ({"x": tf.ones([])}, "x must have rank 3"),
     ({"mask": [tf.ones([B, T + 1], tf.bool)]}, r"mask must have shape \[B, T\]"),
     ({"mask": [tf.constant(True)]}, r"mask must have shape \[B, T\]"),
     ({"mask": [tf.ones([B, T], tf.bool)] * 2}, "mask must be at most one .* got 2"),
     ({"lengths": [tf.ones([B, 1], tf.int64)]}, r"lengths must have shape \[B\]"),
     ({"lengths": [tf.ones([B], tf.int64)] * 3}, "lengths must be at most one .* got 3"),
-    ({"lengths": [LONG]}, "lengths must lie in .* got 6"),
-    ({"lengths": [tf.constant([-1, 1], tf.int64)]}, "lengths must lie in .* got -1"),
-    ({"lengths": [tf.constant([2**62, 1], tf.int64)]}, "lengths must lie in"),
     ({"epsilon": "-1"}, "epsilon must be finite and >= 0, got -1"),
     ({"epsilon": "inf"}, "epsilon must be finite and >= 0, got inf"),
     ({"epsilon": "nan"}, "epsilon must be finite and >= 0, got nan"),
@@ -66,7 +71,6 @@ BROKEN_BY_BOTH = [
 BROKEN_FORWARD = [
     ({"Tout": tf.float64}, "output_dtype must be that of x"),
     ({"Tsaved": tf.float64}, "Tsaved must be float"),
-    ({"lengths": [LONG + 2**40], "data_format": "channels_first"}, "must lie in"),
 ]
 BROKEN_GRADIENT = [
     ({"upstream": tf.ones([B, C])}, r"upstream must have shape \[B, S \* C\]"),
@@ -83,17 +87,37 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize("mode", CALLS)
+@pytest.mark.parametrize("call", [eager, traced])
 @pytest.mark.parametrize(("function", "changes", "message"), CASES)
-def test_broken_rule_is_named(mode, function, changes, message):
+def test_broken_rule_is_named(call, function, changes, message):
     with pytest.raises(ERRORS, match=message):
-        CALLS[mode](function, changes)
+        call(function, changes)
+
+
+@pytest.mark.parametrize("length", [6, -1, 2**62, 2**40 + 1])
+@pytest.mark.parametrize("function", [forward, gradient])
+def test_lengths_are_checked_when_the_op_runs(function, length):
+    changes = {"lengths": [tf.constant([1, length], tf.int64)]}
+    for call in (lambda: function(**changes), traced(function, changes)):
+        with pytest.raises(ERRORS, match=f"lengths must lie in .* got {length}"):
+            call()
 
 
 def test_the_calls_that_the_broken_ones_start_from_are_valid():
-    for call in CALLS.values():
-        assert call(forward, {})[0].shape == [B, 3 * C]
-        assert call(gradient, {}).shape == [B, T, C]
+    assert forward()[0].shape == traced(forward, {})()[0].shape == [B, 3 * C]
+    assert gradient().shape == traced(gradient, {})().shape == [B, T, C]
+
+
+@pytest.mark.parametrize("shape", [[0, T, 0], [B, T, C], None])
+def test_what_is_inferred_from_what_is_known(shape):
+    @tf.function(input_signature=[tf.TensorSpec(shape, tf.float32)])
+    def both(x):
+        y, saved = forward(x=x)
+        return y, gradient(x=x, upstream=y, saved=saved)
+
+    y, dx = (s.as_list() for s in both.get_concrete_function().output_shapes)
+    assert y == ([shape[0], 3 * shape[2]] if shape else [None, None])
+    assert dx == (shape or [None, None, None])
 
 
 @pytest.mark.parametrize("op", OPS)
