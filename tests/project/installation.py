@@ -127,7 +127,7 @@ def test_with_every_tensorflow(tensorflow, python, source, tmp_path):
         assert re.search("ok +XLA +has the op's kernels for CPU", said)
     environment.pip("install", "pytest", "pytest-timeout", "hypothesis")
     pytest_native = "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", "native"
-    parts = (f"tests/contract/test_{p}.py" for p in ("values", "gradients", "errors"))
+    parts = (f"tests/contract/test_{p}.py" for p in ("values", "errors"))
     environment.run(*pytest_native, *parts, cwd=source)
 
 
@@ -180,23 +180,6 @@ def test_from_a_read_only_folder(source, tmp_path):
     run([*read_only, *pip], source)
     assert not (source / "build").exists()
     assert "2.23606" in environment.run("-c", USE)
-
-
-@pytest.mark.parametrize(
-    ("lacking", "sentence"),
-    [
-        (["setuptools==66.1.1"], "needs setuptools 77 or newer, got 66.1.1"),
-        (
-            ["setuptools", "cmake", "pybind11"],
-            "needs ninja, got an environment without",
-        ),
-    ],
-)
-def test_lacking_tools_are_a_sentence(lacking, sentence, source, tmp_path):
-    environment = Environment(tmp_path / "venv", "wheel", *lacking)
-    said = environment.pip(*INSTALL.split(), cwd=source, fails=True)
-    assert f"statpool: the build {sentence}" in said
-    assert "Traceback" not in said
 
 
 # ------------------------------------------------------------------------ make

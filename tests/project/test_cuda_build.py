@@ -10,8 +10,8 @@ import ninja
 import pytest
 
 from statpool import _availability
+from tests.support.native_build import ROOT
 
-ROOT = Path(__file__).parents[2]
 PROJECT = f"""
 cmake_minimum_required(VERSION 3.24)
 project(test LANGUAGES CXX)
@@ -21,18 +21,19 @@ set(result ${{STATPOOL_WITH_CUDA}}|${{STATPOOL_CUDA_VERSION}}|${{STATPOOL_CUDA_C
 message(STATUS "result|${{result}}")
 """
 USUAL = Path("/usr/local/cuda/bin/nvcc")
+FOUND = [Path(nvcc) for nvcc in (shutil.which("nvcc"), USUAL) if nvcc]
 
 needs_nvcc = pytest.mark.skipif(
-    not shutil.which("nvcc") and not USUAL.exists(), reason="there is no nvcc here"
+    not any(nvcc.exists() for nvcc in FOUND), reason="there is no nvcc here"
 )
 
 
 @pytest.fixture
 def configure(tmp_path):
-    """Configures a project that only decides; returns status, and what it printed."""
+    """Configures a project that only decides; returns what it printed."""
     (tmp_path / "CMakeLists.txt").write_text(PROJECT)
 
-    def configure(*arguments, **environment):
+    def configure(*arguments, fails=False, **environment):
         command = [
             sys.executable, "-m", "cmake", "-S", tmp_path, "-B", tmp_path / "build",
             "-G", "Ninja", f"-DCMAKE_MAKE_PROGRAM={Path(ninja.BIN_DIR) / 'ninja'}",
@@ -47,67 +48,61 @@ def configure(tmp_path):
             text=True,
             check=False,
         )
-        return done.returncode, " ".join(done.stdout.split())
+        assert (done.returncode != 0) == fails, done.stdout
+        return " ".join(done.stdout.split())
 
     return configure
 
 
-def hidden_nvcc():
-    """Keeps CMake from finding nvcc where it is."""
-    folders = {Path(found).parent for found in (shutil.which("nvcc"), USUAL) if found}
-    folders |= {folder.resolve() for folder in folders}
-    return f"-DCMAKE_IGNORE_PATH={';'.join(str(f) for f in folders)}"
+# Keeps CMake from finding nvcc where it is.
+FOLDERS = {str(f) for nvcc in FOUND for f in (nvcc.parent, nvcc.parent.resolve())}
+HIDDEN = f"-DCMAKE_IGNORE_PATH={';'.join(FOLDERS)}"
+ON = "-DSTATPOOL_CUDA=ON"
+BROKEN = {"CUDACXX": shutil.which("false")}
 
 
-def test_auto_without_nvcc_leaves_cuda_out(configure):
-    status, text = configure(hidden_nvcc())
-    assert status == 0, text
-    assert "result|OFF||" in text
-    assert "CUDA kernels: left out, no nvcc" in text
+@pytest.mark.parametrize(
+    ("arguments", "environment", "words"),
+    [
+        ([HIDDEN], {}, ["result|OFF||", "CUDA kernels: left out, no nvcc"]),
+        (["-DSTATPOOL_CUDA=OFF"], {}, ["result|OFF||"]),
+        ([], BROKEN, ["can't compile", "result|OFF||"]),
+    ],
+)
+def test_cuda_is_left_out(configure, arguments, environment, words):
+    said = configure(*arguments, **environment)
+    assert all(word in said for word in words)
 
 
-def test_on_without_nvcc_is_an_error_with_the_cure(configure):
-    status, text = configure(hidden_nvcc(), "-DSTATPOOL_CUDA=ON")
-    assert status != 0
-    for words in ("STATPOOL_CUDA=ON needs nvcc", "CUDACXX", "STATPOOL_CUDA=OFF"):
-        assert words in text
+CURES = ["STATPOOL_CUDA=ON needs nvcc", "CUDACXX", "STATPOOL_CUDA=OFF"]
+NO_CHOICE = ["must be AUTO, ON or OFF, got 'maybe'"]
+NO_CODE = ["must list architectures", "got 'hopper'"]
 
 
-@pytest.mark.parametrize("choice", ["AUTO", "ON"])
-def test_nvcc_that_does_not_work(configure, choice):
-    status, text = configure(f"-DSTATPOOL_CUDA={choice}", CUDACXX=shutil.which("false"))
-    assert "can't compile" in text
-    assert (status == 0) == (choice == "AUTO")
-
-
-def test_off_leaves_cuda_out(configure):
-    status, text = configure("-DSTATPOOL_CUDA=OFF")
-    assert status == 0
-    assert "result|OFF||" in text
-
-
-def test_other_choices_are_an_error(configure):
-    status, text = configure("-DSTATPOOL_CUDA=maybe")
-    assert status != 0
-    assert "must be AUTO, ON or OFF, got 'maybe'" in text
-
-
-def serves(codes, number):
-    """Whether code for these architectures runs on that one; see _availability."""
-    return _availability.serves(codes, divmod(number, 10))
+@pytest.mark.parametrize(
+    ("arguments", "environment", "words"),
+    [
+        ([HIDDEN, ON], {}, CURES),
+        ([ON], BROKEN, ["can't compile"]),
+        (["-DSTATPOOL_CUDA=maybe"], {}, NO_CHOICE),
+        pytest.param(["-DSTATPOOL_CUDA_ARCHS=hopper"], {}, NO_CODE, marks=needs_nvcc),
+    ],
+)
+def test_errors_name_the_cure(configure, arguments, environment, words):
+    said = configure(*arguments, fails=True, **environment)
+    assert all(word in said for word in words)
 
 
 @needs_nvcc
 def test_auto_builds_for_every_card_from_turing_on(configure):
-    status, text = configure()
-    assert status == 0, text
-    _, enabled, version, codes = text[text.index("result|") :].split(" ")[0].split("|")
+    said = configure()
+    _, enabled, version, codes = said[said.index("result|") :].split(" ")[0].split("|")
     codes = codes.split(";")
     assert enabled == "ON"
     assert version
     assert {"sm_75", "sm_80", "sm_90", "compute_90"} <= set(codes)
     for number in (75, 80, 86, 87, 88, 89, 90, 100, 103, 110, 120, 121, 130):
-        assert serves(codes, number), number
+        assert _availability.serves(codes, divmod(number, 10)), number
 
 
 @needs_nvcc
@@ -116,14 +111,5 @@ def test_auto_builds_for_every_card_from_turing_on(configure):
     [("90", "sm_90;compute_90"), ("80-real, 90-virtual", "sm_80;compute_90")],
 )
 def test_architectures_can_be_chosen(configure, asked, built):
-    status, text = configure(f"-DSTATPOOL_CUDA_ARCHS={asked}")
-    assert status == 0, text
-    assert text.split("result|")[1].split(" ")[0].split("|")[2] == built
-
-
-@needs_nvcc
-def test_unknown_architecture_is_an_error(configure):
-    status, text = configure("-DSTATPOOL_CUDA_ARCHS=hopper")
-    assert status != 0
-    assert "must list architectures" in text
-    assert "got 'hopper'" in text
+    said = configure(f"-DSTATPOOL_CUDA_ARCHS={asked}")
+    assert said.split("result|")[1].split(" ")[0].split("|")[2] == built

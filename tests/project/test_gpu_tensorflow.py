@@ -1,17 +1,16 @@
-"""`make gpu-tensorflow` up to the card: its steps and its messages."""
+"""`make gpu-tensorflow` up to the card: its steps, its messages and its wheels."""
 
 import csv
 import json
+import subprocess
 import sys
+import types
 from pathlib import Path
 
 import pytest
 
-from tools import gpu_tensorflow
+from tools import gpu_environment, gpu_ready, gpu_tensorflow, gpu_wheels
 from tools.steps import Steps
-
-CONTRACT = "contract eager", "contract graph", "contract xla"
-PROOF = "kernels", *CONTRACT, "training", "demo", "benchmark"
 
 
 @pytest.fixture
@@ -27,14 +26,9 @@ def nvidia_smi(monkeypatch, tmp_path):
     return write
 
 
-def test_steps_stand_in_their_order():
-    prepared = gpu_tensorflow.preparation(gpu_tensorflow.VENV, Path("wheels"))
-    names = " ".join(step.name for step in prepared)
-    assert names == "wheels environment TensorFlow build doctor"
+def test_a_proof_runs_on_the_card_and_a_rehearsal_does_not():
     for rehearsed in (False, True):
-        steps = gpu_tensorflow.proof(Path("python"), rehearsed)
-        assert tuple(step.name for step in steps) == PROOF
-        for step in steps:
+        for step in gpu_tensorflow.proof(Path("python"), rehearsed):
             on_card = {"--gpu", "GPU", "gpu"} & {str(part) for part in step.command}
             assert bool(on_card) != rehearsed or step.name == "demo", step.command
 
@@ -145,3 +139,63 @@ def test_wheels_are_the_only_source_where_they_are_given(tmp_path):
     environment = gpu_tensorflow.environment_for(tmp_path, tmp_path / "wheels", False)
     assert environment["PIP_NO_INDEX"] == "1"
     assert environment["PIP_FIND_LINKS"] == str(tmp_path / "wheels")
+
+
+def test_each_missing_library_is_named_with_the_cure(monkeypatch, tmp_path):
+    needed = {f"libstatpool_{n}.so.1": f"nvidia-{n}-cu12" for n in ("a", "b", "c")}
+    monkeypatch.setattr(gpu_ready, "_LIBRARIES", {"12": needed})
+    monkeypatch.setattr(gpu_ready, "asked", lambda: ["nvidia-a-cu12<13,>=12.5"])
+    for package in ("b", "c"):
+        (tmp_path / "nvidia" / package / "lib").mkdir(parents=True)
+    (tmp_path / "nvidia" / "b" / "lib" / "libstatpool_b.so.1").write_text("broken")
+    there = tmp_path / "nvidia" / "c" / "lib" / "libstatpool_c.so.1"
+    subprocess.run(
+        ["c++", "-shared", "-o", there, "-x", "c++", "/dev/null"], check=True
+    )
+    found = gpu_ready.missing("12.5.1", "77", tmp_path / "tensorflow")
+    a, b, cudnn = (str(finding) for finding in found)
+    assert a.startswith("--  libstatpool_a.so.1: TensorFlow must load it, got '")
+    assert '-m pip install "nvidia-a-cu12<13,>=12.5"' in a
+    assert "libstatpool_b.so.1: " in b
+    assert "too short" in b
+    assert "libcudnn.so.77" in cudnn
+    assert 'pip install "nvidia-cudnn-cu12"' in cudnn
+
+
+def test_the_libraries_are_those_that_the_wheel_asks_for():
+    packages = {line.partition("<")[0] for line in gpu_ready.asked()}
+    others = {"nvidia-cudnn-cu12", "nvidia-cuda-nvcc-cu12"}
+    assert {*gpu_ready._LIBRARIES["12"].values()} | others == packages
+
+
+def test_the_list_of_wheels(monkeypatch, tmp_path, capsys):
+    def run(command, check):
+        assert {"--dry-run", "--only-binary", "tensorflow[and-cuda]"} <= set(command)
+        assert {"ninja", "nvidia-nvvm", "tf_keras", "pytest"} <= set(command)
+        resolved = [{"name": "Big_One", "version": "1.5"}]
+        resolved += [{"name": "other", "version": "2"}]
+        report = {"install": [{"metadata": one} for one in resolved]}
+        Path(command[command.index("--report") + 1]).write_text(json.dumps(report))
+
+    monkeypatch.setattr(gpu_wheels, "subprocess", types.SimpleNamespace(run=run))
+    assert gpu_wheels.check(tmp_path) == 1
+    assert "tools.gpu_wheels list" in capsys.readouterr().out
+    assert gpu_wheels.main(["list", str(tmp_path)]) == 0
+    assert (tmp_path / "wheels.txt").read_text() == "big-one==1.5\nother==2\n"
+    assert f"pip download --no-deps --only-binary :all: --dest {tmp_path}" in (
+        capsys.readouterr().out
+    )
+    with (tmp_path / "big_one-1.5-py3-none-any.whl").open("w") as wheel:
+        wheel.truncate(10**8)
+    assert gpu_wheels.check(tmp_path) == 1
+    assert "got none of other==2; " in capsys.readouterr().out
+    (tmp_path / "other-2-cp311-cp311-linux_x86_64.whl").touch()
+    assert gpu_wheels.check(tmp_path) == 0
+    assert "0.1 GB" in capsys.readouterr().out
+
+
+def test_what_a_python_has_is_not_pinned_anew_but_what_builds():
+    pins = gpu_environment.pins_of_what_lacks().split()
+    names = {pin.partition("==")[0] for pin in pins}
+    assert not names & {"numpy", "keras", "pytest"}
+    assert names >= {"setuptools", "cmake", "nvidia-nvvm"}

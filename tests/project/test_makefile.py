@@ -1,7 +1,9 @@
 """What make does apart from building, in a copy where nothing was ever built."""
 
+import os
 import re
 import subprocess
+import sys
 
 import pytest
 
@@ -15,9 +17,12 @@ def make(tmp_path):
     checkout = source_tree.copy(tmp_path / "checkout")
 
     def run(*arguments):
+        # Not those of a make that runs the tests.
+        own = "MAKEFLAGS", "MAKELEVEL", "MFLAGS", "PYTHON", "GPU"
         return subprocess.run(
             ["make", *arguments],
             cwd=checkout,
+            env={name: text for name, text in os.environ.items() if name not in own},
             capture_output=True,
             check=True,
             text=True,
@@ -49,3 +54,29 @@ def test_clean_keeps_what_nobody_can_build_again(make):
     make("clean")
     assert results.exists()
     assert not library.parent.exists()
+
+
+def test_make_gpu_takes_the_environment_where_there_is_one(make):
+    def python_of(*arguments):
+        path, python, *program = make("--dry-run", "gpu", *arguments).split()
+        assert (path, program) == ("PYTHONPATH=python", ["-m", "tools.gpu"])
+        return python
+
+    assert python_of() == "python3"
+    python = make.checkout / ".venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.touch()
+    assert python_of() == ".venv/bin/python"
+    assert python_of(f"PYTHON={sys.executable}") == sys.executable
+
+
+def test_modules_that_make_gpu_misses_are_said_in_one_line_with_the_cure():
+    without_packages = [sys.executable, "-S", "-E", "-m", "tools.gpu"]
+    root = source_tree.ROOT
+    done = subprocess.run(without_packages, cwd=root, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stdout == ""
+    [line] = done.stderr.splitlines()
+    assert line.startswith("make gpu needs a Python with numpy, ml_dtypes, ")
+    assert f"got {sys.executable} without numpy, ml_dtypes, " in line
+    assert "make gpu PYTHON=" in line
