@@ -1,12 +1,14 @@
-"""`python -m statpool doctor` where something is broken, and what its cures name."""
+"""`python -m statpool doctor`: where all is well, where something is broken; cures."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import tensorflow as tf
 
 import statpool
 
@@ -21,7 +23,7 @@ def installed(tmp_path):
     return package
 
 
-def doctor(package):
+def doctor(package=PACKAGE):
     return subprocess.run(
         [sys.executable, "-m", "statpool", "doctor"],
         capture_output=True,
@@ -29,6 +31,14 @@ def doctor(package):
         check=False,
         env={**os.environ, "PYTHONPATH": str(package.parent)},
     )
+
+
+def test_an_intact_build_succeeds():
+    done = doctor()
+    assert done.returncode == 0, done.stderr
+    assert re.search(rf"ok +TensorFlow +{re.escape(tf.__version__)}", done.stdout)
+    assert re.search(r"ok +TensorFlow op", done.stdout)
+    assert re.search(r"ok +XLA +has the op's kernels for CPU", done.stdout)
 
 
 @pytest.mark.parametrize(

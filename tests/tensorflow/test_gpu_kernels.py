@@ -7,7 +7,6 @@ test-gpu-wheel of the Makefile.
 import subprocess
 
 import pytest
-import tensorflow as tf
 from tensorflow.python.framework import kernels
 
 import statpool
@@ -31,7 +30,6 @@ def kernel_on(device, op):
 def test_lengths_stay_on_the_host_where_they_are_checked(op):
     for device, on_host in (("GPU", ["lengths"]), ("CPU", [])):
         assert list(kernel_on(device, op).host_memory_arg) == on_host
-        assert not kernel_on(device, op).constraint  # one kernel serves every dtype
 
 
 def test_xla_compiles_for_gpus_too():
@@ -46,13 +44,6 @@ def test_nothing_of_cuda_is_exported_or_needed(library):
     for names in (exported, imported):
         assert not [name for name in names.split() if name.startswith(("cu", "__cuda"))]
     assert "libcuda" not in _run("readelf", "-d", library)
-
-
-def test_kernels_for_gpus_disturb_nothing_on_the_cpu():
-    with tf.device("CPU:0"):
-        y = statpool.global_stats(tf.ones([2, 4, 3]), implementation="native")
-    assert y.device.endswith("CPU:0")
-    assert y.numpy().tolist() == [[1.0] * 6 + [2.0] * 3] * 2
 
 
 def _run(*command):

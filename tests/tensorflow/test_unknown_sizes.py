@@ -53,22 +53,19 @@ def test_masks_of_images(compiled, rank_is_known, implementation):
 
 
 @IMPLEMENTATIONS
-@pytest.mark.parametrize("compiled", [False, True])
-@pytest.mark.parametrize(
-    ("name", "shapes"),
-    [
-        ("mask", [(2, 1), (1, 3), (1, 1), (3, 2)]),
-        ("lengths", [(1,), (3,), (1, 1), (3, 1)]),
-    ],
-)
-def test_padding_of_series(name, shapes, compiled, implementation):
+@pytest.mark.parametrize("name", ["mask", "lengths"])
+def test_padding_of_series_inside_xla(name, implementation):
+    """Outside of it tests/contract/test_errors.py has graphs of unknown sizes."""
+
     def pool(x, padding):
         how = {"implementation": implementation}
         return statpool.global_stats(x, **{name: padding}, **how)
 
-    for shape in shapes:
+    bad = {"mask": [(2, 1), (1, 3), (1, 1), (3, 2)]}
+    bad["lengths"] = [(1,), (3,), (1, 1), (3, 1)]
+    for shape in bad[name]:
         padding = np.ones(shape, bool if name == "mask" else np.int32)
-        expect_words(f"{name} must have shape", pool, compiled, SERIES, padding)
+        expect_words(f"{name} must have shape", pool, True, SERIES, padding)
 
 
 @pytest.mark.parametrize("compiled", [False, True])

@@ -134,13 +134,3 @@ def test_unknown_sizes_and_a_loop_in_a_loop():
 def test_an_empty_batch():
     y = tf.vectorized_map(statpool.global_stats, tf.zeros([N, 0, T, C]), False)
     assert y.shape == (N, 0, 3 * C)
-
-
-def test_jacobian_without_a_loop():
-    x = MANY["x"][0]
-    with tf.GradientTape(persistent=True) as tape:
-        tape.watch(x)
-        y = statpool.global_stats(x, implementation="native")
-    vectorised = tape.jacobian(y, x, experimental_use_pfor=True)
-    looped = tape.jacobian(y, x, experimental_use_pfor=False)
-    np.testing.assert_array_equal(vectorised, looped)
