@@ -4,6 +4,7 @@
 
 #include <cstdint>
 
+#include "cc/core/activation.h"
 #include "cc/core/problem.h"
 #include "cuda/launch_plan.h"
 
@@ -13,6 +14,7 @@ namespace cuda {
 // The workspace holds the partial results of a plan with splits (cuda/forward/partials.cuh).
 struct ForwardArguments : core::ForwardBuffers {
   core::Shape shape;
+  core::KernelActivation activation;
   double epsilon;
   core::NeededSums needed;
   // The place of channel 0 of each SavedField in `saved`, and in y as a statistic; -1 for none.
@@ -27,6 +29,7 @@ struct ForwardArguments : core::ForwardBuffers {
 
 struct GradientArguments : core::GradientBuffers {
   core::Shape shape;
+  core::KernelActivation activation;
   core::GradientTerms terms;
   int8_t statistic_at[core::kStatisticCount];  // the place in upstream of each Statistic, or -1
   int8_t place_of[core::kSavedFieldCount];     // the place in saved of each SavedField, or -1

@@ -32,6 +32,7 @@ cudaError_t LaunchGlobalStats(const core::Problem& problem, const ForwardPlan& p
   ForwardArguments a = {};
   static_cast<core::ForwardBuffers&>(a) = buffers;
   a.shape = problem.shape;
+  a.activation = core::KernelActivationOf(problem);
   a.epsilon = problem.epsilon;
   a.needed = core::NeededSumsOf(problem.statistics);
   const core::SavedFieldList fields = core::SavedFieldsOf(problem.statistics);
@@ -60,6 +61,7 @@ cudaError_t LaunchGlobalStatsGradient(const core::Problem& problem, const Launch
   GradientArguments a = {};
   static_cast<core::GradientBuffers&>(a) = buffers;
   a.shape = problem.shape;
+  a.activation = core::KernelActivationOf(problem);
   std::fill_n(a.statistic_at, core::kStatisticCount, int8_t{-1});
   for (int i = 0; i < problem.statistics.size; ++i) {
     a.statistic_at[static_cast<int>(problem.statistics.items[i])] = static_cast<int8_t>(i);

@@ -46,6 +46,15 @@ static inline Shape ShapeOf(Layout layout, int64_t size_0, int64_t size_1, int64
   return {size_0, size_2, size_1};
 }
 
+// What x goes through before it is pooled (core/activation.h).
+enum class Activation : int32_t { kNone, kRelu, kLeakyRelu };
+constexpr int kActivationCount = 3;
+
+struct InputActivation {
+  Activation kind = Activation::kNone;
+  double negative_slope = 0;  // of kLeakyRelu, in (0, 1]
+};
+
 struct Problem {
   Shape shape;
   Layout layout;
@@ -53,6 +62,7 @@ struct Problem {
   double epsilon;
   DType dtype;      // of x
   DType out_dtype;  // of the results: dtype, or kFloat32 for 16-bit dtypes
+  InputActivation activation;
 };
 
 // What a forward pass reads and writes, all of it on one device.

@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "cc/core/accumulators.h"
+#include "cc/core/activation.h"
 #include "cc/core/problem.h"
 
 namespace statpool {
@@ -34,20 +35,23 @@ struct ChannelSteps {
   int64_t stride;    // from step to step
   const bool* mask;  // [T] or null
   int64_t end;       // steps from here on are padding
+  KernelActivation activation;
 
   STATPOOL_HOST_DEVICE ChannelSteps(const ForwardBuffers& buffers, const Shape& shape,
-                                    bool is_channels_last, int64_t b, int64_t c)
+                                    bool is_channels_last, const KernelActivation& of_x, int64_t b,
+                                    int64_t c)
       : x(static_cast<const double*>(buffers.x) + b * shape.time * shape.channels +
           (is_channels_last ? c : c * shape.time)),
         stride(is_channels_last ? shape.channels : 1),
         mask(buffers.mask == nullptr ? nullptr : buffers.mask + b * shape.time),
-        end(EndOfExample(buffers.lengths, b, shape.time)) {}
+        end(EndOfExample(buffers.lengths, b, shape.time)),
+        activation(of_x) {}
 
-  // Calls visit(x) for every valid step, in the order of time.
+  // Calls visit(act(x)) for every valid step, in the order of time.
   template <typename Visit>
   STATPOOL_HOST_DEVICE void ForEach(const Visit& visit) const {
     for (int64_t t = 0; t < end; ++t) {
-      if (mask == nullptr || Keeps(mask, t)) visit(x[t * stride]);
+      if (mask == nullptr || Keeps(mask, t)) visit(Activated(activation, x[t * stride]));
     }
   }
 

@@ -5,6 +5,8 @@
 #include <cmath>
 #include <sstream>
 
+#include "cc/core/activation.h"
+
 namespace statpool {
 namespace core {
 namespace {
@@ -86,11 +88,39 @@ std::string ParseLayout(int32_t number, Layout* layout) {
   return "layout must be 0 (channels_last) or 1 (channels_first), got " + std::to_string(number);
 }
 
-std::string ParseEpsilon(const std::string& text, double* epsilon) {
+std::string ParseNumber(const char* name, const std::string& text, double* number) {
   const char* end = text.data() + text.size();
-  const auto parsed = std::from_chars(text.data(), end, *epsilon);
-  if (parsed.ec == std::errc() && parsed.ptr == end) return CheckEpsilon(*epsilon);
-  return "epsilon must be a decimal number such as '1e-12', got '" + text + "'";
+  const auto parsed = std::from_chars(text.data(), end, *number);
+  if (parsed.ec == std::errc() && parsed.ptr == end) return "";
+  return std::string(name) + " must be a decimal number such as '1e-12', got '" + text + "'";
+}
+
+std::string ParseEpsilon(const std::string& text, double* epsilon) {
+  const std::string broken = ParseNumber("epsilon", text, epsilon);
+  return broken.empty() ? CheckEpsilon(*epsilon) : broken;
+}
+
+std::string ParseActivation(const std::string& name, double negative_slope,
+                            InputActivation* activation) {
+  std::vector<std::string> names;
+  for (const ActivationRow& row : kActivations) names.push_back(row.name);
+  const auto found = std::find(names.begin(), names.end(), name);
+  if (found == names.end()) {
+    return "input_activation must be among " + Quoted(names) + ", got '" + name + "'";
+  }
+  return ParseActivation(static_cast<int32_t>(found - names.begin()), negative_slope, activation);
+}
+
+std::string ParseActivation(int32_t number, double negative_slope, InputActivation* activation) {
+  if (number < 0 || number >= kActivationCount) {
+    return "activation must be a number below " + std::to_string(kActivationCount) + ", got " +
+           std::to_string(number);
+  }
+  *activation = {static_cast<Activation>(number), negative_slope};
+  if (negative_slope > 0 && negative_slope <= 1) return "";
+  std::ostringstream text;
+  text << "negative_slope must be above 0 and at most 1, got " << negative_slope;
+  return text.str();
 }
 
 std::string CheckEpsilon(double epsilon) {

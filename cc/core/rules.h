@@ -24,6 +24,13 @@ namespace core {
 [[nodiscard]] STATPOOL_API std::string ParseLayout(int32_t number, Layout* layout);
 [[nodiscard]] STATPOOL_API std::string ParseEpsilon(const std::string& text, double* epsilon);
 [[nodiscard]] STATPOOL_API std::string CheckEpsilon(double epsilon);
+[[nodiscard]] STATPOOL_API std::string ParseActivation(const std::string& name,
+                                                       double negative_slope,
+                                                       InputActivation* activation);
+[[nodiscard]] STATPOOL_API std::string ParseActivation(int32_t number, double negative_slope,
+                                                       InputActivation* activation);
+[[nodiscard]] STATPOOL_API std::string ParseNumber(const char* name, const std::string& text,
+                                                   double* number);
 [[nodiscard]] STATPOOL_API std::string CheckLengths(const int64_t* lengths, const Shape& shape);
 
 // `shape` is the shape of x as the framework prints it.

@@ -18,8 +18,8 @@ constexpr int64_t kLargeBytes = int64_t{32} << 20;
 // caches, because larger input takes longer and is worth threads anyway.
 int64_t UnitCost(const Plan& plan, core::DType dtype) {
   const int64_t quarters = dtype == core::DType::kFloat64 ? 2 : 1;
-  const int64_t elements = plan.channels_per_tile * plan.steps_per_split;
-  return elements * quarters / 4 + plan.channels_per_tile * 2;
+  const int64_t channels = plan.examples_per_pack * plan.channels_per_tile;
+  return channels * plan.steps_per_split * quarters / 4 + channels * 2;
 }
 
 // The same for joining a tile: 2 per channel for each split and for the result.
@@ -39,8 +39,8 @@ void RunPass(void (*pass)(const Arguments&, int64_t begin, int64_t end), const A
 void GlobalStats(const core::Problem& problem, const Plan& plan,
                  const core::ForwardBuffers& buffers, const InstructionSet& instruction_set,
                  Threads* threads) {
-  const ForwardArguments arguments = {buffers, problem, core::SavedFieldsOf(problem.statistics),
-                                      plan};
+  const ForwardArguments arguments = {buffers, problem, core::KernelActivationOf(problem),
+                                      core::SavedFieldsOf(problem.statistics), plan};
   const Kernels& kernels = instruction_set.kernels(problem.dtype);
   RunPass(kernels.forward, arguments, plan.units, UnitCost(plan, problem.dtype), threads);
   if (plan.splits <= 1) return;
@@ -55,8 +55,9 @@ void GlobalStatsGradient(const core::Problem& problem, const Plan& plan,
   const int64_t bytes = shape.batch * shape.time * shape.channels * core::BytesOf(problem.dtype);
   const bool is_large = bytes >= kLargeBytes;
   if (is_large) AdviseHugePages(buffers.dx, bytes);
-  const GradientArguments arguments = {buffers, problem, core::SavedFieldsOf(problem.statistics),
-                                       plan, is_large};
+  const GradientArguments arguments = {
+      buffers, problem, core::KernelActivationOf(problem), core::SavedFieldsOf(problem.statistics),
+      plan,    is_large};
   const Kernels& kernels = instruction_set.kernels(problem.dtype);
   RunPass(kernels.gradient, arguments, plan.units, UnitCost(plan, problem.dtype), threads);
 }

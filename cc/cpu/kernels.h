@@ -5,6 +5,7 @@
 
 #include <cstdint>
 
+#include "cc/core/activation.h"
 #include "cc/core/problem.h"
 #include "cc/cpu/plan.h"
 
@@ -13,12 +14,14 @@ namespace cpu {
 
 struct ForwardArguments : core::ForwardBuffers {
   core::Problem problem;
+  core::KernelActivation activation;
   core::SavedFieldList fields;
   Plan plan;
 };
 
 struct GradientArguments : core::GradientBuffers {
   core::Problem problem;
+  core::KernelActivation activation;
   core::SavedFieldList fields;
   Plan plan;
   bool streaming;  // dx is larger than the caches: write around them

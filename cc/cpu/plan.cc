@@ -19,6 +19,8 @@ constexpr int64_t kMaxSteps = 1 << 30;      // lane counters are 32 bits wide
 // joins.
 constexpr int64_t kEnoughUnits = 32;
 
+constexpr int64_t kLeastPack = 4;  // examples that are worth moving their elements and results
+
 static_assert(kTransposedChannels % kMaxFold == 0, "the largest group is of whole vectors");
 
 // The size of the fewest equal parts of `all` that are at most `most`.
@@ -31,6 +33,15 @@ int64_t Fold(const core::Shape& shape, int64_t row_channels) {
   int64_t fold = kMaxFold / std::gcd(row_channels, kMaxFold);
   while (fold > 1 && shape.time < fold * kMinRows) fold /= 2;
   return fold;
+}
+
+// Tiny examples are packed until their channels fill vectors, so that what a unit costs beside its
+// steps is paid once for many. A pack has `fold` lanes for each channel, as one example has.
+int64_t ExamplesPerPack(const core::Shape& shape, int64_t fold) {
+  if (shape.time == 0) return 1;
+  const int64_t channels = std::min(kPackChannels / fold, kPackElements / shape.time);
+  const int64_t examples = std::min(channels / shape.channels, shape.batch);
+  return examples < kLeastPack ? 1 : examples;
 }
 
 // Rounded up, because an odd number of 4-byte numbers may come last and the next split begins with
@@ -67,7 +78,8 @@ Plan MakePlan(const core::Problem& problem) {
         std::clamp<int64_t>(kUnitElements / time, 1, std::min(shape.channels, kSeriesChannels));
   }
   plan.tiles = CeilDiv(shape.channels, plan.channels_per_tile);
-  const int64_t unsplit_units = shape.batch * plan.tiles;
+  plan.examples_per_pack = ExamplesPerPack(shape, plan.fold);
+  const int64_t unsplit_units = CeilDiv(shape.batch, plan.examples_per_pack) * plan.tiles;
   const int64_t unit_elements = time * plan.channels_per_tile;
   const int64_t wanted =
       std::min(CeilDiv(kEnoughUnits, unsplit_units), unit_elements / kUnitElements);

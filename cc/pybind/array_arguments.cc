@@ -57,6 +57,7 @@ Pooling::Pooling(const PoolingArguments& a) {
   Check(core::ParseLayout(a.data_format, &problem.layout));
   Check(core::CheckEpsilon(a.epsilon));
   problem.epsilon = a.epsilon;
+  Check(core::ParseActivation(a.input_activation, a.negative_slope, &problem.activation));
   problem.dtype = problem.out_dtype = DTypeOf(a.x);
   const Shape shape = ShapeOf(a.x);
   Check(core::CheckRank(shape.size(), problem.layout, [&] { return Text(py::cast(shape)); }));

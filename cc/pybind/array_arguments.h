@@ -24,6 +24,8 @@ struct PoolingArguments {
   std::vector<std::string> statistics;
   double epsilon;
   std::string data_format;
+  std::string input_activation;
+  double negative_slope;
 };
 
 // The same, checked. Throws ValueError if a rule is broken.

@@ -147,14 +147,20 @@ PYBIND11_MODULE(_core, m) {
   m.doc() = "The C++ core of statpool on NumPy arrays.";
   py::class_<PoolingArguments>(m, "PoolingArguments")
       .def(py::init([](py::array x, std::optional<py::array> mask, std::optional<py::array> lengths,
-                       std::vector<std::string> statistics, double epsilon,
-                       std::string data_format) {
-             return PoolingArguments{
-                 std::move(x),          std::move(mask), std::move(lengths),
-                 std::move(statistics), epsilon,         std::move(data_format)};
+                       std::vector<std::string> statistics, double epsilon, std::string data_format,
+                       std::string input_activation, double negative_slope) {
+             return PoolingArguments{std::move(x),
+                                     std::move(mask),
+                                     std::move(lengths),
+                                     std::move(statistics),
+                                     epsilon,
+                                     std::move(data_format),
+                                     std::move(input_activation),
+                                     negative_slope};
            }),
            py::arg("x"), py::arg("mask"), py::arg("lengths"), py::arg("statistics"),
-           py::arg("epsilon"), py::arg("data_format"));
+           py::arg("epsilon"), py::arg("data_format"), py::arg("input_activation"),
+           py::arg("negative_slope"));
   m.def("global_stats", &GlobalStats, py::arg("y"), py::arg("saved"), py::arg("arguments"),
         py::arg("instruction_set"), py::arg("num_threads"));
   m.def("global_stats_gradient", &GlobalStatsGradient, py::arg("dx"), py::arg("upstream"),

@@ -38,6 +38,7 @@ py::dict CpuPlan(const std::vector<int64_t>& shape, const std::string& dtype_nam
   dict["layout"] = plan.layout == core::Layout::kChannelsLast ? "channels_last" : "channels_first";
   dict["is_transposed"] = plan.is_transposed;
   dict["channels_per_group"] = plan.channels_per_group;
+  dict["examples_per_pack"] = plan.examples_per_pack;
   dict["fold"] = plan.fold;
   dict["channels_per_tile"] = plan.channels_per_tile;
   dict["tiles"] = plan.tiles;

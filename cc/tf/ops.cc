@@ -83,15 +83,17 @@ absl::Status GlobalStatsGradientShape(InferenceContext* c) {
 }  // namespace
 
 // The attributes of both ops.
-#define STATPOOL_ATTRIBUTES                                     \
-  .Attr("T: {half, bfloat16, float, double}")                   \
-      .Attr("Tout: {half, bfloat16, float, double}")            \
-      .Attr("Tsaved: {float, double}")                          \
-      .Attr("num_masks: int >= 0 = 0")                          \
-      .Attr("num_lengths: int >= 0 = 0")                        \
-      .Attr("statistics: list(string) = ['mean', 'max', 'l2']") \
-      .Attr("epsilon: string = '1e-12'")                        \
-      .Attr("data_format: {'channels_last', 'channels_first'} = 'channels_last'")
+#define STATPOOL_ATTRIBUTES                                                       \
+  .Attr("T: {half, bfloat16, float, double}")                                     \
+      .Attr("Tout: {half, bfloat16, float, double}")                              \
+      .Attr("Tsaved: {float, double}")                                            \
+      .Attr("num_masks: int >= 0 = 0")                                            \
+      .Attr("num_lengths: int >= 0 = 0")                                          \
+      .Attr("statistics: list(string) = ['mean', 'max', 'l2']")                   \
+      .Attr("epsilon: string = '1e-12'")                                          \
+      .Attr("data_format: {'channels_last', 'channels_first'} = 'channels_last'") \
+      .Attr("input_activation: {'none', 'relu', 'leaky_relu'} = 'none'")          \
+      .Attr("negative_slope: string = '0.2'")
 
 REGISTER_OP("Statpool>GlobalStats")
     .Input("x: T")                          // [B, T, C], or [B, C, T] with channels_first
@@ -113,6 +115,8 @@ y: The statistics side by side, in the order of `statistics`.
 saved: What the gradient needs: extremes, how many steps equal them, unrounded norms.
 epsilon: Added below the root of l2, rms and std; finite and >= 0. Decimal text, because a float
   attribute has the precision of float32.
+input_activation: Of x, in its dtype: its statistics are pooled, and the gradient is that of x.
+negative_slope: Of leaky_relu; above 0 and at most 1. Decimal text.
 )doc");
 
 REGISTER_OP("Statpool>GlobalStatsGrad")
@@ -136,6 +140,8 @@ mask: As given to it.
 lengths: As given to it.
 dx: Gradient of x.
 epsilon: As given to it; only the gradient of this op depends on it.
+input_activation: As given to it.
+negative_slope: As given to it.
 )doc");
 
 #undef STATPOOL_ATTRIBUTES

@@ -69,6 +69,11 @@ absl::Status ParseAttributes(const Attributes& a, core::Problem* problem) {
   TF_RETURN_IF_ERROR(AsInvalidArgument(core::ParseStatistics(a.statistics, &problem->statistics)));
   TF_RETURN_IF_ERROR(AsInvalidArgument(core::ParseEpsilon(a.epsilon, &problem->epsilon)));
   TF_RETURN_IF_ERROR(AsInvalidArgument(core::ParseLayout(a.data_format, &problem->layout)));
+  double slope = 0;
+  TF_RETURN_IF_ERROR(
+      AsInvalidArgument(core::ParseNumber("negative_slope", a.negative_slope, &slope)));
+  TF_RETURN_IF_ERROR(
+      AsInvalidArgument(core::ParseActivation(a.input_activation, slope, &problem->activation)));
   return ParseTypes(a, problem);
 }
 

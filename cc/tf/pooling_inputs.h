@@ -21,6 +21,8 @@ struct Attributes {
   std::vector<std::string> statistics;
   std::string epsilon;
   std::string data_format;
+  std::string input_activation;
+  std::string negative_slope;
   tensorflow::DataType in;     // of x
   tensorflow::DataType out;    // of y
   tensorflow::DataType saved;  // of saved
@@ -36,6 +38,8 @@ absl::Status ReadAttributes(Context* context, core::Problem* problem) {
   TF_RETURN_IF_ERROR(context->GetAttr("statistics", &a.statistics));
   TF_RETURN_IF_ERROR(context->GetAttr("epsilon", &a.epsilon));
   TF_RETURN_IF_ERROR(context->GetAttr("data_format", &a.data_format));
+  TF_RETURN_IF_ERROR(context->GetAttr("input_activation", &a.input_activation));
+  TF_RETURN_IF_ERROR(context->GetAttr("negative_slope", &a.negative_slope));
   TF_RETURN_IF_ERROR(context->GetAttr("T", &a.in));
   TF_RETURN_IF_ERROR(context->GetAttr("Tout", &a.out));
   TF_RETURN_IF_ERROR(context->GetAttr("Tsaved", &a.saved));

@@ -79,6 +79,9 @@ std::string ReadProblem(const Call& call, Arguments* arguments) {
   std::string broken = core::ParseStatistics(numbers.begin(), numbers.size(), &problem.statistics);
   if (broken.empty()) broken = core::ParseLayout(call.layout, &problem.layout);
   if (broken.empty()) broken = core::CheckEpsilon(problem.epsilon = call.epsilon);
+  if (broken.empty()) {
+    broken = core::ParseActivation(call.activation, call.negative_slope, &problem.activation);
+  }
   if (broken.empty()) broken = ParseType(call.x.element_type(), &problem.dtype);
   if (broken.empty()) broken = ParseShape(call.x, &problem);
   return broken;

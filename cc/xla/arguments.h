@@ -29,6 +29,8 @@ struct Call {
   int32_t layout;
   double epsilon;
   Statistics statistics;
+  int32_t activation;
+  double negative_slope;
 };
 
 // The same in the form that both kernels take.

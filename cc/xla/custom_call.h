@@ -15,9 +15,11 @@ constexpr char kGlobalStatsTarget[] = "statpool.global_stats";
 constexpr char kGlobalStatsGradientTarget[] = "statpool.global_stats_gradient";
 
 // Attributes. XLA parses them when it compiles, so that a call only reads numbers.
-constexpr char kLayout[] = "layout";          // i32, a core::Layout
-constexpr char kEpsilon[] = "epsilon";        // f64
-constexpr char kStatistics[] = "statistics";  // array<i32>, each a core::Statistic
+constexpr char kLayout[] = "layout";                 // i32, a core::Layout
+constexpr char kEpsilon[] = "epsilon";               // f64
+constexpr char kStatistics[] = "statistics";         // array<i32>, each a core::Statistic
+constexpr char kActivation[] = "activation";         // i32, a core::Activation
+constexpr char kNegativeSlope[] = "negative_slope";  // f64
 
 }  // namespace xla
 }  // namespace statpool

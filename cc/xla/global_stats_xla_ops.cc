@@ -38,9 +38,11 @@ std::string BackendConfig(const core::Problem& problem) {
   };
   const std::string items = absl::StrJoin(list.items, list.items + list.size, ", ", number);
   // 17 digits say exactly which float64 it is.
-  return absl::StrFormat("{%s = %.16e : f64, %s = %d : i32, %s = array<i32: %s>}", kEpsilon,
-                         problem.epsilon, kLayout, static_cast<int>(problem.layout), kStatistics,
-                         items);
+  return absl::StrFormat(
+      "{%s = %.16e : f64, %s = %d : i32, %s = array<i32: %s>, %s = %d : i32, %s = %.16e : f64}",
+      kEpsilon, problem.epsilon, kLayout, static_cast<int>(problem.layout), kStatistics, items,
+      kActivation, static_cast<int>(problem.activation.kind), kNegativeSlope,
+      problem.activation.negative_slope);
 }
 
 // The inputs as operands, and the problem with their shapes. XLA knows all sizes when it compiles,

@@ -26,10 +26,12 @@ auto BindAttributesOf(Binding&& call) {
   return std::forward<Binding>(call)
       .template Attr<int32_t>(kLayout)
       .template Attr<double>(kEpsilon)
-      .template Attr<Statistics>(kStatistics);
+      .template Attr<Statistics>(kStatistics)
+      .template Attr<int32_t>(kActivation)
+      .template Attr<double>(kNegativeSlope);
 }
 
-// (context..., x, mask or lengths, lengths, y, saved, workspace, layout, epsilon, statistics)
+// (context..., x, mask or lengths, lengths, y, saved, workspace, attributes...)
 template <typename Binding>
 auto BindGlobalStats(Binding&& context) {
   auto inputs = std::forward<Binding>(context).template Arg<ffi::AnyBuffer>();  // x
@@ -39,7 +41,7 @@ auto BindGlobalStats(Binding&& context) {
                               .template OptionalRet<ffi::AnyBuffer>());  // workspace
 }
 
-// (context..., upstream, x, saved, mask or lengths, lengths, dx, layout, epsilon, statistics)
+// (context..., upstream, x, saved, mask or lengths, lengths, dx, attributes...)
 template <typename Binding>
 auto BindGlobalStatsGradient(Binding&& context) {
   auto inputs = std::forward<Binding>(context)

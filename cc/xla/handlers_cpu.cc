@@ -33,8 +33,10 @@ ffi::Error ReadCallAndLengths(const Call& call, Arguments* arguments) {
 
 ffi::Error GlobalStats(ffi::ThreadPool pool, AnyBuffer x, Optional mask_or_lengths,
                        Optional lengths, Result y, Result saved, OptionalResult workspace,
-                       int32_t layout, double epsilon, Statistics statistics) {
-  const Call call = {x, *y, *saved, nullptr, mask_or_lengths, lengths, layout, epsilon, statistics};
+                       int32_t layout, double epsilon, Statistics statistics, int32_t activation,
+                       double negative_slope) {
+  const Call call = {x,      *y,      *saved,     nullptr,    mask_or_lengths, lengths,
+                     layout, epsilon, statistics, activation, negative_slope};
   Arguments a;
   if (ffi::Error error = ReadCallAndLengths(call, &a); error.failure()) return error;
   const cpu::Plan plan = cpu::MakePlan(a.problem);
@@ -56,9 +58,10 @@ ffi::Error GlobalStats(ffi::ThreadPool pool, AnyBuffer x, Optional mask_or_lengt
 
 ffi::Error GlobalStatsGradient(ffi::ThreadPool pool, AnyBuffer upstream, AnyBuffer x,
                                AnyBuffer saved, Optional mask_or_lengths, Optional lengths,
-                               Result dx, int32_t layout, double epsilon, Statistics statistics) {
-  const Call call = {x,       upstream, saved,   &*dx,      mask_or_lengths,
-                     lengths, layout,   epsilon, statistics};
+                               Result dx, int32_t layout, double epsilon, Statistics statistics,
+                               int32_t activation, double negative_slope) {
+  const Call call = {x,      upstream, saved,      &*dx,       mask_or_lengths, lengths,
+                     layout, epsilon,  statistics, activation, negative_slope};
   Arguments a;
   if (ffi::Error error = ReadCallAndLengths(call, &a); error.failure()) return error;
   PoolThreads threads(&pool);

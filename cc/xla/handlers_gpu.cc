@@ -23,8 +23,10 @@ ffi::Error AsError(cudaError_t error) {
 // that gets this memory runs after those enqueued here.
 ffi::Error GlobalStats(cudaStream_t stream, ffi::ScratchAllocator scratch, AnyBuffer x,
                        Optional mask_or_lengths, Optional lengths, Result y, Result saved,
-                       OptionalResult, int32_t layout, double epsilon, Statistics statistics) {
-  const Call call = {x, *y, *saved, nullptr, mask_or_lengths, lengths, layout, epsilon, statistics};
+                       OptionalResult, int32_t layout, double epsilon, Statistics statistics,
+                       int32_t activation, double negative_slope) {
+  const Call call = {x,      *y,      *saved,     nullptr,    mask_or_lengths, lengths,
+                     layout, epsilon, statistics, activation, negative_slope};
   Arguments a;
   if (ffi::Error error = ReadCall(call, &a); error.failure()) return error;
   cuda::Device device;
@@ -49,9 +51,10 @@ ffi::Error GlobalStats(cudaStream_t stream, ffi::ScratchAllocator scratch, AnyBu
 
 ffi::Error GlobalStatsGradient(cudaStream_t stream, AnyBuffer upstream, AnyBuffer x,
                                AnyBuffer saved, Optional mask_or_lengths, Optional lengths,
-                               Result dx, int32_t layout, double epsilon, Statistics statistics) {
-  const Call call = {x,       upstream, saved,   &*dx,      mask_or_lengths,
-                     lengths, layout,   epsilon, statistics};
+                               Result dx, int32_t layout, double epsilon, Statistics statistics,
+                               int32_t activation, double negative_slope) {
+  const Call call = {x,      upstream, saved,      &*dx,       mask_or_lengths, lengths,
+                     layout, epsilon,  statistics, activation, negative_slope};
   Arguments a;
   if (ffi::Error error = ReadCall(call, &a); error.failure()) return error;
   cuda::Device device;

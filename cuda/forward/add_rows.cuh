@@ -8,6 +8,7 @@
 #include "cuda/forward/chunk_values.cuh"
 #include "cuda/forward/masked_rows.cuh"
 #include "cuda/launch_plan.h"
+#include "cuda/thread/activation.cuh"
 #include "cuda/thread/dense_chunks.cuh"
 #include "cuda/thread/items.cuh"
 #include "cuda/thread/unit.cuh"
@@ -38,12 +39,14 @@ __device__ __forceinline__ int32_t LoadKept(const T* x, const LaunchPlan& plan, 
 
 // Adds the rows that a mask keeps, where a row is one step.
 template <typename T, int kVector, typename SumsOf>
-__device__ __forceinline__ void AddKeptRows(const LaunchPlan& plan, const T* x, MaskedRows* kept,
-                                            SumsOf* sums) {
+__device__ __forceinline__ void AddKeptRows(const LaunchPlan& plan,
+                                            const core::KernelActivation& activation, const T* x,
+                                            MaskedRows* kept, SumsOf* sums) {
 #pragma unroll 1
   while (kept->Find(kForwardRows)) {
     Rows<T, kVector> rows = {};
     const FirstRows which = {LoadKept(x, plan, kept, rows)};
+    Activate(activation, rows);
     if (SumsOf::kAreFew && which.rows == kForwardRows) {
       sums->Add(rows, AllRows());
     } else {
@@ -55,9 +58,10 @@ __device__ __forceinline__ void AddKeptRows(const LaunchPlan& plan, const T* x, 
 // Adds the whole rows from *row on, which are too few for a chunk, and sets *row to the thread's
 // next one.
 template <typename T, int kVector, typename SumsOf>
-__device__ __forceinline__ void AddShortChunk(const LaunchPlan& plan, const ValidSteps& is_valid,
-                                              const T* x, int32_t fold, int32_t* row,
-                                              SumsOf* sums) {
+__device__ __forceinline__ void AddShortChunk(const LaunchPlan& plan,
+                                              const core::KernelActivation& activation,
+                                              const ValidSteps& is_valid, const T* x, int32_t fold,
+                                              int32_t* row, SumsOf* sums) {
   Rows<T, kVector> rows = {};
   FirstRows which = {0};
 #pragma unroll
@@ -67,26 +71,31 @@ __device__ __forceinline__ void AddShortChunk(const LaunchPlan& plan, const Vali
     which.rows = r + 1;
     *row += plan.threads_y;
   }
+  Activate(activation, rows);
   sums->Add(rows, which);
 }
 
 // Adds *row, in which some items may not be valid, and sets it to the thread's next one.
 template <typename T, int kVector, typename SumsOf>
-__device__ __forceinline__ void AddCutRow(const LaunchPlan& plan, const ValidSteps& is_valid,
-                                          const Unit& unit, const T* x, int32_t* row,
-                                          SumsOf* sums) {
+__device__ __forceinline__ void AddCutRow(const LaunchPlan& plan,
+                                          const core::KernelActivation& activation,
+                                          const ValidSteps& is_valid, const Unit& unit, const T* x,
+                                          int32_t* row, SumsOf* sums) {
   ValidItems<kVector, 1> valid;
   valid.Fill(plan, is_valid, unit, *row, plan.threads_y);
   const T* from = x + *row * plan.row_elements;
-  sums->AddRow(LoadItems<kVector>(from, valid.Row(0), valid.IsWhole(0)), valid.Row(0));
+  Vector<T, kVector> rows[1] = {LoadItems<kVector>(from, valid.Row(0), valid.IsWhole(0))};
+  Activate(activation, rows);
+  sums->AddRow(rows[0], valid.Row(0));
   *row += plan.threads_y;
 }
 
 // The same for a chunk of such rows, whose first one is *row.
 template <typename T, int kVector, typename SumsOf>
-__device__ __forceinline__ void AddCutChunk(const LaunchPlan& plan, const ValidSteps& is_valid,
-                                            const Unit& unit, const T* x, int32_t* row,
-                                            SumsOf* sums) {
+__device__ __forceinline__ void AddCutChunk(const LaunchPlan& plan,
+                                            const core::KernelActivation& activation,
+                                            const ValidSteps& is_valid, const Unit& unit,
+                                            const T* x, int32_t* row, SumsOf* sums) {
   Valid<kVector> valid;
   Rows<T, kVector> rows = {};
   valid.Fill(plan, is_valid, unit, *row, plan.threads_y);
@@ -96,25 +105,32 @@ __device__ __forceinline__ void AddCutChunk(const LaunchPlan& plan, const ValidS
     rows[r] = LoadItems<kVector>(from, valid.Row(r), valid.IsWhole(r));
   }
   *row += kForwardRows * plan.threads_y;
+  Activate(activation, rows);
   sums->AddItems(rows, valid);
 }
 
 // Adds the thread's rows of its unit; x is that of RowZero.
 template <typename T, int kVector, typename SumsOf>
-__device__ __forceinline__ void AddRows(const LaunchPlan& plan, const ValidSteps& is_valid,
-                                        const Unit& unit, const T* x,
+__device__ __forceinline__ void AddRows(const LaunchPlan& plan,
+                                        const core::KernelActivation& activation,
+                                        const ValidSteps& is_valid, const Unit& unit, const T* x,
                                         ForwardChunks<T, kVector> chunks, SumsOf* sums) {
   const int32_t fold = static_cast<int32_t>(plan.fold);
-  int32_t row = chunks.ForEach([&](auto& rows, int32_t) { sums->Add(rows, AllRows()); });
+  int32_t row = WithActivation<SumsOf::kAreKnown>(activation, [&](auto may_be_there) {
+    return chunks.ForEach([&](auto& rows, int32_t) {
+      if constexpr (may_be_there) Activate(activation, rows);
+      sums->Add(rows, AllRows());
+    });
+  });
   const bool is_masked = is_valid.mask != nullptr;
   const bool skips_rows = is_masked && fold == 1;
   MaskedRows kept(is_valid.mask, row, plan.threads_y, is_valid.end);
   if (skips_rows) {
-    AddKeptRows<T, kVector>(plan, x, &kept, sums);
+    AddKeptRows<T, kVector>(plan, activation, x, &kept, sums);
     return;
   }
   if (!is_masked && row * fold + fold <= is_valid.end) {
-    AddShortChunk<T, kVector>(plan, is_valid, x, fold, &row, sums);
+    AddShortChunk<T, kVector>(plan, activation, is_valid, x, fold, &row, sums);
   }
   if constexpr (kVector > 1) {
     // A first row that is cut comes last, so that before it the threads of a group are in
@@ -125,11 +141,11 @@ __device__ __forceinline__ void AddRows(const LaunchPlan& plan, const ValidSteps
       const bool is_head = row * fold >= is_valid.end;
       if (is_head) row = unit.row;
       if (SumsOf::kAddsRows || (SumsOf::kHasOneChannel && !is_masked)) {
-        AddCutRow<T, kVector>(plan, is_valid, unit, x, &row, sums);
+        AddCutRow<T, kVector>(plan, activation, is_valid, unit, x, &row, sums);
         if (is_head) break;
         continue;
       }
-      AddCutChunk<T, kVector>(plan, is_valid, unit, x, &row, sums);
+      AddCutChunk<T, kVector>(plan, activation, is_valid, unit, x, &row, sums);
       if (is_head) break;
     }
   }

@@ -54,7 +54,7 @@ __global__ void __launch_bounds__(BlockThreads(sizeof(T)),
     const ForwardChunks<T, kVector> chunks(plan, is_valid, unit, x, head_rows, /*is_read=*/true,
                                            shared);
     SumsOf sums(needed);
-    if (unit.is_active) AddRows(plan, is_valid, unit, x, chunks, &sums);
+    if (unit.is_active) AddRows(plan, a.activation, is_valid, unit, x, chunks, &sums);
     sums.Finish();
     if constexpr (core::kMost<Sums>.central ||
                   sizeof(T) == 2 && (kIsOneChannel || kHasFewRegisters)) {

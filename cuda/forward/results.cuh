@@ -117,7 +117,7 @@ __device__ __forceinline__ void StoreRescaled(const ForwardArguments& a, const S
                       (needed.central && core::IsOffScale(of.deviations.value, a.epsilon));
   if (!is_off || of.steps == 0) return;
   using ChannelOf = Channel<AccumulatorOf>;
-  const core::ChannelSteps again(a, a.shape, a.is_channels_last, b, c);
+  const core::ChannelSteps again(a, a.shape, a.is_channels_last, a.activation, b, c);
   const core::RescaledChannel<ChannelOf> channel(
       ChannelOf(of, a.epsilon), again, static_cast<double>(of.steps), a.needed, a.epsilon);
   const ResultPlaces<double> places(a, b, c);

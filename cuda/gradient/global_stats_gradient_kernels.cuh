@@ -10,6 +10,7 @@
 
 #include "cuda/gradient/coefficients.cuh"
 #include "cuda/kernels.h"
+#include "cuda/thread/activation.cuh"
 #include "cuda/thread/dense_chunks.cuh"
 #include "cuda/thread/items.cuh"
 #include "cuda/thread/unit.cuh"
@@ -51,6 +52,10 @@ __device__ __forceinline__ float Smooth(float v, const Terms& terms,
   return smooth;
 }
 
+// Whether a kernel knows its statistics.
+template <typename Terms>
+constexpr bool kAreKnownTerms = !std::is_same_v<Terms, core::GradientTerms>;
+
 // The whole chunks of a thread, which it prefetches.
 template <typename T, typename Terms, int kVector>
 using GradientChunks =
@@ -61,12 +66,14 @@ using GradientChunks =
 // are not valid are written, but not read.
 template <typename T, int kVector, typename Terms, typename Chunks, typename CoefficientsType>
 __device__ __forceinline__ void GradientRows(const LaunchPlan& plan, const Terms& terms,
+                                             const core::KernelActivation& activation,
                                              const ValidSteps& is_valid, const Unit& unit,
                                              const T* x, T* dx, Chunks chunks,
                                              const CoefficientsType (&coefficients)[kVector]) {
   using Compute = core::ComputeType<T>;
-  // The gradient of a vector; 0 where an item is not valid.
-  const auto gradient_of = [&](const Vector<T, kVector>& vector, const auto& is_valid_item) {
+  // The gradient of an activated vector; 0 where an item is not valid.
+  const auto gradient_of = [&](const Vector<T, kVector>& vector, const auto& is_valid_item,
+                               auto may_be_activated) {
     Compute gradient[kVector];
 #pragma unroll
     for (int v = 0; v < kVector; ++v) {
@@ -76,14 +83,20 @@ __device__ __forceinline__ void GradientRows(const LaunchPlan& plan, const Terms
       if (terms.min) sum += value == coefficients[v].min ? coefficients[v].min_share : 0;
       gradient[v] = is_valid_item(v) ? sum : 0;
     }
-    return RoundAll<T>(gradient);
+    Vector<T, kVector> rounded = RoundAll<T>(gradient);
+    if constexpr (may_be_activated) ActivateGradient(activation, vector, &rounded);
+    return rounded;
   };
-  int32_t row = chunks.ForEach([&](const auto& rows, int32_t first) {
-    T* to = dx + first * plan.row_elements;
+  int32_t row = WithActivation<kAreKnownTerms<Terms>>(activation, [&](auto may_be_there) {
+    return chunks.ForEach([&](auto& rows, int32_t first) {
+      if constexpr (may_be_there) Activate(activation, rows);
+      T* to = dx + first * plan.row_elements;
 #pragma unroll
-    for (int r = 0; r < kGradientRows; ++r) {
-      Store<kVector>(gradient_of(rows[r], [](int) { return true; }), to + r * plan.stride);
-    }
+      for (int r = 0; r < kGradientRows; ++r) {
+        const auto is_valid_item = [](int) { return true; };
+        Store<kVector>(gradient_of(rows[r], is_valid_item, may_be_there), to + r * plan.stride);
+      }
+    });
   });
   // A first row that is cut comes last, so that before it the threads of a group are in
   // neighbouring rows.
@@ -96,15 +109,17 @@ __device__ __forceinline__ void GradientRows(const LaunchPlan& plan, const Terms
     valid.Fill(plan, is_valid, unit, row, plan.threads_y);
     const int64_t offset = row * plan.row_elements;
     Vector<T, kVector> chunk[kGradientRows] = {};
-    if (NeedsX(terms)) {
+    if (activation.is_there || NeedsX(terms)) {
 #pragma unroll
       for (int r = 0; r < kGradientRows; ++r) {
         chunk[r] = LoadItems<kVector>(x + offset + r * plan.stride, valid.Row(r), valid.IsWhole(r));
       }
+      Activate(activation, chunk);
     }
 #pragma unroll
     for (int r = 0; r < kGradientRows; ++r, row += plan.threads_y) {
-      const auto result = gradient_of(chunk[r], [&](int v) { return valid.At(r, v); });
+      const auto result =
+          gradient_of(chunk[r], [&](int v) { return valid.At(r, v); }, std::true_type());
       T* to = dx + offset + r * plan.stride;
       if (valid.IsWhole(r)) {
         Store<kVector>(result, to);
@@ -115,10 +130,6 @@ __device__ __forceinline__ void GradientRows(const LaunchPlan& plan, const Terms
     if (is_head) break;
   }
 }
-
-// Whether a kernel knows its statistics.
-template <typename Terms>
-constexpr bool kAreKnownTerms = !std::is_same_v<Terms, core::GradientTerms>;
 
 // A block owns plan.groups units, a group of threads one unit, a thread kVector neighbouring
 // columns of every threads_y-th row of it. A thread prefetches its first rows, then computes the
@@ -139,7 +150,8 @@ __global__ void __launch_bounds__(BlockThreads(sizeof(T)),
     const int64_t first = RowZero(plan, is_valid, unit, a.shape.time);
     const T* __restrict__ x = static_cast<const T*>(a.x) + first;
     T* __restrict__ dx = static_cast<T*>(a.dx) + first;
-    ChunksOf chunks(plan, is_valid, unit, x, kGradientRows, NeedsX(terms), shared);
+    ChunksOf chunks(plan, is_valid, unit, x, kGradientRows, a.activation.is_there || NeedsX(terms),
+                    shared);
     // The coefficients of the group's channels: in float, or all again in double if a channel of
     // the block needs that.
     const int32_t room = static_cast<int32_t>(min(plan.width, plan.threads_x * int64_t{kVector}));
@@ -183,14 +195,15 @@ __global__ void __launch_bounds__(BlockThreads(sizeof(T)),
         NarrowCoefficients coefficients[kVector];
         load(coefficients);
         if (unit.is_active) {
-          GradientRows(plan, terms, is_valid, unit, x, dx, chunks, coefficients);
+          GradientRows(plan, terms, a.activation, is_valid, unit, x, dx, chunks, coefficients);
         }
         continue;
       }
     }
     Coefficients<Compute> coefficients[kVector];
     load(coefficients);
-    if (unit.is_active) GradientRows(plan, terms, is_valid, unit, x, dx, chunks, coefficients);
+    if (unit.is_active)
+      GradientRows(plan, terms, a.activation, is_valid, unit, x, dx, chunks, coefficients);
   }
 }
 

@@ -177,6 +177,35 @@ __device__ __forceinline__ uint32_t LargerPair(uint32_t a, uint32_t b) {
   }
 }
 
+// The product in each half, rounded.
+template <typename T>
+__device__ __forceinline__ uint32_t ProductPair(uint32_t a, uint32_t b) {
+  if constexpr (HasPairs<T>()) {
+    using PairOf = typename Pair<T>::Type;
+    const PairOf product =
+        __hmul2_rn(reinterpret_cast<const PairOf&>(a), reinterpret_cast<const PairOf&>(b));
+    return reinterpret_cast<const uint32_t&>(product);
+  } else {
+    return ByHalves<T>(a, b, [](T one, T other) -> uint32_t {
+      T product;
+      Round(ToCompute(one) * ToCompute(other), &product);
+      return product.bits;
+    });
+  }
+}
+
+// 0xffff in each half that is above 0, else 0.
+template <typename T>
+__device__ __forceinline__ uint32_t PositivePair(uint32_t a) {
+  if constexpr (HasPairs<T>()) {
+    using PairOf = typename Pair<T>::Type;
+    constexpr uint32_t kZero = 0;
+    return __hgt2_mask(reinterpret_cast<const PairOf&>(a), reinterpret_cast<const PairOf&>(kZero));
+  } else {
+    return ByHalves<T>(a, 0, [](T one, T) -> uint32_t { return ToCompute(one) > 0 ? 0xffff : 0; });
+  }
+}
+
 // 0xffff in each half in which a and b are equal, else 0.
 template <typename T>
 __device__ __forceinline__ uint32_t EqualPair(uint32_t a, uint32_t b) {

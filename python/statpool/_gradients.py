@@ -9,7 +9,11 @@ import tensorflow as tf
 from tensorflow.python.eager import forwardprop_util
 from tensorflow.python.framework import ops as framework_ops
 
-from statpool import composite
+from statpool import _tensors, composite
+from statpool._options import Options
+
+
+_ATTRIBUTES = ("epsilon", "data_format", "input_activation", "negative_slope")
 
 
 def register(ops, namespace="Statpool") -> None:
@@ -28,7 +32,7 @@ def register(ops, namespace="Statpool") -> None:
             x,
             op.outputs[1],
             *_split_optional(op, optional),
-            **{name: op.get_attr(name) for name in ("epsilon", "data_format")},
+            **{name: op.get_attr(name) for name in _ATTRIBUTES},
             statistics=_statistics(op),
         )
         return dx, *[None] * len(optional)
@@ -42,21 +46,33 @@ def register(ops, namespace="Statpool") -> None:
         mask, lengths = (
             tensors[0] if tensors else None for tensors in _split_optional(op, optional)
         )
+        options = _options(op)
         # An accumulator around the caller would watch in the tape's place.
         with forwardprop_util.push_forwardprop_state(), tf.GradientTape() as tape:
             tape.watch((pooled_upstream, x))
-            dx = composite.global_stats_gradient(
-                tf.cast(x, tf.float64),
+            of_a = composite.global_stats_gradient(
+                tf.cast(_tensors.activated(x, options), tf.float64),
                 tf.cast(pooled_upstream, tf.float64),
                 mask,
                 lengths,
-                statistics=_statistics(op),
-                epsilon=float(op.get_attr("epsilon")),
-                data_format=op.get_attr("data_format").decode(),
+                statistics=options.statistics,
+                epsilon=options.epsilon,
+                data_format=options.data_format,
             )
-            dx = tf.cast(dx, x.dtype)
+            dx = tf.cast(_tensors.activation_gradient(x, of_a, options), x.dtype)
         of_upstream, of_x = tape.gradient(dx, (pooled_upstream, x), upstream)
         return of_upstream, of_x, None, *[None] * len(optional)
+
+
+def _options(op):
+    name = op.get_attr("input_activation").decode()
+    return Options.check(
+        statistics=_statistics(op),
+        epsilon=op.get_attr("epsilon"),
+        data_format=op.get_attr("data_format").decode(),
+        input_activation=None if name == "none" else name,
+        negative_slope=op.get_attr("negative_slope"),
+    )
 
 
 def _is_registered(op_type) -> bool:

@@ -47,16 +47,17 @@ def pool(x, mask, lengths, options) -> tf.Tensor:
     """`global_stats` with options that are checked."""
     asked = mask
     x, mask, lengths = _tensors.check(x, mask, lengths, options)
-    x = _tensors.activated(x, options)
 
     @tf.custom_gradient
     def pool_with_gradient(x):
-        series = Series.of(x, mask, lengths, options)
+        a = _tensors.activated(x, options)
+        series = Series.of(a, mask, lengths, options)
         y, saved = _forward(series, options)
 
         def gradient(upstream):
             upstream = _tensors.check_upstream(x, upstream, options)
-            return _gradient(x, series, saved, upstream, options)
+            of_a = _gradient(a, series, saved, upstream, options)
+            return _tensors.activation_gradient(x, of_a, options)
 
         y = tf.cast(y, options.result_dtype(x.dtype))
         return y if options.keepdims else tf.squeeze(y, options.time), gradient
@@ -80,13 +81,11 @@ def global_stats_gradient(
         options = Options.check(**options)
     x, mask, lengths = _tensors.check(x, mask, lengths, options)
     upstream = _tensors.check_upstream(x, upstream, options)
-    x = _tensors.activated(x, options)
-    series = Series.of(x, mask, lengths, options)
+    a = _tensors.activated(x, options)
+    series = Series.of(a, mask, lengths, options)
     _, saved = _forward(series, options)
-    gradient = _gradient(x, series, saved, upstream, options)
-    if options.input_activation is None:
-        return gradient
-    return tf.where(x > 0, gradient, gradient * options.slope_below_zero)
+    of_a = _gradient(a, series, saved, upstream, options)
+    return _tensors.activation_gradient(x, of_a, options)
 
 
 class _Saved(NamedTuple):

@@ -102,6 +102,8 @@ class _Pooling:
             options.statistics,
             options.epsilon,
             options.data_format,
+            options.input_activation or "none",
+            options.negative_slope,
         )
         batch, self._channels = x.shape[0], x.shape[options.channel]
         self._flat_shape = (batch, len(options.statistics) * self._channels)

@@ -84,7 +84,6 @@ def pool(x, mask, lengths, options, implementation, name) -> tf.Tensor:
         _warn_an_exporter()
     asked = mask
     x, mask, lengths = _tensors.convert(x, mask, lengths, options)
-    x = _tensors.activated(x, options)
     # TensorFlow's fast way of calling an op eagerly takes no names of dtypes.
     y, _ = _native.ops().statpool_global_stats(
         x,
@@ -95,6 +94,8 @@ def pool(x, mask, lengths, options, implementation, name) -> tf.Tensor:
         statistics=options.statistics,
         epsilon=repr(options.epsilon),
         data_format=options.data_format,
+        input_activation=options.input_activation or "none",
+        negative_slope=repr(options.negative_slope),
         name=name,
     )
     y = tf.expand_dims(y, options.time) if options.keepdims else y

@@ -13,6 +13,9 @@ steps that count:
 | rms       | sqrt(mean(x^2) + epsilon)  | g * x / (N * rms), and 0 where rms = 0    |
 | std       | sqrt(variance + epsilon)   | g * (x - mean) / (N * std), 0 where std = 0 |
 
+With an input activation x is act(x), in the dtype of x, and the gradient is multiplied
+by the slope: 1 where x > 0, below it that of the activation.
+
 Steps that don't count never matter, whatever they hold, and get a gradient of exactly
 0. Without a step that counts, mean, max and min are 0, the others sqrt(epsilon). A NaN
 among the steps that count makes every statistic of its channel NaN, and a statistic

@@ -48,6 +48,11 @@ BAD = [
     Bad("layout", "data_format", "channels_last", "NHWC", data_format="NHWC"),
     Bad("keepdims", "keepdims", "bool", "yes", keepdims="yes"),
     Bad("array", "keepdims", "bool", "[ True]", keepdims=np.array([True])),
+    Bad("activation", "input_activation", "relu", "gelu", input_activation="gelu"),
+    Bad("no slope", "negative_slope", "above 0", "0", negative_slope=0),
+    Bad("steep slope", "negative_slope", "at most 1", "1.5", negative_slope=1.5),
+    Bad("NaN slope", "negative_slope", "nan", negative_slope=np.nan),
+    Bad("bool slope", "negative_slope", "True", negative_slope=True),
     Bad("wide output", "output_dtype", "float64", output_dtype="float64"),
     Bad("narrow output", "output_dtype", "float16", output_dtype="float16"),
 ]

@@ -9,9 +9,12 @@ from tests.support.checks import slopes
 
 
 @pytest.mark.parametrize("data_format", FORMATS)
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_gradient_of_the_gradient(differentiable, dtype, data_format):
-    case = Case(2, 5, 3, dtype, "separated", "both", 1e-2, data_format)
+@pytest.mark.parametrize(
+    ("dtype", "activation"),
+    [("float32", None), ("float64", "leaky_relu"), ("float32", "relu")],
+)
+def test_gradient_of_the_gradient(differentiable, dtype, activation, data_format):
+    case = Case(2, 5, 3, dtype, "separated", "both", 1e-2, data_format, activation)
     weights = np.random.default_rng(3).normal(size=case.x().shape).astype(dtype)
     padding = case.mask(), case.lengths()
 

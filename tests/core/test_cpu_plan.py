@@ -36,7 +36,8 @@ def test_plans_cover_each_step_and_channel_once(dtype, data_format):
         plan = plan_of(batch, time, channels, data_format, dtype=dtype)
         assert plan["tiles"] == ceil_div(channels, plan["channels_per_tile"])
         assert plan["splits"] == ceil_div(time, plan["steps_per_split"])
-        assert plan["units"] == batch * plan["tiles"] * plan["splits"]
+        packs = ceil_div(batch, plan["examples_per_pack"])
+        assert plan["units"] == packs * plan["tiles"] * plan["splits"]
         first = data_format == "channels_first" and time > 1
         assert plan["layout"] == ("channels_first" if first else "channels_last")
         width = 1 if first else plan["channels_per_tile"]
@@ -46,6 +47,10 @@ def test_plans_cover_each_step_and_channel_once(dtype, data_format):
             assert first
             assert (plan["fold"], plan["splits"]) == (1, 1)
             assert plan["channels_per_group"] % 16 == 0  # lanes of any vector
+        if packed := plan["examples_per_pack"] * channels * (packs < batch):
+            assert (plan["tiles"], plan["splits"]) == (1, 1)
+            assert plan["fold"] * packed <= 64  # lanes of a pack
+            assert time * packed <= 1024  # elements of a pack
 
 
 def test_time_is_split_until_there_are_units_for_the_cores_of_a_server():
@@ -53,6 +58,27 @@ def test_time_is_split_until_there_are_units_for_the_cores_of_a_server():
     assert statpool.cpu_plan((4, 10**6, 64))["splits"] == 8
     assert statpool.cpu_plan((64, 10**6, 64))["splits"] == 1
     assert statpool.cpu_plan((1, 1000, 64))["splits"] == 1  # too little work
+
+
+@pytest.mark.parametrize(
+    ("shape", "examples"),
+    [
+        ((10**6, 1, 1), 64),
+        ((10**5, 1, 8), 8),
+        ((10**5, 20, 1), 32),  # two lanes for each channel
+        ((10**5, 5, 3), 21),
+        ((5, 5, 3), 5),  # all
+        ((3, 5, 3), 1),  # as few are not worth moving their elements
+        ((10**5, 1, 17), 1),
+        ((10**5, 257, 1), 1),
+        ((10**5, 0, 1), 1),
+    ],
+)
+@pytest.mark.parametrize("data_format", FORMATS)
+def test_tiny_examples_are_packed(shape, examples, data_format):
+    plan = plan_of(*shape, data_format)
+    assert plan["examples_per_pack"] == examples
+    assert plan["units"] == ceil_div(shape[0], examples)
 
 
 @pytest.mark.parametrize("data_format", FORMATS)
@@ -83,8 +109,8 @@ def test_it_names_all_fields_and_loads_no_tensorflow():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
     assert done.stdout.decode().strip() == (
         "('layout', 'channels_last') ('is_transposed', False) ('channels_per_group', 0)"
-        " ('fold', 2) ('channels_per_tile', 8) ('tiles', 1) ('steps_per_split', 2000)"
-        " ('splits', 1) ('units', 1) ('partial_bytes', 0) ('workspace_bytes', 0)"
+        " ('examples_per_pack', 1) ('fold', 2) ('channels_per_tile', 8)"
+        " ('tiles', 1) ('steps_per_split', 2000) ('splits', 1) ('units', 1) ('partial_bytes', 0) ('workspace_bytes', 0)"
     )
 
 

@@ -54,6 +54,7 @@ class TestLayer:
         options = {"statistics": ("l2", "std"), "epsilon": 1e-3, "keepdims": True}
         options |= {"data_format": "channels_first", "output_dtype": "float32"}
         options |= {"implementation": "composite", "dtype": "mixed_float16"}
+        options |= {"input_activation": "leaky_relu", "negative_slope": 0.1}
         layer = Pooling(**options, name="pool")
         copy = Pooling.from_config(layer.get_config())
         assert copy.get_config() == layer.get_config()
@@ -123,6 +124,8 @@ class TestLayer:
             ({"keepdims": "yes"}, "keepdims must be a bool"),
             ({"output_dtype": "float64"}, "output_dtype must be"),
             ({"implementation": "fast"}, "'fast'"),
+            ({"input_activation": "gelu"}, "must be one of .* put any other"),
+            ({"negative_slope": 0}, "must be above 0 .* take input_activation='relu'"),
         ],
     )
     def test_constructor_errors(self, arguments, message):

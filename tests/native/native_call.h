@@ -15,6 +15,8 @@ struct NativeCall {
   int64_t time;
   int64_t channels;
   double epsilon;
+  double negative_slope;
+  int32_t activation;
   int32_t is_channels_first;
   int32_t dtype;
   int32_t out_dtype;
@@ -27,6 +29,7 @@ inline core::Problem ProblemOf(const NativeCall& call) {
   problem.shape = {call.batch, call.time, call.channels};
   problem.layout = static_cast<core::Layout>(call.is_channels_first);
   problem.epsilon = call.epsilon;
+  problem.activation = {static_cast<core::Activation>(call.activation), call.negative_slope};
   problem.dtype = static_cast<core::DType>(call.dtype);
   problem.out_dtype = static_cast<core::DType>(call.out_dtype);
   problem.statistics.size = call.statistics;

@@ -38,11 +38,13 @@ class Cell:
     data_format: str
     statistics: tuple[str, ...] = ("mean", "max", "l2")
     masked: float = 0
+    input_activation: str | None = None
 
     def __str__(self):
         padding = [f"{self.masked:.0%} masked"] if self.masked else []
+        activation = [self.input_activation] if self.input_activation else []
         names = self.dtype, self.data_format, self.statistics
-        return name_of(self.shape, *names, *padding)
+        return name_of(self.shape, *names, *padding, *activation)
 
 
 LARGE, LONG, SPLIT = (64, 1500, 512), (16, 2580, 128), (1, 100_000, 64)
@@ -57,6 +59,11 @@ CELLS += [
     Cell((64, 1504, 512), "bfloat16", FIRST),  # of whole vectors
     Cell(SPLIT, "float32", LAST),  # not all of them: the emulator takes long
     Cell(SPLIT, "bfloat16", FIRST),
+]
+CELLS += [
+    Cell(LARGE, dtype, LAST, input_activation=name)
+    for name in ("relu", "leaky_relu")
+    for dtype in DTYPES
 ]
 for other in ({"statistics": ("mean", "std")}, {"masked": 0.25}):
     CELLS += [Cell(LARGE, dtype, LAST, **other) for dtype in DTYPES]
@@ -88,7 +95,11 @@ def count(cuda, cell, smaller=None) -> dict[str, float]:
     x.
     """
     shape, multiprocessors = smaller or smaller_call(cell)
-    case = Case(*shape, cell.dtype, data_format=cell.data_format)
+    case = Case(
+        *(*shape, cell.dtype),
+        data_format=cell.data_format,
+        input_activation=cell.input_activation,
+    )
     x, mask = case.x(), None
     if cell.masked:
         mask = np.random.default_rng(0).random(shape[:2]) >= cell.masked

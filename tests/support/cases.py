@@ -19,6 +19,12 @@ TIMES = (*range(1, 10), 257, 63, 64, 65, 15, 16, 17)
 # Around the widest tile that is transposed and its last steps. There, rows rounded up
 # to whole vectors fill their buffer.
 TRANSPOSED = ((50, 33), (63, 47), (64, 48), (65, 49), (130, 96), (513, 48))
+# B, T, C of many tiny examples: what the CPU's kernels pack, and what they just don't.
+TINY = (
+    (65, 1, 1), (64, 2, 1), (100, 3, 1), (97, 1, 2), (70, 2, 2), (43, 3, 2),
+    (50, 1, 3), (43, 2, 3), (99, 3, 3), (33, 20, 1), (9, 17, 7), (5, 1, 16), (5, 1, 17),
+    (4, 129, 2),
+)  # fmt: skip
 LARGE = ((65, 512),)  # several blocks of channels, and of time
 INTERPRETED_SIZE = 50_000  # elements, which take an interpreter a second
 
@@ -36,6 +42,7 @@ class Case:
       padding: "none", "mask", "lengths" or "both".
       epsilon: As in the contract.
       data_format: As in the contract; x comes in that layout.
+      input_activation: As in the contract.
       seed: Of the random numbers.
     """
 
@@ -47,6 +54,7 @@ class Case:
     padding: str = "none"
     epsilon: float = 1e-12
     data_format: str = "channels_last"
+    input_activation: str | None = None
     seed: int = 0
 
     def x(self):
@@ -70,8 +78,16 @@ class Case:
         return random.normal(size=size).astype(numpy_dtype(self.dtype))
 
     def options(self, statistics=STATISTICS):
-        names = {"epsilon": self.epsilon, "data_format": self.data_format}
-        return {"statistics": statistics, **names}
+        return {
+            "statistics": statistics,
+            "epsilon": self.epsilon,
+            "data_format": self.data_format,
+            "input_activation": self.input_activation,
+        }
+
+    def activated(self):
+        """The activation of the input, `[B, T, C]`."""
+        return activated(to_layout(self.x(), self.data_format), self.input_activation)
 
 
 def bands(dtype, data_format):
@@ -80,10 +96,21 @@ def bands(dtype, data_format):
     sizes += [(t, CHANNELS[(5 * i + 3) % 14]) for i, t in enumerate(TIMES)]
     sizes += TRANSPOSED + LARGE
     paddings = ("none", "mask", "lengths", "both", "none")
-    return [
-        Case(2, t, c, dtype, padding=paddings[i % 5], data_format=data_format, seed=i)
+    activations = (None, None, "relu", None, None, "leaky_relu", None)
+    cases = [
+        Case(
+            *(2, t, c, dtype),
+            padding=paddings[i % 5],
+            data_format=data_format,
+            input_activation=activations[i % 7],
+            seed=i,
+        )
         for i, (t, c) in enumerate(sizes)
     ]
+    for i, shape in enumerate(TINY):
+        values, padding = ("normal", "relu")[i % 2], ("none", "both")[i % 4 == 3]
+        cases += [Case(*shape, dtype, values, padding, 1e-12, data_format, seed=i)]
+    return cases
 
 
 def few(dtype, data_format):
@@ -114,6 +141,22 @@ def to_layout(x, data_format):
     if data_format == "channels_last":
         return x
     return np.ascontiguousarray(np.swapaxes(x, 1, 2))
+
+
+def activated(x, name, negative_slope=0.2):
+    """The activation of x, in its dtype."""
+    if name is None:
+        return x
+    below = np.zeros_like(x) if name == "relu" else x * x.dtype.type(negative_slope)
+    with np.errstate(invalid="ignore"):  # NaN
+        return np.where(x < 0, below, x)
+
+
+def activation_slope(x, name, negative_slope=0.2):
+    """Its derivative by x, in float64; at 0 that of what is below."""
+    below = {None: 1, "relu": 0, "leaky_relu": negative_slope}[name]
+    with np.errstate(invalid="ignore"):
+        return np.where(x > 0, 1.0, np.float64(x.dtype.type(below)))
 
 
 def valid_steps(batch, time, mask=None, lengths=None):

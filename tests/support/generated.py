@@ -7,6 +7,7 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from statpool._options import INPUT_ACTIVATIONS
 from tests.support.cases import (
     DTYPES,
     FORMATS,
@@ -28,9 +29,11 @@ class Generated:
     gradients: np.ndarray  # [B, 6 * C]
     epsilon: float
     data_format: str
+    input_activation: str | None
     view: str
 
     options = Case.options
+    activated = Case.activated
     time = property(lambda self: self.values.shape[1])
     dtype = property(lambda self: self.values.dtype.name)
 
@@ -103,5 +106,6 @@ def problems(draw, finite=True):
         gradients.astype(numpy_dtype(dtype)),
         draw(st.sampled_from([0.0, 1e-12, 0.25])),
         draw(st.sampled_from(FORMATS)),
+        draw(st.sampled_from(INPUT_ACTIVATIONS)),
         draw(st.sampled_from(sorted(VIEWS))),
     )

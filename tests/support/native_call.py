@@ -4,6 +4,7 @@ import ctypes
 
 import numpy as np
 
+from statpool._options import INPUT_ACTIVATIONS
 from tests.support.cases import DTYPES, numpy_dtype
 from tests.support.exact import STATISTICS
 
@@ -14,6 +15,8 @@ class NativeCall(ctypes.Structure):
         ("time", ctypes.c_int64),
         ("channels", ctypes.c_int64),
         ("epsilon", ctypes.c_double),
+        ("negative_slope", ctypes.c_double),
+        ("activation", ctypes.c_int32),
         ("is_channels_first", ctypes.c_int32),
         ("dtype", ctypes.c_int32),
         ("out_dtype", ctypes.c_int32),
@@ -29,6 +32,8 @@ class NativeCall(ctypes.Structure):
         epsilon=1e-12,
         data_format="channels_last",
         output_dtype=None,
+        input_activation=None,
+        negative_slope=0.2,
     ):
         first = data_format == "channels_first"
         axes = (0, 2, 1) if first else (0, 1, 2)
@@ -39,6 +44,8 @@ class NativeCall(ctypes.Structure):
             time=time,
             channels=channels,
             epsilon=epsilon,
+            negative_slope=negative_slope,
+            activation=INPUT_ACTIVATIONS.index(input_activation),
             is_channels_first=first,
             dtype=DTYPES.index(x.dtype.name),
             out_dtype=DTYPES.index(np.dtype(output_dtype or x.dtype).name),

@@ -12,6 +12,7 @@
 #include "cc/cpu/forward/results.h"
 #include "cc/cpu/forward/step_accumulator.h"
 #include "cc/cpu/kernels.h"
+#include "cc/cpu/pack.h"
 #include "cc/cpu/simd/transpose.h"
 #include "cc/cpu/unit.h"
 
@@ -51,7 +52,7 @@ STATPOOL_OWN_FRAME void ForwardChannelsLast(const ForwardArguments& a,
   const int64_t steps = StepsOf(a, unit);
   const int64_t fold = a.mask == nullptr ? a.plan.fold : 1;
   AccumulatorRows<core::ComputeType<T>, kMostLanes> accumulators;
-  StepAccumulator<T, decltype(accumulators)> accumulator(needed, unit.channels, fold,
+  StepAccumulator<T, decltype(accumulators)> accumulator(needed, a.activation, unit.channels, fold,
                                                          &accumulators);
   if (steps > 0) {
     const T* x = static_cast<const T*>(a.x) + first * shape.channels + unit.first_channel;
@@ -84,9 +85,11 @@ void AddCompacted(const T* x, const bool* mask, int64_t steps, Accumulator* accu
     compacted[count] = x[t];
     count += core::Keeps(mask, t);  // a branch would be predicted badly
     if (count < kBuffer) continue;
+    ActivateCached(accumulator->activation, count, compacted);
     accumulator->AddSteps(compacted, count, 1, /*are_cached=*/true);
     count = 0;
   }
+  ActivateCached(accumulator->activation, count, compacted);
   accumulator->AddSteps(compacted, count, 1, /*are_cached=*/true);
 }
 
@@ -102,7 +105,8 @@ STATPOOL_OWN_FRAME void ForwardChannelsFirst(const ForwardArguments& a,
   for (int64_t c = 0; c < unit.channels; ++c) {
     const int64_t row = unit.b * shape.channels + unit.first_channel + c;
     const T* x = static_cast<const T*>(a.x) + row * shape.time + unit.first_step;
-    StepAccumulator<T, ShortRows<T>> accumulator(needed, 1, a.plan.fold, &accumulators);
+    StepAccumulator<T, ShortRows<T>> accumulator(needed, a.activation, 1, a.plan.fold,
+                                                 &accumulators);
     if (a.mask == nullptr) {
       accumulator.AddSteps(x, StepsOf(a, unit), 1);
     } else {
@@ -125,12 +129,13 @@ STATPOOL_OWN_FRAME void ForwardTransposed(const ForwardArguments& a, const core:
   const core::Shape& shape = a.problem.shape;
   const T* x = static_cast<const T*>(a.x) + first * shape.time;
   ShortRows<T> accumulators;
-  StepAccumulator<T, ShortRows<T>> accumulator(needed, width, 1, &accumulators);
+  StepAccumulator<T, ShortRows<T>> accumulator(needed, a.activation, width, 1, &accumulators);
   TransposedRows<T> rows;
   const int64_t stride = RowStride<T>(width);
   for (int64_t t = 0; t < steps; t += rows.kSteps) {
     const int64_t count = std::min<int64_t>(rows.kSteps, steps - t);
-    TransposeSteps(x + t, shape.time, count, width, &rows);
+    TransposeSteps(x + t, shape.time, count, width, stride, rows.elements);
+    ActivateCached(a.activation, count * stride, rows.elements);
     if (mask == nullptr) {
       accumulator.AddSteps(rows.elements, count, stride, /*are_cached=*/true);
     } else {
@@ -174,9 +179,50 @@ void ForwardTransposedUnits(const ForwardArguments& a, const core::NeededSums& n
   }
 }
 
+// Tiny examples, side by side.
+template <typename T>
+STATPOOL_OWN_FRAME void ForwardPack(const ForwardArguments& a, const core::NeededSums& needed,
+                                    const Pack& pack) {
+  using Compute = core::ComputeType<T>;
+  T steps[kPackElements];
+  PackedRows<Compute, core::kStatisticCount> y;  // or of T, which is no larger
+  PackedRows<Compute, core::kSavedFieldCount> saved;
+  ForwardArguments packed = pack.ArgumentsOf(a);
+  const T* x = pack.ReadSteps(a.x, steps);
+  if (a.activation.is_there) {
+    ActivateElements(a.activation, x, a.problem.shape.time * pack.width(), steps);
+    x = steps;
+    packed.activation = {};
+  }
+  packed.x = x;
+  packed.y = y.elements;
+  packed.saved = saved.elements;
+  ShortRows<T> accumulators;
+  StepAccumulator<T, ShortRows<T>> accumulator(needed, packed.activation, pack.width(), a.plan.fold,
+                                               &accumulators);
+  accumulator.AddSteps(x, a.problem.shape.time, pack.width(), /*are_cached=*/true);
+  StoreResults<T>(packed, needed, accumulators, accumulator.Finish(), {0, 0, pack.width()});
+  const int64_t statistics = a.problem.statistics.size;
+  if (sizeof(T) == 2 && a.problem.out_dtype == core::DType::kFloat32) {
+    pack.WriteRows(reinterpret_cast<const float*>(y.elements), statistics, a.y);
+  } else {
+    pack.WriteRows(reinterpret_cast<const T*>(y.elements), statistics, a.y);
+  }
+  pack.WriteRows(saved.elements, a.fields.size, a.saved);
+}
+
 template <typename T>
 void ForwardUnits(const ForwardArguments& a, int64_t begin, int64_t end) {
   const core::NeededSums needed = core::NeededSumsOf(a.problem.statistics);
+  if (const int64_t examples = a.plan.examples_per_pack; examples > 1) {
+    if (a.mask == nullptr && a.lengths == nullptr) {
+      for (int64_t index = begin; index < end; ++index)
+        ForwardPack<T>(a, needed, Pack(a.problem, a.plan, index));
+      return;
+    }
+    begin *= examples;  // a unit for each example
+    end = std::min(end * examples, a.problem.shape.batch);
+  }
   if (a.plan.is_transposed) return ForwardTransposedUnits<T>(a, needed, begin, end);
   for (int64_t index = begin; index < end; ++index) {
     const Unit unit = UnitOf(a.plan, a.problem.shape, index);

@@ -152,7 +152,7 @@ void StoreRescaled(const ForwardArguments& a, const core::NeededSums& needed,
   for (int64_t c = 0; c < to.width; ++c) {
     const int64_t lane = to.first_lane + c;
     if (!AreOffScale(of, needed, epsilon, lane, lane + 1)) continue;
-    const core::ChannelSteps again(a, a.problem.shape, is_channels_last, to.b,
+    const core::ChannelSteps again(a, a.problem.shape, is_channels_last, a.activation, to.b,
                                    to.first_channel + c);
     using Channel = ChannelLanes<1, Accumulators>;
     const core::RescaledChannel<Channel> channel(Channel{of, lane, steps, epsilon}, again, steps,

@@ -7,20 +7,24 @@
 #include "cc/cpu/forward/accumulate.h"
 #include "cc/cpu/forward/accumulator_rows.h"
 #include "cc/cpu/forward/join.h"
+#include "cc/cpu/simd/activation.h"
 
 namespace statpool {
 namespace cpu {
 namespace STATPOOL_ISA {
 namespace {
 
-// Feeds steps of `width` channels. The lanes of `fold` steps are side by side.
+// Feeds steps of `width` channels. The lanes of `fold` steps are side by side. With an input
+// activation, rows of x are copied into a block as activated, a few at a time, so that the loops
+// are not compiled once more for it. The caller has activated rows that are cached.
 template <typename T, typename Accumulators>
 struct StepAccumulator {
   static constexpr int64_t N = kLanes<core::ComputeType<T>>;
 
-  StepAccumulator(const core::NeededSums& needed, int64_t width, int64_t fold,
-                  Accumulators* accumulators)
+  StepAccumulator(const core::NeededSums& needed, const core::KernelActivation& activation,
+                  int64_t width, int64_t fold, Accumulators* accumulators)
       : needed(needed),
+        activation(activation),
         width(width),
         fold(fold),
         // Not for folded rows, which fill their vectors, nor for half a vector, which costs no more
@@ -32,6 +36,7 @@ struct StepAccumulator {
 
   // Adds `steps` steps, `stride` elements apart. Folding needs stride == width.
   void AddSteps(const T* x, int64_t steps, int64_t stride, bool are_cached = false) {
+    if (activation.is_there && !are_cached) return AddActivated(x, steps, stride);
     const EvenRows<T> rows(x, stride * fold, row.elements, are_cached);
     const int64_t whole_rows = steps / fold;
     AddRows(rows, whole_rows);
@@ -53,10 +58,42 @@ struct StepAccumulator {
       rows[count] = x + t * stride;
       count += core::Keeps(mask, t);  // a branch would be predicted badly
       if (count < kMost) continue;
-      AddRows(ListedRows<T>{rows, rows + count, ahead}, count);
+      AddListed({rows, rows + count, ahead}, count, are_cached);
       count = 0;
     }
-    AddRows(ListedRows<T>{rows, rows + count, ahead}, count);
+    AddListed({rows, rows + count, ahead}, count, are_cached);
+  }
+
+  // Rows of a block. In no frame, because threads may have little stack.
+  static constexpr int64_t kBlock = kChunkRows * kMostLanes;
+  static T* Block() {
+    alignas(kMaxVectorBytes) static thread_local T elements[kBlock];
+    return elements;
+  }
+  int64_t BlockRows() const { return kBlock / row.elements / kChunkRows * kChunkRows; }
+
+  void AddActivated(const T* x, int64_t steps, int64_t stride) {
+    const int64_t most = BlockRows() * fold;
+    for (int64_t t = 0; t < steps; t += most) {
+      const int64_t count = std::min(most, steps - t);
+      const int64_t pieces = stride == width ? 1 : count;
+      for (int64_t i = 0; i < pieces; ++i) {
+        ActivateElements(activation, x + (t + i) * stride, count / pieces * width,
+                         Block() + i * width);
+      }
+      AddSteps(Block(), count, width, /*are_cached=*/true);
+    }
+  }
+
+  void AddListed(const ListedRows<T>& rows, int64_t count, bool are_cached) {
+    if (!activation.is_there || are_cached) return AddRows(rows, count);
+    for (int64_t first = 0; first < count; first += BlockRows()) {
+      const int64_t part = std::min(BlockRows(), count - first);
+      for (int64_t r = 0; r < part; ++r) {
+        ActivateElements(activation, rows[first + r], row.elements, Block() + r * row.elements);
+      }
+      AddSteps(Block(), part, row.elements, /*are_cached=*/true);
+    }
   }
 
   template <typename Rows>
@@ -79,6 +116,7 @@ struct StepAccumulator {
   }
 
   const core::NeededSums needed;
+  const core::KernelActivation& activation;
   const int64_t width;
   const int64_t fold;
   const RowWidth row;

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "cc/core/accumulators.h"
+#include "cc/core/activation.h"
 #include "cc/core/gradient.h"
 #include "cc/cpu/plan.h"
 #include "cc/cpu/simd/simd.h"
@@ -30,6 +31,7 @@ struct SlopeRows {
 template <typename Compute>
 struct CoefficientRows {
   core::GradientTerms terms;  // that there are rows for
+  core::KernelActivation activation;
   // The coefficients of lane i are at i & lane_mask, so that a channel repeats those of few lanes.
   int64_t lane_mask;
   // Whether float is precise enough for constant and slope: constant_narrow and slope_narrow.

@@ -8,6 +8,7 @@
 #include "cc/cpu/gradient/gradient_coefficients.h"
 #include "cc/cpu/gradient/gradient_rows.h"
 #include "cc/cpu/kernels.h"
+#include "cc/cpu/pack.h"
 #include "cc/cpu/unit.h"
 
 namespace statpool {
@@ -121,32 +122,75 @@ bool PaysToDeinterleave(const Plan& plan, const Unit& unit) {
          unit.end_step - unit.first_step > kFewSteps;
 }
 
+// Units [begin, end), or the examples of packs.
 template <typename T>
-void GradientUnits(const GradientArguments& a, int64_t begin, int64_t end) {
+void GradientEach(const GradientArguments& a, int64_t begin, int64_t end,
+                  CoefficientRows<core::ComputeType<T>>* coefficients) {
   const core::Shape& shape = a.problem.shape;
-  CoefficientRows<core::ComputeType<T>> coefficients;
   for (int64_t index = begin; index < end; ++index) {
     const Unit unit = UnitOf(a.plan, shape, index);
     const int64_t example_end = core::EndOfExample(a.lengths, unit.b, shape.time);
     const int64_t example = unit.b * shape.time * shape.channels;
     const auto slab = [&](int64_t offset, int64_t width, int64_t stride) {
-      GradientSlab<T>(a, unit, example + offset, width, stride, example_end, coefficients);
+      GradientSlab<T>(a, unit, example + offset, width, stride, example_end, *coefficients);
     };
     if (a.plan.layout == core::Layout::kChannelsFirst) {
-      FillCoefficients<T>(a, unit, kMaxFold, &coefficients);
-      coefficients.is_deinterleaved = kCanDeinterleave<T>;  // the lanes of a channel are all alike
+      FillCoefficients<T>(a, unit, kMaxFold, coefficients);
+      coefficients->is_deinterleaved = kCanDeinterleave<T>;  // the lanes of a channel are all alike
       for (int64_t c = 0; c < unit.channels; ++c) {
-        RepeatLane(kMaxFold + c, &coefficients);
+        RepeatLane(kMaxFold + c, coefficients);
         slab((unit.first_channel + c) * shape.time, 1, 1);
       }
     } else {
-      FillCoefficients<T>(a, unit, 0, &coefficients);
-      if (a.plan.fold > 1) RepeatLanes(unit.channels, a.plan.fold, &coefficients);
+      FillCoefficients<T>(a, unit, 0, coefficients);
+      if (a.plan.fold > 1) RepeatLanes(unit.channels, a.plan.fold, coefficients);
       if (PaysToDeinterleave<T>(a.plan, unit)) {
-        DeinterleaveLanes(unit.channels, &coefficients);
+        DeinterleaveLanes(unit.channels, coefficients);
       }
       slab(unit.first_channel, unit.channels, shape.channels);
     }
+  }
+}
+
+// Tiny examples, side by side. Returns false if float isn't precise enough for all of them: whether
+// it is for one must not depend on those beside it.
+template <typename T>
+__attribute__((noinline)) bool GradientPack(const GradientArguments& a, const Pack& pack,
+                                            CoefficientRows<core::ComputeType<T>>* coefficients) {
+  using Compute = core::ComputeType<T>;
+  const int64_t time = a.problem.shape.time;
+  T steps[kPackElements];
+  PackedRows<Compute, core::kStatisticCount> upstream;  // or of T, which is no larger
+  PackedRows<Compute, core::kSavedFieldCount> saved;
+  const int64_t statistics = a.problem.statistics.size;
+  if (sizeof(T) == 2 && a.problem.out_dtype == core::DType::kFloat32) {
+    pack.ReadRows(a.upstream, statistics, reinterpret_cast<float*>(upstream.elements));
+  } else {
+    pack.ReadRows(a.upstream, statistics, reinterpret_cast<T*>(upstream.elements));
+  }
+  pack.ReadRows(a.saved, a.fields.size, saved.elements);
+  GradientArguments packed = pack.ArgumentsOf(a);
+  packed.upstream = upstream.elements;
+  packed.saved = saved.elements;
+  FillCoefficients<T>(packed, {0, 0, pack.width(), 0, 0, time}, 0, coefficients);
+  if (sizeof(T) < 8 && !coefficients->is_narrow && !coefficients->terms.central) return false;
+  const T* const x = pack.ReadSteps(a.x, steps);
+  T* const dx = time == 1 ? pack.Part(static_cast<T*>(a.dx), time) : steps;
+  GradientRows(dx, x, time, pack.width(), pack.width(), /*streaming=*/false, *coefficients);
+  if (time > 1) pack.WriteSteps(steps, a.dx);
+  return true;
+}
+
+template <typename T>
+void GradientUnits(const GradientArguments& a, int64_t begin, int64_t end) {
+  CoefficientRows<core::ComputeType<T>> coefficients;
+  const int64_t examples = a.plan.examples_per_pack;
+  if (examples == 1) return GradientEach<T>(a, begin, end, &coefficients);
+  for (int64_t index = begin; index < end; ++index) {
+    const Pack pack(a.problem, a.plan, index);
+    const bool is_full = a.mask == nullptr && a.lengths == nullptr;
+    if (is_full && GradientPack<T>(a, pack, &coefficients)) continue;
+    GradientEach<T>(a, pack.first(), pack.end(), &coefficients);
   }
 }
 

@@ -198,6 +198,7 @@ void FillCoefficients(const GradientArguments& a, const Unit& unit, int64_t at,
                       CoefficientRows<core::ComputeType<T>>* to) {
   const GradientSources<T> from(a, unit.b, unit.first_channel);
   to->terms = core::GradientTermsOf(a.problem.statistics);
+  to->activation = a.activation;
   to->lane_mask = -1;
   to->is_narrow = false;
   to->is_deinterleaved = false;

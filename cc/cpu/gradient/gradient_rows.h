@@ -3,6 +3,7 @@
 #define STATPOOL_CPU_GRADIENT_GRADIENT_ROWS_H_
 
 #include "cc/cpu/gradient/coefficient_rows.h"
+#include "cc/cpu/simd/activation.h"
 #include "cc/cpu/simd/rows.h"
 #include "cc/cpu/simd/storage.h"
 #include "cc/cpu/simd/streaming_store.h"
@@ -86,13 +87,21 @@ STATPOOL_INLINE Vec<Compute, N> GradientLanes(const Vec<Compute, N>& v, const Te
 // costs time. Stores go around the caches in pieces of kStreamingBytes, to which every row must be
 // aligned, or through the caches if that is 0. x is prefetched only if stores
 // are whole lines, because a prefetch between the stores of a line would part them.
-template <bool kNarrow, int kStreamingBytes, typename Terms, typename T, typename Compute>
+template <bool kNarrow, int kStreamingBytes, typename Terms, typename Activation, typename T,
+          typename Compute>
 STATPOOL_INLINE void GradientRowsOf(T* dx, const T* x, int64_t rows, int64_t width, int64_t stride,
-                                    const Terms& terms,
+                                    const Terms& terms, const Activation& activation,
                                     const CoefficientRows<Compute>& coefficients) {
   constexpr int kMost = kLanes<Compute>;
   constexpr bool kStreamsLines = kStreamingBytes == kCacheLine;
-  const bool needs_x = terms.slope || terms.central || terms.max || terms.min;
+  const bool needs_x =
+      Activation::kIsThere || terms.slope || terms.central || terms.max || terms.min;
+  const auto gradient = [&](auto lanes, const auto& of_x, int64_t i) STATPOOL_ALWAYS_INLINE {
+    constexpr int N = decltype(lanes)::value;
+    const auto v = activation.template Value<N>(of_x);
+    const auto of_v = GradientLanes<N, kNarrow>(v, terms, coefficients, i);
+    return activation.template Gradient<N>(of_v, v);
+  };
   if constexpr (kCanDeinterleave<T>) {
     if (coefficients.is_deinterleaved) {
       const int64_t whole = width / (2 * kMost) * (2 * kMost);
@@ -103,8 +112,9 @@ STATPOOL_INLINE void GradientRowsOf(T* dx, const T* x, int64_t rows, int64_t wid
           if (kStreamsLines && needs_x) PrefetchAhead(from + i);
           Deinterleaved<kMost> v = {};
           if (needs_x) v = LoadDeinterleaved<kMost>(from + i);
-          v.even = GradientLanes<kMost, kNarrow>(v.even, terms, coefficients, i);
-          v.odd = GradientLanes<kMost, kNarrow>(v.odd, terms, coefficients, i + kMost);
+          constexpr auto kLanesOfHalf = std::integral_constant<int, kMost>();
+          v.even = gradient(kLanesOfHalf, v.even, i);
+          v.odd = gradient(kLanesOfHalf, v.odd, i + kMost);
           StoreStreaming<kStreamingBytes>(RoundDeinterleaved<kMost>(v), to + i);
         }
       }
@@ -121,7 +131,7 @@ STATPOOL_INLINE void GradientRowsOf(T* dx, const T* x, int64_t rows, int64_t wid
       constexpr int N = decltype(lanes)::value;
       if (kStreamsLines && needs_x && N * sizeof(T) == kCacheLine) PrefetchAhead(from + i);
       const auto v = needs_x ? Load<N>(from + i) : Vec<Compute, N>{};
-      const auto result = GradientLanes<N, kNarrow>(v, terms, coefficients, i);
+      const auto result = gradient(lanes, v, i);
       constexpr int kBytes = N == kMost ? kStreamingBytes : 0;
       StoreStreaming<std::min<int>(kBytes, N * sizeof(T))>(Round<T, N>(result), to + i);
     });
@@ -131,21 +141,23 @@ STATPOOL_INLINE void GradientRowsOf(T* dx, const T* x, int64_t rows, int64_t wid
 // Stores whole vectors if every row is aligned to them, else halves, or halves of those: channels
 // may not fill whole vectors, and allocators place large arrays 16 bytes behind the start of a
 // page.
-template <bool kNarrow, int kStoreBytes = kVectorBytes, typename Terms, typename T,
-          typename Compute>
+template <bool kNarrow, int kStoreBytes = kVectorBytes, typename Terms, typename Activation,
+          typename T, typename Compute>
 void GradientRowsBy(T* dx, const T* x, int64_t rows, int64_t width, int64_t stride, bool streaming,
-                    const Terms& terms, const CoefficientRows<Compute>& coefficients) {
+                    const Terms& terms, const Activation& activation,
+                    const CoefficientRows<Compute>& coefficients) {
   if constexpr (kStoreBytes >= kLeastStreamingBytes) {
     const uintptr_t alignment = reinterpret_cast<uintptr_t>(dx) | stride * sizeof(T);
     if (streaming && alignment % kStoreBytes == 0) {
-      GradientRowsOf<kNarrow, kStoreBytes>(dx, x, rows, width, stride, terms, coefficients);
+      GradientRowsOf<kNarrow, kStoreBytes>(dx, x, rows, width, stride, terms, activation,
+                                           coefficients);
       StreamingFence();
       return;
     }
     GradientRowsBy<kNarrow, kStoreBytes / 2>(dx, x, rows, width, stride, streaming, terms,
-                                             coefficients);
+                                             activation, coefficients);
   } else {
-    GradientRowsOf<kNarrow, 0>(dx, x, rows, width, stride, terms, coefficients);
+    GradientRowsOf<kNarrow, 0>(dx, x, rows, width, stride, terms, activation, coefficients);
   }
 }
 
@@ -154,15 +166,21 @@ void GradientRows(T* dx, const T* x, int64_t rows, int64_t width, int64_t stride
                   const CoefficientRows<Compute>& coefficients) {
   const core::GradientTerms terms = coefficients.terms;
   constexpr bool can_be_narrow = std::is_same_v<Compute, float>;
-  if (can_be_narrow == coefficients.is_narrow) {
-    core::WithKnown<core::DefaultGradientTerms>(terms, [&](const auto& known) {
-      GradientRowsBy<can_be_narrow>(dx, x, rows, width, stride, streaming, known, coefficients);
-    });
-  } else {
-    core::WithKnown<core::MeanStdGradientTerms>(terms, [&](const auto& known) {
-      GradientRowsBy<false>(dx, x, rows, width, stride, streaming, known, coefficients);
-    });
-  }
+  const auto with = [&](const auto& activation) {
+    if (can_be_narrow == coefficients.is_narrow) {
+      core::WithKnown<core::DefaultGradientTerms>(terms, [&](const auto& known) {
+        GradientRowsBy<can_be_narrow>(dx, x, rows, width, stride, streaming, known, activation,
+                                      coefficients);
+      });
+    } else {
+      core::WithKnown<core::MeanStdGradientTerms>(terms, [&](const auto& known) {
+        GradientRowsBy<false>(dx, x, rows, width, stride, streaming, known, activation,
+                              coefficients);
+      });
+    }
+  };
+  if (coefficients.activation.is_there) return with(LaneActivation<T>(coefficients.activation));
+  with(NoActivation());
 }
 
 }  // namespace

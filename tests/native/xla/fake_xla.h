@@ -86,6 +86,8 @@ struct Frame {
   XLA_FFI_ArgType arg_types[8];
   XLA_FFI_RetType ret_types[8];
   double epsilon = 0.25;
+  int32_t activation = static_cast<int32_t>(core::Activation::kLeakyRelu);
+  double negative_slope = 0.125;
   std::vector<int32_t> statistics = {static_cast<int32_t>(core::Statistic::kStd),
                                      static_cast<int32_t>(core::Statistic::kMean)};
 
@@ -114,14 +116,21 @@ struct Frame {
   // The first `args` buffers are arguments, the others results. Returns the error's message.
   std::string Call(const char* target, int args, core::Layout layout) {
     auto layout_number = static_cast<int32_t>(layout);
-    XLA_FFI_Scalar scalars[] = {{XLA_FFI_DataType_F64, &epsilon},
-                                {XLA_FFI_DataType_S32, &layout_number}};
+    XLA_FFI_Scalar scalars[] = {{XLA_FFI_DataType_S32, &activation},
+                                {XLA_FFI_DataType_F64, &epsilon},
+                                {XLA_FFI_DataType_S32, &layout_number},
+                                {XLA_FFI_DataType_F64, &negative_slope}};
     XLA_FFI_Array array = {XLA_FFI_DataType_S32, statistics.size(), statistics.data()};
-    XLA_FFI_ByteSpan names[] = {{"epsilon", 7}, {"layout", 6}, {"statistics", 10}};
-    XLA_FFI_ByteSpan* name_pointers[] = {&names[0], &names[1], &names[2]};
+    XLA_FFI_ByteSpan names[] = {{"activation", 10},
+                                {"epsilon", 7},
+                                {"layout", 6},
+                                {"negative_slope", 14},
+                                {"statistics", 10}};
+    XLA_FFI_ByteSpan* name_pointers[] = {&names[0], &names[1], &names[2], &names[3], &names[4]};
     XLA_FFI_AttrType types[] = {XLA_FFI_AttrType_SCALAR, XLA_FFI_AttrType_SCALAR,
+                                XLA_FFI_AttrType_SCALAR, XLA_FFI_AttrType_SCALAR,
                                 XLA_FFI_AttrType_ARRAY};
-    void* values[] = {&scalars[0], &scalars[1], &array};
+    void* values[] = {&scalars[0], &scalars[1], &scalars[2], &scalars[3], &array};
 
     XLA_FFI_CallFrame frame = {};
     frame.struct_size = XLA_FFI_CallFrame_STRUCT_SIZE;
@@ -129,7 +138,7 @@ struct Frame {
     frame.stage = XLA_FFI_ExecutionStage_EXECUTE;
     frame.args = {XLA_FFI_Args_STRUCT_SIZE, nullptr, args, arg_types, pointers};
     frame.rets = {XLA_FFI_Rets_STRUCT_SIZE, nullptr, used - args, ret_types, pointers + args};
-    frame.attrs = {XLA_FFI_Attrs_STRUCT_SIZE, nullptr, 3, types, name_pointers, values};
+    frame.attrs = {XLA_FFI_Attrs_STRUCT_SIZE, nullptr, 5, types, name_pointers, values};
     EXPECT(handlers.count(target) == 1);
     XLA_FFI_Error* error = handlers[target](&frame);
     EXPECT(live_allocations == 0);  // all given back

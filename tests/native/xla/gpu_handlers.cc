@@ -30,6 +30,8 @@ void ExpectCommon(core::Layout layout, core::Shape shape) {
   EXPECT(last.stream == kStream);
   EXPECT(last.problem.layout == layout);
   EXPECT(last.problem.epsilon == 0.25);
+  EXPECT(last.problem.activation.kind == core::Activation::kLeakyRelu);
+  EXPECT(last.problem.activation.negative_slope == 0.125);
   EXPECT(last.problem.statistics.size == 2);
   EXPECT(last.problem.statistics.items[0] == core::Statistic::kStd);
   EXPECT(last.problem.statistics.items[1] == core::Statistic::kMean);
@@ -112,6 +114,12 @@ void ExpectChecks(const char* target, int args, Frame* f) {
   f->epsilon = -1;
   EXPECT(is_refused("epsilon must "));
   f->epsilon = 0.25;
+  f->activation = core::kActivationCount;
+  EXPECT(is_refused("activation must "));
+  f->activation = 0;
+  f->negative_slope = 2;
+  EXPECT(is_refused("negative_slope must "));
+  f->negative_slope = 0.125;
   EXPECT(f->Call(target, args, core::Layout::kChannelsLast) == "");
   EXPECT(launches == 1);
 }
