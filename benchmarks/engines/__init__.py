@@ -10,7 +10,6 @@ class Engine:
     """Turns a provider and the inputs of a case into outputs, and something to time.
 
     Methods of every engine:
-        handles(provider, cell): Whether the cell means something for both.
         place(arrays): Moves the inputs of a case to the device.
         outputs(provider, mode, case, placed): Runs once: [y] for forward, else [y, dx].
         runner(provider, cell, placed): A measure.Runner.
@@ -18,6 +17,10 @@ class Engine:
     """
 
     has_clock = True  # times mean nothing under an emulator
+
+    def handles(self, provider, cell) -> bool:
+        """Whether the cell means something for both; many have no loop in a graph."""
+        return cell.dispatch in ("call", "graph") and not cell.in_loop
 
     def limits(self, cell, arrays) -> list:
         """Limits of the machine that this engine can time next to a cell's calls."""

@@ -44,10 +44,6 @@ class TorchEngine(Engine):
     def __init__(self, device: str):
         self._device = device
 
-    def handles(self, provider, cell):
-        """Has no loop inside a graph, which only large inputs can do without."""
-        return cell.dispatch in ("call", "graph") and not cell.in_loop
-
     def place(self, arrays):
         """Copies the inputs to the device."""
         return [self._tensor(a) for a in (arrays.x, arrays.upstream, arrays.mask)]

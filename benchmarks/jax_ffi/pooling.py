@@ -11,26 +11,25 @@ from pathlib import Path
 import jax
 import numpy as np
 
+import statpool
 from benchmarks import cases
-from tests.support.native_call import NativeCall
+from statpool import _native
 
 LIBRARY = Path(__file__).parents[2] / "build" / "jax" / "libstatpool_jax.so"
 _FORWARD, _GRADIENT = "statpool.global_stats", "statpool.global_stats_gradient"
 
 
 @functools.cache
-def _library():
+def _register():
     """Loads the handlers and tells JAX of them; CMake's target statpool_jax."""
     library = ctypes.CDLL(str(LIBRARY))
-    library.StatpoolHandler.restype = ctypes.c_void_p
-    library.StatpoolHostWorkspaceBytes.restype = ctypes.c_int64
+    library.StatpoolFindHandler.restype = ctypes.c_void_p
     for target in (_FORWARD, _GRADIENT):
         for platform, name in (("Host", "cpu"), ("CUDA", "CUDA")):
-            handler = library.StatpoolHandler(target.encode(), platform.encode())
+            handler = library.StatpoolFindHandler(f"{target} {platform}".encode())
             if handler is not None:
                 capsule = jax.ffi.pycapsule(ctypes.c_void_p(handler))
                 jax.ffi.register_ffi_target(target, capsule, platform=name)
-    return library
 
 
 def global_stats(x, mask, axis):
@@ -41,45 +40,39 @@ def global_stats(x, mask, axis):
 @functools.cache
 def _differentiable(axis):
     """The function for one layout, as JAX differentiates it."""
+    _register()
+    core, names = _native.core(), cases.STATISTICS
+    attributes = {
+        "layout": np.int32(axis == 2),
+        "epsilon": np.float64(cases.EPSILON),
+        "statistics": np.array([core.statistics().index(n) for n in names], np.int32),
+    }
 
     @jax.custom_vjp
     def pool(x, *mask):
         return forward(x, *mask)[0]
 
     def forward(x, *mask):
-        call = _call(x, axis)
+        batch, channels = x.shape[0], x.shape[3 - axis]
         compute = np.float64 if x.dtype == np.float64 else np.float32
-        planes = _library().StatpoolPlanes(ctypes.byref(call))
-        saved = _shape((call.batch, planes, call.channels), compute)
-        results = [_shape(call.y_shape, x.dtype), saved]
-        workspace = _library().StatpoolHostWorkspaceBytes(ctypes.byref(call))
-        if jax.default_backend() == "cpu" and workspace > 0:
-            results.append(_shape((workspace,), np.uint8))
-        run = jax.ffi.ffi_call(_FORWARD, results)
-        y, saved, *_ = run(x, *mask, **_attributes(call))
+        saved = _shape((batch, core.saved_plane_count(names), channels), compute)
+        results = [_shape((batch, len(names) * channels), x.dtype), saved]
+        if jax.default_backend() == "cpu":  # on "CUDA" the handler asks XLA itself
+            layout = "channels_first" if axis == 2 else "channels_last"
+            how = {"statistics": names, "data_format": layout}
+            plan = statpool.cpu_plan(x.shape, x.dtype.name, **how)
+            if workspace := plan["workspace_bytes"]:
+                results.append(_shape((workspace,), np.uint8))
+        y, saved, *_ = jax.ffi.ffi_call(_FORWARD, results)(x, *mask, **attributes)
         return y, (x, saved, mask)
 
     def backward(kept, upstream):
         x, saved, mask = kept
         run = jax.ffi.ffi_call(_GRADIENT, _shape(x.shape, x.dtype))
-        dx = run(upstream, x, saved, *mask, **_attributes(_call(x, axis)))
-        return (dx, *[None for _ in mask])
+        return run(upstream, x, saved, *mask, **attributes), *[None for _ in mask]
 
     pool.defvjp(forward, backward)
     return pool
-
-
-def _call(x, axis):
-    layout = "channels_last" if axis == 1 else "channels_first"
-    return NativeCall.of(x, cases.STATISTICS, cases.EPSILON, layout)
-
-
-def _attributes(call):
-    return {
-        "layout": np.int32(call.is_channels_first),
-        "epsilon": np.float64(call.epsilon),
-        "statistics": np.array(call.statistic[: call.statistics], np.int32),
-    }
 
 
 def _shape(shape, dtype):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from benchmarks import cases, grid, limits, memory_limits
+from benchmarks import cases, grid, limits
 from benchmarks.engines import tensorflow_engine
 
 
@@ -61,8 +61,8 @@ def test_limits_of_a_cpu_move_x_and_its_gradient(monkeypatch):
         sizes.append(arrays[-1].nbytes)
         return [lambda: None]
 
-    monkeypatch.setattr(memory_limits, "reads", loops)
-    monkeypatch.setattr(memory_limits, "copies", loops)
+    monkeypatch.setattr(limits, "reads", loops)
+    monkeypatch.setattr(limits, "copies", loops)
     rounds = limits.take_rounds
     monkeypatch.setattr(
         limits, "take_rounds", lambda *a: trials.append(a) or rounds(*a)
@@ -99,20 +99,20 @@ def test_limits_of_a_gpu_move_as_many_bytes_as_the_calls(monkeypatch):
 def test_memory_loops_read_and_copy_everything():
     source = np.random.default_rng(0).integers(0, 256, (3 << 20) + 77, np.uint8)
     changed = source.copy()
-    for read in memory_limits.reads(changed):
+    for read in limits.reads(changed):
         before = read()
         for place in (0, 1 << 20, source.size - 64, source.size - 1):
             changed[place - place % 64] += 1
             after = read()
             assert after != before, (read, place)
             before = after
-    target = memory_limits.aligned(source.size)
-    for copy in memory_limits.copies(target, source):
+    target = limits.aligned(source.size)
+    for copy in limits.copies(target, source):
         target[:] = 0
         copy()
         np.testing.assert_array_equal(target, source)
     with pytest.raises(ValueError, match="as large as source, and 64-byte aligned"):
-        memory_limits.copies(target[1:], source[1:])
+        limits.copies(target[1:], source[1:])
 
 
 def test_the_fastest_loop_is_the_limit():

@@ -35,7 +35,7 @@ MAY_INCLUDE = {
     "cc/xla/": (CORE, CPU, GPU, "cc/tf/pooling_inputs.h", "cc/xla/"),
     "cc/pybind/": (CORE, CPU, GPU, "cc/pybind/"),
     "tests/native/": ("cc/", GPU, "tests/native/"),
-    "benchmarks/": ("cc/", GPU, "tests/native/native_call.h", "benchmarks/"),
+    "benchmarks/": ("cc/", GPU, "benchmarks/"),
     "examples/": ("cc/", GPU, "examples/"),
     "tools/ptxsim/": ("tools/ptxsim/",),
 }
