@@ -21,7 +21,8 @@ from keras import layers, ops
 
 import statpool
 
-POOLINGS = ("lambda", "mean-max", "composite", "statpool")
+FUSED = {"composite": "composite", "statpool": "auto"}  # with the ReLU before
+POOLINGS = ("lambda", "mean-max", *FUSED)
 # The layers of the question: filters of each convolution, and how many time steps the
 # max pooling after it makes one.
 CONVOLUTIONS = ((10, 4), (10, 4), (20, 2))
@@ -29,12 +30,16 @@ FEWEST_FRAMES = 32  # of which these leave one step
 
 
 def pool_over_time(pooling, x, steps):
-    """Maps [B, T, C] to [B, S * C]; after `steps` of each clip's T comes padding."""
-    if pooling == "statpool":
-        return statpool.GlobalStatsPooling1D()(x, lengths=steps)
-    if pooling == "composite":
-        layer = statpool.GlobalStatsPooling1D(implementation="composite")
+    """The statistics [B, S * C] of the ReLU of x [B, T, C].
+
+    After `steps` of each clip's T comes padding.
+    """
+    if pooling in FUSED:
+        layer = statpool.GlobalStatsPooling1D(
+            input_activation="relu", implementation=FUSED[pooling]
+        )
         return layer(x, lengths=steps)
+    x = layers.ReLU()(x)
     statistics = [layers.GlobalAveragePooling1D()(x), layers.GlobalMaxPooling1D()(x)]
     if pooling == "lambda":
         # As in the question: the gradient of the root is infinite for a channel of
@@ -49,8 +54,10 @@ def build_model(pooling, input_shape, classes):
     features = keras.Input(input_shape, name="features")
     frames = keras.Input((), dtype="int32", name="frames")  # that are no padding
     x, steps = features, frames
-    for filters, pool in CONVOLUTIONS:
-        x = layers.Conv1D(filters, 4, activation="relu", padding="same")(x)
+    for number, (filters, pool) in enumerate(CONVOLUTIONS, 1):
+        # The last ReLU comes after its max pooling, which gives the same numbers.
+        activation = None if number == len(CONVOLUTIONS) else "relu"
+        x = layers.Conv1D(filters, 4, activation=activation, padding="same")(x)
         x = layers.MaxPooling1D(pool)(x)
         steps = (steps + pool - 1) // pool
     # The last steps of a full clip make no whole one, so max pooling drops them.
