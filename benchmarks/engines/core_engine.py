@@ -60,9 +60,8 @@ class CoreEngine(Engine):
         wide = np.float64 if case.dtype == "float64" else np.float32
         saved = np.empty((case.batch, planes, case.channels), wide)
         y, dx = np.empty_like(placed.upstream), np.zeros_like(placed.x)
-        arguments = core.PoolingArguments(
-            placed.x, placed.mask, None, cases.STATISTICS, cases.EPSILON, case.layout
-        )
+        options = cases.STATISTICS, cases.EPSILON, case.layout, "none", 1.0
+        arguments = core.PoolingArguments(placed.x, placed.mask, None, *options)
         how = None, provider.threads or len(os.sched_getaffinity(0))
         forward = y, saved, arguments, *how
         backward = dx, placed.upstream, saved, arguments, *how

@@ -45,6 +45,8 @@ def _differentiable(axis):
     attributes = {
         "layout": np.int32(axis == 2),
         "epsilon": np.float64(cases.EPSILON),
+        "activation": np.int32(0),
+        "negative_slope": np.float64(1),
         "statistics": np.array([core.statistics().index(n) for n in names], np.int32),
     }
 

@@ -35,8 +35,10 @@ func.func public @main({parameters}) -> ({results}) {{
   %results:{count} = stablehlo.custom_call @statpool.{target}({operands}) {{
     api_version = 4 : i32,
     backend_config = {{
+      activation = {activation} : i32,
       epsilon = {epsilon} : f64,
       layout = {layout} : i32,
+      negative_slope = {slope} : f64,
       statistics = array<i32{statistics}>
     }}
   }} : ({types}) -> ({results})
@@ -53,14 +55,16 @@ def handlers():
         pytest.skip("this build has no XLA part")
 
 
-def call(
-    target, values=(), *, epsilon="1.0e-12", layout=0, statistics=(0, 1, 3), **changes
-):
+ATTRIBUTES = {"epsilon": "1.0e-12", "layout": 0, "activation": 0, "slope": "1.0"}
+
+
+def call(target, values=(), *, statistics=(0, 1, 3), **changes):
     """Runs a call whose tensors are changed, those of None left out.
 
     Returns its operands, random where no value is given, and its results.
     """
-    tensors = {name: type for name, type in (TENSORS | changes).items() if type}
+    tensors = TENSORS | changes
+    tensors = {name: tensors[name] for name in TENSORS if tensors[name]}
     operands = {name: tensors[name] for name in OPERANDS[target] if name in tensors}
     results = {name: tensors[name] for name in RESULTS[target] if name in tensors}
     parameters = (f"%{name}: tensor<{type}>" for name, type in operands.items())
@@ -72,8 +76,7 @@ def call(
         results=", ".join(f"tensor<{type}>" for type in results.values()),
         count=len(results),
         returned=", ".join(f"%results#{i}" for i in range(len(results))),
-        epsilon=epsilon,
-        layout=layout,
+        **{name: changes.get(name, usual) for name, usual in ATTRIBUTES.items()},
         statistics=": " + ", ".join(map(str, statistics)) if statistics else "",
     )
     shapes, dtypes = zip(*map(_shape_and_dtype, results.values()), strict=True)
@@ -156,6 +159,10 @@ RULES = [
     ({"statistics": [1] * 400}, "statistics must not .*, got 1 twice among 400"),
     ({"layout": 2}, "layout must be 0 .* or 1 .*, got 2"),
     ({"layout": -1}, "layout must be 0 .* or 1 .*, got -1"),
+    ({"activation": 9}, "activation must be a number below [0-9], got 9"),
+    ({"activation": -1}, "activation must be a number below [0-9], got -1"),
+    ({"slope": "0.0"}, "negative_slope must be above 0 and at most 1, got 0"),
+    ({"slope": NAN}, "negative_slope must be above 0 and at most 1, got nan"),
     ({"epsilon": "-1.0"}, "epsilon must be finite and >= 0, got -1"),
     ({"epsilon": INFINITY}, "epsilon must be finite and >= 0, got inf"),
     ({"epsilon": NAN}, "epsilon must be finite and >= 0, got nan"),

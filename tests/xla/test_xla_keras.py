@@ -50,13 +50,3 @@ def test_compiled_training_calls_the_kernels(x, monkeypatch):
     model = small_model(10, True)
     assert model.jit_compile
     model.fit(x, np.ones((4, 2)), verbose=0)
-
-
-def test_two_models_take_turns(x):
-    models = [small_model(time, True) for time in (10, None)]
-    first, second = ([], [])
-    for _ in range(3):
-        for model, losses in zip(models, (first, second), strict=True):
-            losses += model.fit(x, np.ones((4, 2)), verbose=0).history["loss"]
-    assert first == second
-    assert first[-1] < first[0]
