@@ -167,8 +167,6 @@ def test_the_choice_ends_with_the_export(implementation, tmp_path):
     model, layer = model_with(implementation)
     export(model, tmp_path / "model")
     assert b"Statpool" not in (tmp_path / "model" / "saved_model.pb").read_bytes()
-    with pytest.raises(ValueError, match="format"):
-        export(model, tmp_path / "model", "parchment")
     assert layer.implementation == implementation
     traced = tf.function(lambda x, n: model([x, n])).get_concrete_function(*inputs())
     has_op = "Statpool>GlobalStats" in str(traced.graph.as_graph_def())
@@ -198,10 +196,19 @@ def test_a_native_export_says_what_loads_it(tmp_path, capsys):
     np.testing.assert_allclose(y, model(list(inputs())), rtol=1e-5, atol=1e-5)
 
 
-def test_only_a_saved_model_can_hold_the_op(tmp_path):
+REFUSED = [
+    ({"format": "parchment"}, "format"),
+    ({"format": "onnx", "implementation": "native"}, "tf_saved_model.*'onnx'.*compos"),
+    *(({"implementation": i}, "'composite' or 'native', got") for i in ("auto", None)),
+]
+
+
+@pytest.mark.parametrize(("options", "words"), REFUSED)
+def test_what_cannot_be_exported(options, words, tmp_path):
     model, _ = model_with()
-    with pytest.raises(ValueError, match=r"tf_saved_model.*'onnx'.*composite"):
-        statpool.export(model, tmp_path / "model.onnx", "onnx", implementation="native")
+    with pytest.raises(ValueError, match=words):
+        statpool.export(model, tmp_path / "model", **options)
+    assert not (tmp_path / "model").exists()
 
 
 def test_a_choice_that_is_none():

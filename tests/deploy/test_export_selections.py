@@ -198,14 +198,6 @@ def test_an_exporter_that_would_write_the_op_is_warned_of(form, suffix, tmp_path
         by_statpool(model, path, format=form)
 
 
-@pytest.mark.parametrize("implementation", ["auto", "fast", None])
-def test_an_export_is_of_one_form(implementation, tmp_path):
-    model, _, _ = model_of(("mean",))
-    with pytest.raises(ValueError, match="'composite' or 'native', got"):
-        statpool.export(model, tmp_path / "m", implementation=implementation)
-    assert not (tmp_path / "m").exists()
-
-
 GRADIENT = (
     "import sys, numpy as np, tensorflow as tf\n"
     "path = sys.argv[1] + '/model'\n"
