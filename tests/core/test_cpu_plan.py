@@ -110,7 +110,8 @@ def test_it_names_all_fields_and_loads_no_tensorflow():
     assert done.stdout.decode().strip() == (
         "('layout', 'channels_last') ('is_transposed', False) ('channels_per_group', 0)"
         " ('examples_per_pack', 1) ('fold', 2) ('channels_per_tile', 8)"
-        " ('tiles', 1) ('steps_per_split', 2000) ('splits', 1) ('units', 1) ('partial_bytes', 0) ('workspace_bytes', 0)"
+        " ('tiles', 1) ('steps_per_split', 2000) ('splits', 1) ('units', 1)"
+        " ('partial_bytes', 0) ('workspace_bytes', 0)"
     )
 
 
