@@ -107,8 +107,7 @@ def pool(
         output_dtype=wide.name,
     )
     pooled = ops.pool(x, mask, lengths, reading, implementation, name)
-    pooled = tf.split(_tensors.marked(pooled, asked), len(names), axis=1)
-    read = dict(zip(names, pooled, strict=True))
+    read = dict(zip(names, tf.split(pooled, len(names), axis=1), strict=True))
     if "std" in read:
         read["variance"] = tf.square(read["std"]) - _EPSILON
     counts = tf.cast(_counts(x, mask, lengths, options), wide)
@@ -122,7 +121,7 @@ def pool(
         scale *= tf.cast(normalization.gamma, wide)
     beta = tf.cast(normalization.beta, wide) if normalization.center else 0.0
     y = _normalized_statistics(read, counts, centre, scale, beta, options)
-    y = tf.cast(y, options.result_dtype(x.dtype))
+    y = _tensors.marked(tf.cast(y, options.result_dtype(x.dtype)), asked)
     return tf.expand_dims(y, options.time) if options.keepdims else y
 
 
