@@ -13,7 +13,11 @@ from tests.support.cases import numpy_dtype
 FORWARD = "forward"
 BACKWARD = "backward"
 FORWARD_BACKWARD = "forward+backward"
-TRAIN = "train convolution"
+# Training steps, by what is before the pooling over time and a dense layer after it.
+TRAIN = "train convolution"  # convolution, ReLU, max pooling
+TRAIN_RELU = "train relu"  # convolution, ReLU
+TRAIN_XVECTOR = "train x-vector"  # twice convolution, ReLU, batch normalisation
+MOST_TRAINED_ON_CPU = 32 << 20  # bytes of the pooling's input; more takes minutes
 
 STATISTICS = ("mean", "max", "l2")
 EPSILON = 1e-12

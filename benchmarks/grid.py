@@ -3,7 +3,16 @@
 import itertools
 import re
 
-from benchmarks.cases import BACKWARD, FORWARD, FORWARD_BACKWARD, TRAIN, Case, Cell
+from benchmarks.cases import (
+    BACKWARD,
+    FORWARD,
+    FORWARD_BACKWARD,
+    TRAIN,
+    TRAIN_RELU,
+    TRAIN_XVECTOR,
+    Case,
+    Cell,
+)
 from tests.support import card_grid
 
 DTYPES = ("float32", "float16", "bfloat16", "float64")
@@ -30,12 +39,15 @@ def full() -> list[Cell]:
     first = [Case(*shape, layout="channels_first") for shape in _VARIED]
     masked = [Case(*shape, masked=0.3) for shape in _VARIED]
     core = [Case(*LARGE, dtype) for dtype in DTYPES] + [Case(*LONG)]
-    training = [Case(16, 1500, 256), Case(*LARGE), Case(*LARGE, "bfloat16")]
+    small, large = Case(16, 500, 256), Case(*LARGE)
+    halved = [Case(16, 500, 256, "bfloat16"), Case(*LARGE, "bfloat16")]
+    speakers = [Case(8, 300, 256), Case(64, 300, 512), Case(64, 300, 1500)]
     return [
         *_cells(_BOTH, "graph", grid + first + masked),
         *_cells(_APART, "core", core),
         *_cells(_BOTH, "call", [Case(*shape) for shape in SHAPES]),
-        *_cells([TRAIN], "step", training),
+        *_cells([TRAIN, TRAIN_RELU], "step", [small, large, *halved]),
+        *_cells([TRAIN_XVECTOR], "step", speakers),
         *_kernels(is_tiny=False),
     ]
 
@@ -51,7 +63,7 @@ def tiny() -> list[Cell]:
     return [
         *_cells(_BOTH, "call", [small, Case(3, 40, 16, masked=0.25)]),
         *_cells(_APART, "core", [small]),
-        Cell(TRAIN, "step", small),
+        *_cells([TRAIN, TRAIN_RELU, TRAIN_XVECTOR], "step", [small]),
         *_kernels(is_tiny=True),
     ]
 

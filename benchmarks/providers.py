@@ -30,6 +30,8 @@ class Provider:
     epsilon: float = cases.EPSILON  # below the root
     statistics: tuple[str, ...] = cases.STATISTICS  # others only in engine "cuda"
     ours: bool = False  # statpool computes it
+    trains: bool = False  # in training steps too
+    inside: bool = False  # pools with what is before it inside; in training steps only
 
     def handles(self, case: cases.Case) -> bool:
         """Whether it can pool that input, and it is of interest there."""

@@ -13,6 +13,8 @@ _GRAPH = f"""{_CALLS} The empty call is the loop around the calls of small input
 all times of ways without XLA include."""
 _SHARES = """Time of a streaming read (forward), a streaming copy (backward) or both of
 the same bytes, over the time of a call. Inputs that exceed the caches."""
+_ACCESSED = """Operands and results of all instructions that XLA runs or, without XLA,
+of all ops of the traced graph."""
 _RIGHT = """The worst verdict. ok: as exact as the contract asks. imprecise: not, but no
 worse than adding up one by one in the dtype of x. wrong: worse, or NaN. One channel of
 the input is silent."""
@@ -30,6 +32,7 @@ def write_report(path: Path) -> Path:
         ("The kernels alone", "No framework.", _times(frame, "core", "kernel")),
         ("Single calls from Python", _CALLS, _times(frame, "call")),
         ("Training steps", "Forward, backward, update.", _times(frame, "step")),
+        ("Bytes of a training step", _ACCESSED, _bytes(frame)),
         ("Are the numbers right?", _RIGHT, _verdicts(frame)),
     ):
         if not table.empty:
@@ -46,6 +49,11 @@ def _times(frame: pd.DataFrame, *dispatches: str) -> pd.DataFrame:
     rows = rows[(rows["engine"] != "machine") | (rows["provider"] == limits.EMPTY)]
     marks = rows["status"].map(lambda status: " (!)" if status == "wrong" else "")
     return _pivot(rows, rows["seconds"].map(formats.duration) + marks)
+
+
+def _bytes(frame: pd.DataFrame) -> pd.DataFrame:
+    rows = frame[frame["bytes"].notna() & (frame["dispatch"] == "step")]
+    return _pivot(rows, (rows["bytes"] / 1e6).map("{:.4g} MB".format))
 
 
 def _speedups(frame: pd.DataFrame) -> pd.DataFrame:

@@ -81,8 +81,12 @@ class Session:
 
     def _takes_part(self, provider: Provider, cell: cases.Cell) -> bool:
         engine, label = self._engines[provider.engine], f"{cell.label} {provider.name}"
+        is_step, size = cell.dispatch == "step", cell.case.input_bytes
+        if is_step and self._device == "cpu" and size > cases.MOST_TRAINED_ON_CPU:
+            return False
+        takes_part = provider.trains if is_step else not provider.inside
         handles = engine.handles(provider, cell) and provider.handles(cell.case)
-        return handles and self._wanted(label)
+        return takes_part and handles and self._wanted(label)
 
     def _inputs(self, case: cases.Case) -> cases.Inputs:
         """Inputs of a case, kept for the next cell of the same case."""
@@ -116,7 +120,7 @@ class Session:
         moved = cell.case.moved_bytes(cell.mode, len(provider.statistics))
         row, timed = _row(provider, cell, bytes=moved or None), []
         try:
-            runner, verdict = self._runner_and_verdict(provider, cell)
+            runner, verdict = self._runner_and_verdict(provider, cell, row)
             row.status, row.reason = verdict.status, verdict.reason
             row.error = verdict.error if np.isfinite(verdict.error) else None
             if self._engines[provider.engine].has_clock:
@@ -133,10 +137,10 @@ class Session:
             self._writer.add(row)
         return timed
 
-    def _runner_and_verdict(self, provider, cell):
+    def _runner_and_verdict(self, provider, cell, row):
         engine = self._engines[provider.engine]
         if cell.dispatch == "step":
-            runner, loss, right = engine.training(provider, cell.case)
+            runner, loss, right, row.bytes = engine.training(provider, cell)
             return runner, correctness.judge_loss(loss, right, cell.case.dtype)
         arrays = self._inputs(cell.case)
         if provider.engine not in self._placed:

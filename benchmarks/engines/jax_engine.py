@@ -11,10 +11,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from benchmarks import cases, measure
-from benchmarks.engines import Engine
+from benchmarks.engines import Engine, hlo
 from benchmarks.providers import Provider
 
-_MOST_TRAINED_ON_CPU = 32 << 20  # bytes of the pooling's input; more takes minutes
 _FEATURES, _KERNEL, _CLASSES, _RATE = 40, 5, 10, 1e-2  # of a training step
 
 
@@ -30,17 +29,20 @@ def _pooling(epsilon):
     return pool
 
 
-def _statpool(x, mask, axis):
+def _statpool(x, mask, axis, input_activation=None):
     from benchmarks.jax_ffi import pooling
 
-    return pooling.global_stats(x, mask, axis)
+    return pooling.global_stats(x, mask, axis, input_activation)
 
 
-_REPAIRED = _pooling(cases.EPSILON)
+_LAMBDA, _REPAIRED = _pooling(0.0), _pooling(cases.EPSILON)
+_WITH_RELU = functools.partial(_statpool, input_activation="relu")
+_TRAINS = {"engine": "jax", "compiled": True, "trains": True}
 PROVIDERS = (
-    Provider("JAX Lambda", _pooling(0.0), "jax", compiled=True, epsilon=0),
-    Provider("JAX jit", _REPAIRED, "jax", compiled=True),
-    Provider("JAX statpool", _statpool, "jax", compiled=True, ours=True),
+    Provider("JAX Lambda", _LAMBDA, "jax", compiled=True, epsilon=0),
+    Provider("JAX jit", _REPAIRED, **_TRAINS),
+    Provider("JAX statpool", _statpool, ours=True, **_TRAINS),
+    Provider("JAX statpool inside", _WITH_RELU, ours=True, inside=True, **_TRAINS),
 )
 
 
@@ -57,10 +59,9 @@ class JaxEngine(Engine):
         self._device, self._on_gpu = device, device.platform == "gpu"
 
     def handles(self, provider, cell):
-        """Takes training steps too."""
-        if cell.dispatch == "step":
-            return self._on_gpu or cell.case.input_bytes <= _MOST_TRAINED_ON_CPU
-        return super().handles(provider, cell)
+        """Takes training steps too; no layer of JAX's has a normalisation inside."""
+        is_step = cell.dispatch == "step" and cell.mode != cases.TRAIN_XVECTOR
+        return is_step or super().handles(provider, cell)
 
     def place(self, arrays):
         """Copies the inputs to the device."""
@@ -83,11 +84,12 @@ class JaxEngine(Engine):
 
         return measure.calls(call, lambda: jax.block_until_ready(last))
 
-    def training(self, provider, case):
-        """A runner of steps, its loss after one, and that of the repaired Lambda."""
+    def training(self, provider, cell):
+        """The right loss is that of the repaired Lambda."""
         with jax.default_device(self._device):
-            _, right = _training_step(_REPAIRED, case)
-            return *_training_step(provider.pool, case), right
+            _, right, _ = _training_step(PROVIDERS[1], cell)
+            runner, loss, moved = _training_step(provider, cell)
+            return runner, loss, right, moved
 
 
 def _function(provider, mode, case):
@@ -101,12 +103,13 @@ def _function(provider, mode, case):
     return jax.jit(operation)
 
 
-def _training_step(pool, case: cases.Case):
-    """Returns a runner of steps, and the loss after one; `case` is the pooling's.
+def _training_step(provider, cell: cases.Cell):
+    """Returns a runner of steps, the loss after one, and the bytes of one.
 
-    Convolution, ReLU, max pooling, pooling over time, dense; SGD. The first example is
-    silence, as padded clips are.
+    Convolution, ReLU, max pooling or none, pooling over time, dense; SGD. The cell's
+    case is the pooling's. The first example is silence, as padded clips are.
     """
+    case, halved = cell.case, 2 if cell.mode == cases.TRAIN else 1
     random = np.random.default_rng(0)
 
     def draw(*shape):
@@ -114,7 +117,7 @@ def _training_step(pool, case: cases.Case):
         numbers = random.normal(0, scale, shape)
         return jnp.asarray(numbers.astype(cases.numpy_dtype(case.dtype)))
 
-    series = draw(case.batch, 2 * case.time, _FEATURES).at[0].set(0) * 100
+    series = draw(case.batch, halved * case.time, _FEATURES).at[0].set(0) * 100
     labels = jnp.asarray(random.integers(0, _CLASSES, case.batch))
     now = [
         draw(_KERNEL, _FEATURES, case.channels),
@@ -126,19 +129,19 @@ def _training_step(pool, case: cases.Case):
         x = jax.lax.conv_general_dilated(
             series, filters, (1,), "SAME", dimension_numbers=("NWC", "WIO", "NWC")
         )
-        x = jax.nn.relu(x)
-        x = x.reshape(case.batch, case.time, 2, case.channels).max(2)
-        logits = (pool(x, None, 1) @ dense).astype(jnp.float32)
+        x = x if provider.inside else jax.nn.relu(x)
+        x = x.reshape(case.batch, case.time, halved, case.channels).max(2)
+        logits = (provider.pool(x, None, 1) @ dense).astype(jnp.float32)
         picked = jnp.take_along_axis(jax.nn.log_softmax(logits), labels[:, None], 1)
         return -picked.mean()
 
-    @jax.jit
-    def step(weights):
+    def update(weights):
         value, slopes = jax.value_and_grad(loss)(weights)
-        update = jax.tree.map(
+        return value, jax.tree.map(
             lambda w, s: (w - _RATE * s).astype(w.dtype), weights, slopes
         )
-        return value, update
+
+    step = jax.jit(update).lower(now).compile()
 
     def call():
         nonlocal now
@@ -146,4 +149,5 @@ def _training_step(pool, case: cases.Case):
 
     call()
     after_one = float(step(now)[0])
-    return measure.calls(call, lambda: jax.block_until_ready(now)), after_one
+    runner = measure.calls(call, lambda: jax.block_until_ready(now))
+    return runner, after_one, hlo.bytes_accessed(step.as_text())

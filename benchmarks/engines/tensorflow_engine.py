@@ -13,7 +13,7 @@ import tensorflow as tf
 
 import statpool
 from benchmarks import cases, limits, measure
-from benchmarks.engines import Engine, tensorflow_loops
+from benchmarks.engines import Engine, tensorflow_loops, tensorflow_training
 from benchmarks.providers import Provider
 from benchmarks.results import BASELINE
 
@@ -48,7 +48,7 @@ def _keras(x, mask, axis):
     return keras.layers.Concatenate()([average(x), largest(x), norm(x)])
 
 
-def _statpool(name, implementation, compiled=False):
+def _statpool(name, implementation, **what):
     def pool(x, mask, axis):
         return statpool.global_stats(
             x,
@@ -60,20 +60,23 @@ def _statpool(name, implementation, compiled=False):
         )
 
     dtypes = None if implementation == "native" else ("float32",)
-    return Provider(name, pool, compiled=compiled, dtypes=dtypes, ours=True)
+    return Provider(name, pool, dtypes=dtypes, ours=True, **what)
 
 
-REPAIRED = Provider("repaired Lambda", _lambda(cases.EPSILON))
+REPAIRED = Provider("repaired Lambda", _lambda(cases.EPSILON), trains=True)
+_INSIDE = {"trains": True, "inside": True}
 PROVIDERS = (
     Provider(BASELINE, _lambda(0), epsilon=0),
     Provider("Lambda XLA", _lambda(0), compiled=True, epsilon=0),
     REPAIRED,
-    Provider("repaired Lambda XLA", REPAIRED.pool, compiled=True),
+    Provider("repaired Lambda XLA", REPAIRED.pool, compiled=True, trains=True),
     Provider("Keras layers", _keras, dtypes=("float32",), takes_masks=False),
     _statpool("statpool composite", "composite"),
     _statpool("statpool composite XLA", "composite", compiled=True),
-    _statpool("statpool", "native"),
-    _statpool("statpool XLA", "native", compiled=True),
+    _statpool("statpool", "native", trains=True),
+    _statpool("statpool XLA", "native", compiled=True, trains=True),
+    _statpool("statpool inside", "native", **_INSIDE),
+    _statpool("statpool inside XLA", "native", compiled=True, **_INSIDE),
 )
 
 
@@ -94,8 +97,8 @@ class TensorFlowEngine(Engine):
         self._on_gpu, self._device = device == "gpu", f"/{device.upper()}:0"
 
     def handles(self, provider, cell):
-        """Takes calls, and loops in one graph."""
-        return cell.dispatch in ("graph", "call")
+        """Takes calls, loops in one graph, and training steps."""
+        return cell.dispatch in ("graph", "call", "step")
 
     def place(self, arrays):
         """Copies the inputs to the device."""
@@ -139,11 +142,22 @@ class TensorFlowEngine(Engine):
             found.append(limits.Limit(name, runner, moved))
         return found
 
+    def training(self, provider, cell):
+        """The right loss is that of stock layers in a graph."""
+        with tf.device(self._device):
+            step = tensorflow_training.make_step(provider, cell.mode, cell.case)
+            moved = tensorflow_training.bytes_accessed(step, provider.compiled)
+            loss = _loss_after_one(step)
+        runner = self._calls(self._placed(step))
+        return runner, loss, _right_loss(cell, self._device), moved
+
     def _function(self, provider, mode, case):
         operation = make_operation(provider, mode, case)
         compiled = provider.compiled or None
         function = tf.function(operation, jit_compile=compiled, autograph=False)
+        return self._placed(function)
 
+    def _placed(self, function):
         def call(*arguments):
             with tf.device(self._device):
                 return function(*arguments)
@@ -163,6 +177,18 @@ class TensorFlowEngine(Engine):
                 tf.test.experimental.sync_devices()
 
         return dataclasses.replace(runner, run=run)
+
+
+@functools.lru_cache(1)  # for all providers of a cell
+def _right_loss(cell, device):
+    with tf.device(device):
+        step = tensorflow_training.make_step(REPAIRED, cell.mode, cell.case)
+        return _loss_after_one(step)
+
+
+def _loss_after_one(step) -> float:
+    step()
+    return float(step())
 
 
 def make_operation(provider, mode: str, case: cases.Case):

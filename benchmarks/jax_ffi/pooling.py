@@ -32,20 +32,21 @@ def _register():
                 jax.ffi.register_ffi_target(target, capsule, platform=name)
 
 
-def global_stats(x, mask, axis):
+def global_stats(x, mask, axis, input_activation=None):
     """Mean, max and norm over `axis` of x, 1 or 2: [B, 3 C] in the dtype of x."""
-    return _differentiable(axis)(x, *([] if mask is None else [mask]))
+    pool = _differentiable(axis, input_activation)
+    return pool(x, *([] if mask is None else [mask]))
 
 
 @functools.cache
-def _differentiable(axis):
-    """The function for one layout, as JAX differentiates it."""
+def _differentiable(axis, input_activation):
+    """The function for one layout and activation, as JAX differentiates it."""
     _register()
     core, names = _native.core(), cases.STATISTICS
     attributes = {
         "layout": np.int32(axis == 2),
         "epsilon": np.float64(cases.EPSILON),
-        "activation": np.int32(0),
+        "activation": np.int32([None, "relu"].index(input_activation)),
         "negative_slope": np.float64(1),
         "statistics": np.array([core.statistics().index(n) for n in names], np.int32),
     }
