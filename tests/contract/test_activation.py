@@ -58,6 +58,7 @@ def test_edges_of_activation(implementation, dtype, activation):
         [-inf, -inf, -inf, -inf, -inf],
         [-inf, 2, 0, 2, -1],
         [nan, 1, -1, 0, 2],
+        [-nan, 1, -1, 0, 2],
         [1, -1, 0, nan, -2],
         [3e38, -3e38, 1e-37, -1e-37, 0],
         [1, 2, 3, 4, 5],
@@ -65,8 +66,8 @@ def test_edges_of_activation(implementation, dtype, activation):
     with np.errstate(over="ignore"):
         x = np.array(columns).T[None].astype(numpy_dtype(dtype))
     mask = np.array([[True, True, True, False, True]])
-    upstream = np.linspace(-1, 2, 7 * len(STATISTICS))[None].astype(x.dtype)
+    upstream = np.linspace(-1, 2, 8 * len(STATISTICS))[None].astype(x.dtype)
     _check(implementation, x, upstream, mask, activation, "channels_last")
     if activation == "relu":
         values = implementation.forward(x, mask, input_activation=activation)
-        assert not values[0, 7:9].any()  # the largest of what is below 0
+        assert not values[0, 8:10].any()  # the largest of what is below 0
