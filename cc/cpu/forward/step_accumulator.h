@@ -70,7 +70,10 @@ struct StepAccumulator {
     alignas(kMaxVectorBytes) static thread_local T elements[kBlock];
     return elements;
   }
-  int64_t BlockRows() const { return kBlock / row.elements / kChunkRows * kChunkRows; }
+  // Few, so that a block stays in the first-level cache together with the accumulators.
+  int64_t BlockRows() const {
+    return std::max<int64_t>(kBlock / 2 / row.elements / kChunkRows, 1) * kChunkRows;
+  }
 
   void AddActivated(const T* x, int64_t steps, int64_t stride) {
     const int64_t most = BlockRows() * fold;

@@ -63,14 +63,33 @@ class LaneActivation {
   const Compute slope_;
 };
 
+// The bits of -infinity as an integer: those of negative numbers are not above it, those of NaN
+// are.
+template <typename T>
+constexpr int16_t kLeastBits = std::is_same_v<T, core::Float16> ? -0x400 : -0x80;
+
 // to[i] = act(from[i]), as stored values; both may be the same.
 template <typename T>
 void ActivateElements(const core::KernelActivation& activation, const T* from, int64_t count,
                       T* to) {
   const LaneActivation<T> activated(activation);
+  const auto prefetch = [&](int64_t i, int64_t bytes) STATPOOL_ALWAYS_INLINE {
+    if (IsFirstOfLine(i * sizeof(T), bytes)) PrefetchAhead(from + i);
+  };
+  if constexpr (sizeof(T) == 2) {
+    if (activation.is_relu) {  // without a conversion
+      ForLanes<kLanes<int16_t>>(count, [&](auto lanes, int64_t i) STATPOOL_ALWAYS_INLINE {
+        using V = Vec<int16_t, decltype(lanes)::value>;
+        prefetch(i, sizeof(V));
+        const auto bits = LoadRaw<V>(from + i);
+        StoreRaw(V(bits <= kLeastBits<T> ? V{} : bits), to + i);
+      });
+      return;
+    }
+  }
   ForLanes<kLanes<core::ComputeType<T>>>(count, [&](auto lanes, int64_t i) STATPOOL_ALWAYS_INLINE {
     constexpr int N = decltype(lanes)::value;
-    if (IsFirstOfLine(i * sizeof(T), N * sizeof(T))) PrefetchAhead(from + i);
+    prefetch(i, N * sizeof(T));
     StoreRaw(Round<T, N>(activated.template Value<N>(Load<N>(from + i))), to + i);
   });
 }
