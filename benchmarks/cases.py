@@ -13,10 +13,10 @@ from tests.support.cases import numpy_dtype
 FORWARD = "forward"
 BACKWARD = "backward"
 FORWARD_BACKWARD = "forward+backward"
-# Training steps, by what is before the pooling over time and a dense layer after it.
-TRAIN = "train convolution"  # convolution, ReLU, max pooling
-TRAIN_RELU = "train relu"  # convolution, ReLU
-TRAIN_XVECTOR = "train x-vector"  # twice convolution, ReLU, batch normalisation
+# Training steps. Before the pooling are convolution, ReLU and max pooling; the first
+# two; and twice convolution, ReLU and batch normalisation.
+STEPS = "train convolution", "train relu", "train x-vector"
+TRAIN, TRAIN_RELU, TRAIN_XVECTOR = STEPS
 MOST_TRAINED_ON_CPU = 32 << 20  # bytes of the pooling's input; more takes minutes
 
 STATISTICS = ("mean", "max", "l2")

@@ -3,16 +3,7 @@
 import itertools
 import re
 
-from benchmarks.cases import (
-    BACKWARD,
-    FORWARD,
-    FORWARD_BACKWARD,
-    TRAIN,
-    TRAIN_RELU,
-    TRAIN_XVECTOR,
-    Case,
-    Cell,
-)
+from benchmarks.cases import BACKWARD, FORWARD, FORWARD_BACKWARD, STEPS, Case, Cell
 from tests.support import card_grid
 
 DTYPES = ("float32", "float16", "bfloat16", "float64")
@@ -46,8 +37,8 @@ def full() -> list[Cell]:
         *_cells(_BOTH, "graph", grid + first + masked),
         *_cells(_APART, "core", core),
         *_cells(_BOTH, "call", [Case(*shape) for shape in SHAPES]),
-        *_cells([TRAIN, TRAIN_RELU], "step", [small, large, *halved]),
-        *_cells([TRAIN_XVECTOR], "step", speakers),
+        *_cells(STEPS[:2], "step", [small, large, *halved]),
+        *_cells(STEPS[2:], "step", speakers),
         *_kernels(is_tiny=False),
     ]
 
@@ -63,7 +54,7 @@ def tiny() -> list[Cell]:
     return [
         *_cells(_BOTH, "call", [small, Case(3, 40, 16, masked=0.25)]),
         *_cells(_APART, "core", [small]),
-        *_cells([TRAIN, TRAIN_RELU, TRAIN_XVECTOR], "step", [small]),
+        *_cells(STEPS, "step", [small]),
         *_kernels(is_tiny=True),
     ]
 

@@ -13,8 +13,8 @@ _GRAPH = f"""{_CALLS} The empty call is the loop around the calls of small input
 all times of ways without XLA include."""
 _SHARES = """Time of a streaming read (forward), a streaming copy (backward) or both of
 the same bytes, over the time of a call. Inputs that exceed the caches."""
-_ACCESSED = """Operands and results of all instructions that XLA runs or, without XLA,
-of all ops of the traced graph."""
+_STEPS = """Forward, backward, update. Bytes are operands and results of all
+instructions that XLA runs or, without XLA, of all ops of the traced graph."""
 _RIGHT = """The worst verdict. ok: as exact as the contract asks. imprecise: not, but no
 worse than adding up one by one in the dtype of x. wrong: worse, or NaN. One channel of
 the input is silent."""
@@ -31,8 +31,7 @@ def write_report(path: Path) -> Path:
         ("Share of what the machine can do", _SHARES, _shares(frame)),
         ("The kernels alone", "No framework.", _times(frame, "core", "kernel")),
         ("Single calls from Python", _CALLS, _times(frame, "call")),
-        ("Training steps", "Forward, backward, update.", _times(frame, "step")),
-        ("Bytes of a training step", _ACCESSED, _bytes(frame)),
+        ("Training steps", _STEPS, _times(frame, "step")),
         ("Are the numbers right?", _RIGHT, _verdicts(frame)),
     ):
         if not table.empty:
@@ -48,12 +47,9 @@ def _times(frame: pd.DataFrame, *dispatches: str) -> pd.DataFrame:
     rows = frame[frame["seconds"].notna() & frame["dispatch"].isin(dispatches)]
     rows = rows[(rows["engine"] != "machine") | (rows["provider"] == limits.EMPTY)]
     marks = rows["status"].map(lambda status: " (!)" if status == "wrong" else "")
-    return _pivot(rows, rows["seconds"].map(formats.duration) + marks)
-
-
-def _bytes(frame: pd.DataFrame) -> pd.DataFrame:
-    rows = frame[frame["bytes"].notna() & (frame["dispatch"] == "step")]
-    return _pivot(rows, (rows["bytes"] / 1e6).map("{:.4g} MB".format))
+    steps = rows["bytes"].where(rows["dispatch"] == "step") / 1e6
+    moved = steps.map(", {:.4g} MB".format, na_action="ignore").fillna("")
+    return _pivot(rows, rows["seconds"].map(formats.duration) + moved + marks)
 
 
 def _speedups(frame: pd.DataFrame) -> pd.DataFrame:

@@ -81,10 +81,11 @@ class Session:
 
     def _takes_part(self, provider: Provider, cell: cases.Cell) -> bool:
         engine, label = self._engines[provider.engine], f"{cell.label} {provider.name}"
-        is_step, size = cell.dispatch == "step", cell.case.input_bytes
-        if is_step and self._device == "cpu" and size > cases.MOST_TRAINED_ON_CPU:
-            return False
-        takes_part = provider.trains if is_step else not provider.inside
+        if cell.dispatch != "step":
+            takes_part = not provider.inside
+        else:
+            size, most = cell.case.input_bytes, cases.MOST_TRAINED_ON_CPU
+            takes_part = provider.trains and (self._device == "gpu" or size <= most)
         handles = engine.handles(provider, cell) and provider.handles(cell.case)
         return takes_part and handles and self._wanted(label)
 

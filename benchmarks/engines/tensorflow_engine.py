@@ -59,12 +59,12 @@ def _statpool(name, implementation, **what):
             implementation=implementation,
         )
 
-    dtypes = None if implementation == "native" else ("float32",)
-    return Provider(name, pool, dtypes=dtypes, ours=True, **what)
+    native = implementation == "native"
+    dtypes = None if native else ("float32",)
+    return Provider(name, pool, dtypes=dtypes, ours=True, trains=native, **what)
 
 
 REPAIRED = Provider("repaired Lambda", _lambda(cases.EPSILON), trains=True)
-_INSIDE = {"trains": True, "inside": True}
 PROVIDERS = (
     Provider(BASELINE, _lambda(0), epsilon=0),
     Provider("Lambda XLA", _lambda(0), compiled=True, epsilon=0),
@@ -73,10 +73,10 @@ PROVIDERS = (
     Provider("Keras layers", _keras, dtypes=("float32",), takes_masks=False),
     _statpool("statpool composite", "composite"),
     _statpool("statpool composite XLA", "composite", compiled=True),
-    _statpool("statpool", "native", trains=True),
-    _statpool("statpool XLA", "native", compiled=True, trains=True),
-    _statpool("statpool inside", "native", **_INSIDE),
-    _statpool("statpool inside XLA", "native", compiled=True, **_INSIDE),
+    _statpool("statpool", "native"),
+    _statpool("statpool XLA", "native", compiled=True),
+    _statpool("statpool inside", "native", inside=True),
+    _statpool("statpool inside XLA", "native", compiled=True, inside=True),
 )
 
 
@@ -145,11 +145,11 @@ class TensorFlowEngine(Engine):
     def training(self, provider, cell):
         """The right loss is that of stock layers in a graph."""
         with tf.device(self._device):
-            step = tensorflow_training.make_step(provider, cell.mode, cell.case)
-            moved = tensorflow_training.bytes_accessed(step, provider.compiled)
-            loss = _loss_after_one(step)
-        runner = self._calls(self._placed(step))
-        return runner, loss, _right_loss(cell, self._device), moved
+            make = functools.partial(tensorflow_training.make_step, cell=cell)
+            steps = make(provider), make(REPAIRED)
+            losses = [float([step(), step()][1]) for step in steps]
+            moved = tensorflow_training.bytes_accessed(steps[0], provider.compiled)
+        return self._calls(self._placed(steps[0])), *losses, moved
 
     def _function(self, provider, mode, case):
         operation = make_operation(provider, mode, case)
@@ -177,18 +177,6 @@ class TensorFlowEngine(Engine):
                 tf.test.experimental.sync_devices()
 
         return dataclasses.replace(runner, run=run)
-
-
-@functools.lru_cache(1)  # for all providers of a cell
-def _right_loss(cell, device):
-    with tf.device(device):
-        step = tensorflow_training.make_step(REPAIRED, cell.mode, cell.case)
-        return _loss_after_one(step)
-
-
-def _loss_after_one(step) -> float:
-    step()
-    return float(step())
 
 
 def make_operation(provider, mode: str, case: cases.Case):

@@ -1,5 +1,6 @@
 """The benchmark suite: what it checks and times, and what becomes of failures."""
 
+import dataclasses
 import re
 import sys
 import time
@@ -20,7 +21,12 @@ from benchmarks import (
     results,
     session,
 )
-from benchmarks.engines import tensorflow_engine, tensorflow_loops
+from benchmarks.engines import (
+    tensorflow_engine,
+    tensorflow_loops,
+    tensorflow_training,
+    training,
+)
 from benchmarks.providers import Provider, engine_module, providers_of
 from tests.support import memory
 
@@ -29,12 +35,13 @@ REPAIRED, KERAS = PROVIDERS["repaired Lambda"], PROVIDERS["Keras layers"]
 CELL = cases.Cell(cases.FORWARD_BACKWARD, "graph", cases.Case(2, 8, 3))
 
 
-def run_session(folder, providers):
-    """Runs a cell on a tiny budget; returns session, rows and what it said."""
+def run_session(folder, providers, cells=(CELL,)):
+    """Runs cells on a tiny budget; returns session, rows and what it said."""
     said = []
     writer = results.Writer(folder, environment.describe_environment("cpu"))
     measuring = session.Session(providers, writer, "cpu", 0.01, say=said.append)
-    measuring.run_cell(CELL)
+    for cell in cells:
+        measuring.run_cell(cell)
     rows = results.load(writer.csv)
     return measuring, rows[rows["engine"] != "machine"].reset_index(), said
 
@@ -98,14 +105,52 @@ def test_an_error_in_the_timed_shape_alone_is_caught():
     assert judged(pool, case=cases.Case(2, 78, 3)).status != correctness.WRONG
 
 
-def test_a_training_step_is_judged_by_its_loss():
-    engine = pytest.importorskip("jax") and engine_module("jax")
-    case = cases.Case(4, 20, 6)
-    right = engine.PROVIDERS[1]
-    wrong = Provider("wrong", lambda *arguments: right.pool(*arguments) * 1.1)
+@pytest.mark.parametrize("name", ["jax", "tensorflow"])
+def test_a_training_step_is_judged_by_its_loss(name):
+    engine = pytest.importorskip(name) and engine_module(name)
+    cell = cases.Cell(cases.TRAIN_RELU, "step", cases.Case(4, 20, 6))
+    right = next(provider for provider in engine.PROVIDERS if provider.trains)
+    wrong = dataclasses.replace(right, pool=lambda *a: right.pool(*a) * 1.1)
     for provider, status in ((right, "ok"), (wrong, "wrong")):
-        _, loss, wanted = engine.create("cpu").training(provider, case)
+        _, loss, wanted, _ = engine.create("cpu").training(provider, cell)
         assert correctness.judge_loss(loss, wanted, "float32").status == status
+
+
+def test_all_ways_train_alike_and_what_is_inside_is_not_moved(tmp_path):
+    cells = [cell for cell in grid.tiny() if cell.dispatch == "step"]
+    assert [cell.mode for cell in cells] == list(cases.STEPS)
+    stock = ("repaired Lambda", "statpool", "statpool inside")
+    names = [*stock, *(f"{name} XLA" for name in stock)]
+    _, rows, _ = run_session(tmp_path, [PROVIDERS[name] for name in names], cells)
+    assert list(rows["status"]) == ["ok"] * len(cells) * len(names)
+    moved = rows.set_index(["mode", "provider"])["bytes"].unstack()[names]
+    for ways in (names[:3], names[3:]):
+        assert (moved[ways].diff(axis=1)[ways[1:]] < 0).all().all(), moved
+
+
+def test_bytes_of_a_step_are_those_of_its_arrays():
+    size = 4 * 20 * 7
+    relu = tf.function(lambda: tf.nn.relu(tf.reshape(x, [7, 20])), autograph=False)
+    x = tf.ones([20, 7])
+    assert tensorflow_training.bytes_accessed(relu, compiled=False) == 2 * size
+    text = """
+      ENTRY %main (x: f32[20,7]) -> f32[] {
+        %x = f32[20,7]{1,0} parameter(0)
+        %call = (f32[7]{0}, /*index=1*/bf16[3,7]{1,0}) custom-call(%x, %x), target="a"
+        %y.1 = f32[7]{0} get-tuple-element(%call), index=0
+        ROOT %sum = pred[] fusion(%y.1), kind=kLoop, calls=%x
+      }"""
+    assert training.bytes_accessed(text) == 2 * size + 28 + 42 + 28 + 1
+
+
+def test_bytes_of_a_step_agree_with_the_cost_analysis_of_xla():
+    jax = pytest.importorskip("jax")
+    step = jax.jit(jax.grad(lambda x: (jax.nn.relu(x) ** 2).sum(1).max()))
+    compiled = step.lower(jax.numpy.ones((4, 50, 64))).compile()
+    wanted = compiled.cost_analysis()["bytes accessed"]
+    assert training.bytes_accessed(compiled.as_text()) == pytest.approx(
+        wanted, rel=0.05
+    )
 
 
 def test_the_graph_loop_runs_every_call(tmp_path):
