@@ -10,6 +10,7 @@
 
 #include "cc/core/problem.h"
 #include "cc/cpu/plan.h"
+#include "cc/cpu/simd/rows.h"
 #include "cc/cpu/simd/transpose.h"
 
 namespace statpool {
@@ -23,29 +24,37 @@ struct PackedRows {
   alignas(kMaxVectorBytes) E elements[kRows * kPackChannels];
 };
 
-// [outer, inner, run] becomes [inner, outer, run], for runs of at least kPiece bytes: by pieces of
-// as many, of which the last two overlap.
+// [outer, inner, run] becomes [inner, outer, run], for runs of at least kPiece bytes: piece by
+// piece, of which the last two overlap.
 template <int64_t kPiece>
 void SwapAxesBy(const char* from, int64_t outer, int64_t inner, int64_t run, char* to) {
-  for (int64_t i = 0; i < inner; ++i) {
-    for (int64_t o = 0; o < outer; ++o, to += run) {
-      const char* const piece = from + (o * inner + i) * run;
-      for (int64_t k = 0; k < run - kPiece; k += kPiece) std::memcpy(to + k, piece + k, kPiece);
-      std::memcpy(to + run - kPiece, piece + run - kPiece, kPiece);
+  const int64_t pieces = CeilDiv(run, kPiece);
+  for (int64_t piece = 0; piece < pieces; ++piece) {
+    const int64_t at = std::min(piece * kPiece, run - kPiece);
+    for (int64_t i = 0; i < inner; ++i) {
+      const char* source = from + i * run + at;
+      char* target = to + i * outer * run + at;
+      for (int64_t o = 0; o < outer; ++o, source += inner * run, target += run) {
+        std::memcpy(target, source, kPiece);
+      }
     }
   }
 }
 
 // [outer, inner, run] becomes [inner, outer, run].
 template <typename E>
-void SwapAxes(const E* from, int64_t outer, int64_t inner, int64_t run, E* to) {
+__attribute__((noinline)) void SwapAxes(const E* from, int64_t outer, int64_t inner, int64_t run,
+                                        E* to) {
   if (inner == 1) {
     std::copy_n(from, outer * run, to);
   } else if (run == 1) {
     TransposeSteps(from, inner, inner, outer, outer, to);
   } else {
     const int64_t bytes = run * sizeof(E);
-    const auto swap = bytes >= 16 ? &SwapAxesBy<16> : bytes >= 8 ? &SwapAxesBy<8> : &SwapAxesBy<4>;
+    const auto swap = bytes >= 32   ? &SwapAxesBy<32>
+                      : bytes >= 16 ? &SwapAxesBy<16>
+                      : bytes >= 8  ? &SwapAxesBy<8>
+                                    : &SwapAxesBy<4>;
     swap(reinterpret_cast<const char*>(from), outer, inner, bytes, reinterpret_cast<char*>(to));
   }
 }
@@ -76,6 +85,16 @@ class Pack {
   template <typename E>
   E* Part(E* tensor, int64_t rows) const {
     return tensor + first_ * rows * own_.channels;
+  }
+
+  // Prefetches the pack's part of a [B, rows, C] tensor, or that of `packs` packs later. While a
+  // pack is computed, memory is idle otherwise.
+  template <typename E>
+  void Prefetch(const void* tensor, int64_t rows, int64_t packs) const {
+    const auto part =
+        reinterpret_cast<uintptr_t>(tensor) + first_ * rows * own_.channels * sizeof(E);
+    const int64_t bytes = examples_ * rows * own_.channels * sizeof(E);
+    for (int64_t at = 0; at < bytes; at += kCacheLine) PrefetchLine(part + packs * bytes + at);
   }
 
   // Between the pack's part of x or dx and its steps, a row for each. A single step is in place.

@@ -19,7 +19,10 @@ constexpr int64_t kMaxSteps = 1 << 30;      // lane counters are 32 bits wide
 // joins.
 constexpr int64_t kEnoughUnits = 32;
 
-constexpr int64_t kLeastPack = 4;  // examples that are worth moving their elements and results
+// Moving elements and results costs more than it saves with fewer examples, or fewer lanes.
+constexpr int64_t kLeastPack = 4;
+constexpr int64_t kLeastPackChannels = 16;
+constexpr int64_t kTinyElements = 128;  // larger examples gain too little
 
 static_assert(kTransposedChannels % kMaxFold == 0, "the largest group is of whole vectors");
 
@@ -38,10 +41,11 @@ int64_t Fold(const core::Shape& shape, int64_t row_channels) {
 // Tiny examples are packed until their channels fill vectors, so that what a unit costs beside its
 // steps is paid once for many. A pack has `fold` lanes for each channel, as one example has.
 int64_t ExamplesPerPack(const core::Shape& shape, int64_t fold) {
-  if (shape.time == 0) return 1;
+  if (shape.time == 0 || shape.time * shape.channels > kTinyElements) return 1;
   const int64_t channels = std::min(kPackChannels / fold, kPackElements / shape.time);
-  const int64_t examples = std::min(channels / shape.channels, shape.batch);
-  return examples < kLeastPack ? 1 : examples;
+  const int64_t examples = channels / shape.channels;
+  if (channels < kLeastPackChannels || examples < kLeastPack) return 1;
+  return std::min(examples, shape.batch);
 }
 
 // Rounded up, because an odd number of 4-byte numbers may come last and the next split begins with

@@ -111,6 +111,16 @@ def test_float16_norm_beyond_the_largest_float16(implementation):
         assert np.array_equal(gradient, np.tile(np.float16([0.5, -1]), (1, 4, 1)))
 
 
+@pytest.mark.parametrize(("dtype", "huge"), [("float32", 1e38), ("float64", 1e308)])
+def test_norms_beyond_their_dtype(any_shape, dtype, huge):
+    x = np.full((2, 100, 3), huge, dtype)
+    assert np.isposinf(any_shape.forward(x, statistics=("l2",))).all()
+    upstream = np.ones((2, 3), dtype)
+    gradient = any_shape.gradient(x, upstream, statistics=("l2",)).astype(float)
+    is_right = np.allclose(gradient, 0.1, rtol=1e-6, atol=0)
+    assert is_right or not gradient.any()  # never NaN
+
+
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
 def test_16_bit_gradient_uses_the_unrounded_norm(implementation, dtype):
     """With the norm rounded to 16 bits the gradient would be off by a unit or more."""

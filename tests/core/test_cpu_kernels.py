@@ -143,6 +143,7 @@ from tests.support.implementations import NumpyCore
 
 kernels = NumpyCore(core.instruction_sets()[0])
 shapes = (2, 600, 513), (2, 64, 600), (1, 50_000, 70), (2, 30, 5), (2, 300, 48)
+shapes += ((70, 15, 1),)
 cases = [
     Case(*shape, "float64", padding=padding, data_format=data_format)
     for shape in shapes for padding in ("none", "mask") for data_format in FORMATS

@@ -67,10 +67,12 @@ def test_time_is_split_until_there_are_units_for_the_cores_of_a_server():
         ((10**5, 1, 8), 8),
         ((10**5, 20, 1), 32),  # two lanes for each channel
         ((10**5, 5, 3), 21),
-        ((5, 5, 3), 5),  # all
-        ((3, 5, 3), 1),  # as few are not worth moving their elements
-        ((10**5, 1, 17), 1),
-        ((10**5, 257, 1), 1),
+        ((3, 5, 3), 3),  # all
+        ((10**5, 1, 16), 4),
+        ((10**5, 1, 17), 1),  # too few of them to be worth moving their elements
+        ((10**5, 9, 15), 1),  # too large
+        ((10**5, 63, 1), 16),
+        ((10**5, 65, 1), 1),
         ((10**5, 0, 1), 1),
     ],
 )

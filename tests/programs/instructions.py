@@ -25,6 +25,11 @@ TOTAL = re.compile(r"^totals: (\d+)$", re.MULTILINE)
 SHORT = (16, 1, 128)  # finishing channels is all of the work
 ODD = (7, 333, 33)  # channels_first are transposed
 LONG = (1, 4000, 33)  # split in time, so that splits are joined
+TINY = [
+    (1024, 1, 1),
+    (1024, 20, 1),
+    (1024, 3, 4),
+]  # many tiny examples, which are packed
 
 # (B, T, C), dtype, data_format, statistics, masked
 CELLS = [
@@ -33,6 +38,11 @@ CELLS = [
     for dtype in ("float32", "bfloat16", "float64")
     for data_format in formats
     for statistics in (("mean", "max", "l2"), ("mean", "std"))
+]
+CELLS += [
+    (shape, "float32", data_format, ("mean", "max", "l2"), False)
+    for shape in TINY
+    for data_format in FORMATS[: shape[1]]
 ]
 CELLS += [
     (ODD, "float32", data_format, ("mean", "max", "l2"), masked)

@@ -5,6 +5,7 @@ and compilers that this machine lacks are skipped.
 """
 
 import os
+import platform
 import re
 import shutil
 import subprocess
@@ -232,7 +233,9 @@ def test_the_wheel_that_make_repairs(source, tmp_path):
     """Has neither TensorFlow's libraries nor a path of this machine in it."""
     make(source, "wheel")
     (wheel,) = (source / "dist").glob("*.whl")
-    assert "manylinux" in wheel.name
+    # docs/deploy.md: the name says which glibc it needs, none newer than the builder's.
+    needed = re.search(r"-manylinux_2_(\d+)_", wheel.name)[1]
+    assert int(needed) <= int(platform.libc_ver()[1].partition(".")[2])
     assert f"tensorflow{NEWEST}" in wheel.name
     environment = Environment(tmp_path / "venv", "tensorflow-cpu", wheel)
     shutil.rmtree(source)

@@ -22,8 +22,8 @@ TRANSPOSED = ((50, 33), (63, 47), (64, 48), (65, 49), (130, 96), (513, 48))
 # B, T, C of many tiny examples: what the CPU's kernels pack, and what they just don't.
 TINY = (
     (65, 1, 1), (64, 2, 1), (100, 3, 1), (97, 1, 2), (70, 2, 2), (43, 3, 2),
-    (50, 1, 3), (43, 2, 3), (99, 3, 3), (33, 20, 1), (9, 17, 7), (5, 1, 16), (5, 1, 17),
-    (4, 129, 2),
+    (50, 1, 3), (43, 2, 3), (99, 3, 3), (33, 20, 1), (9, 17, 4), (21, 2, 8), (9, 1, 17),
+    (33, 63, 1), (20, 64, 1),
 )  # fmt: skip
 LARGE = ((65, 512),)  # several blocks of channels, and of time
 INTERPRETED_SIZE = 50_000  # elements, which take an interpreter a second

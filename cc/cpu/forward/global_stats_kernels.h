@@ -187,6 +187,9 @@ STATPOOL_OWN_FRAME void ForwardPack(const ForwardArguments& a, const core::Neede
   T steps[kPackElements];
   PackedRows<Compute, core::kStatisticCount> y;  // or of T, which is no larger
   PackedRows<Compute, core::kSavedFieldCount> saved;
+  const int64_t statistics = a.problem.statistics.size;
+  pack.Prefetch<T>(a.y, statistics, 0);
+  pack.Prefetch<Compute>(a.saved, a.fields.size, 0);
   ForwardArguments packed = pack.ArgumentsOf(a);
   const T* x = pack.ReadSteps(a.x, steps);
   if (a.activation.is_there) {
@@ -202,7 +205,6 @@ STATPOOL_OWN_FRAME void ForwardPack(const ForwardArguments& a, const core::Neede
                                                &accumulators);
   accumulator.AddSteps(x, a.problem.shape.time, pack.width(), /*are_cached=*/true);
   StoreResults<T>(packed, needed, accumulators, accumulator.Finish(), {0, 0, pack.width()});
-  const int64_t statistics = a.problem.statistics.size;
   if (sizeof(T) == 2 && a.problem.out_dtype == core::DType::kFloat32) {
     pack.WriteRows(reinterpret_cast<const float*>(y.elements), statistics, a.y);
   } else {

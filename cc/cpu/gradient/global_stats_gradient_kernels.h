@@ -169,6 +169,8 @@ __attribute__((noinline)) bool GradientPack(const GradientArguments& a, const Pa
     pack.ReadRows(a.upstream, statistics, reinterpret_cast<T*>(upstream.elements));
   }
   pack.ReadRows(a.saved, a.fields.size, saved.elements);
+  pack.Prefetch<T>(a.upstream, statistics, 1);
+  pack.Prefetch<Compute>(a.saved, a.fields.size, 1);
   GradientArguments packed = pack.ArgumentsOf(a);
   packed.upstream = upstream.elements;
   packed.saved = saved.elements;

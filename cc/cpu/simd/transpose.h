@@ -119,8 +119,8 @@ struct TransposedRows {
 // Row r, element c = x[c * time + r] for r in [0, steps), c in [0, channels). Rows are `stride`
 // apart.
 template <typename T>
-void TransposeSteps(const T* x, int64_t time, int64_t steps, int64_t channels, int64_t stride,
-                    T* rows) {
+STATPOOL_INLINE void TransposeSteps(const T* x, int64_t time, int64_t steps, int64_t channels,
+                                    int64_t stride, T* rows) {
   constexpr int N = kPiece<T>;
   constexpr int kMostPieces = kVectorBytes >= 32 ? 2 : 1;
   const int64_t block_steps = steps / N * N;
