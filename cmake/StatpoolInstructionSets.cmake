@@ -1,5 +1,9 @@
 # Code that is compiled once for each of the processor's instruction sets.
 
+# Sanitizers leave AVX-512 out: its kernels take them minutes to compile, most machines can't run
+# them, and its vectors run emulated.
+option(STATPOOL_AVX512 "Compile the kernels for AVX-512" ON)
+
 set(STATPOOL_INSTRUCTION_SETS baseline)
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
   set(STATPOOL_FLAGS_avx2 -mavx2 -mfma -mf16c)
@@ -11,7 +15,10 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
     -mavx512dq
     -mavx512vl
   )
-  list(APPEND STATPOOL_INSTRUCTION_SETS avx2 avx512)
+  list(APPEND STATPOOL_INSTRUCTION_SETS avx2)
+  if(STATPOOL_AVX512)
+    list(APPEND STATPOOL_INSTRUCTION_SETS avx512)
+  endif()
 endif()
 
 # Adds to a target the source's object for an instruction set: with its name, STATPOOL_ISA, and flags.

@@ -15,6 +15,8 @@ const Kernels& KernelsFor(core::DType dtype);
 namespace avx2 {
 const Kernels& KernelsFor(core::DType dtype);
 }
+#endif
+#if defined(STATPOOL_HAS_AVX512)
 namespace avx512 {
 const Kernels& KernelsFor(core::DType dtype);
 }
@@ -36,23 +38,27 @@ bool SupportsAvx2() {
   return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && HasF16c();
 }
 
+constexpr char kBaselineName[] = "x86-64";
+#else
+constexpr char kBaselineName[] = "generic";
+#endif
+
+#if defined(STATPOOL_HAS_AVX512)
 bool SupportsAvx512() {
   return SupportsAvx2() && __builtin_cpu_supports("avx512f") &&
          __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
          __builtin_cpu_supports("avx512vl");
 }
-
-constexpr char kBaselineName[] = "x86-64";
-#else
-constexpr char kBaselineName[] = "generic";
 #endif
 
 }  // namespace
 
 const std::vector<InstructionSet>& CompiledInstructionSets() {
   static const auto* sets = new std::vector<InstructionSet>{
-#if defined(__x86_64__)
+#if defined(STATPOOL_HAS_AVX512)
       {"avx512", &SupportsAvx512, &avx512::KernelsFor},
+#endif
+#if defined(__x86_64__)
       {"avx2", &SupportsAvx2, &avx2::KernelsFor},
 #endif
       {kBaselineName, &SupportsBaseline, &baseline::KernelsFor},
