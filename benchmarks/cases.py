@@ -13,11 +13,9 @@ from tests.support.cases import numpy_dtype
 FORWARD = "forward"
 BACKWARD = "backward"
 FORWARD_BACKWARD = "forward+backward"
-# Training steps. Before the pooling are convolution, ReLU and max pooling; the first
-# two; and twice convolution, ReLU and batch normalisation.
+# Training steps; docs/benchmarks.md says what is before the pooling.
 STEPS = "train convolution", "train relu", "train x-vector"
 TRAIN, TRAIN_RELU, TRAIN_XVECTOR = STEPS
-MOST_TRAINED_ON_CPU = 32 << 20  # bytes of the pooling's input; more takes minutes
 
 STATISTICS = ("mean", "max", "l2")
 EPSILON = 1e-12

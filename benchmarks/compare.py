@@ -11,14 +11,11 @@ def describe(old: pd.DataFrame, new: pd.DataFrame) -> str:
     """Puts the comparison in words; the machine's own change comes first."""
     pairs = match(old, new)
     is_limit = pairs["engine"] == "machine"
-    limits, rows = (
-        pairs[is_limit].groupby("provider")["ratio"].median(),
-        pairs[~is_limit],
-    )
+    limits = pairs[is_limit].groupby("provider")["ratio"].median()
+    rows = pairs[~is_limit]
     machine = [f"{name} {100 * (ratio - 1):+.0f} %" for name, ratio in limits.items()]
-    lines = [
-        f"The machine itself, medians: {', '.join(machine) or 'not in both files'}"
-    ]
+    known = ", ".join(machine) or "not in both files"
+    lines = [f"The machine itself, medians: {known}"]
     for change in ("slower", "faster"):
         changed = rows[rows["change"] == change]
         changed = changed.sort_values("ratio", ascending=change == "faster")
@@ -46,9 +43,8 @@ def match(old: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
     pairs = pairs.dropna(subset=["seconds_old", "seconds_new"])
     ratio, least = pairs["seconds_new"] / pairs["seconds_old"], 1 + _LEAST_CHANGE
     slower = (ratio >= least) & (pairs["seconds_q20_new"] > pairs["seconds_q80_old"])
-    faster = (ratio <= 1 / least) & (
-        pairs["seconds_q80_new"] < pairs["seconds_q20_old"]
-    )
+    faster = ratio <= 1 / least
+    faster &= pairs["seconds_q80_new"] < pairs["seconds_q20_old"]
     pairs = pairs.assign(ratio=ratio, change="")
     pairs.loc[slower, "change"] = "slower"
     pairs.loc[faster, "change"] = "faster"

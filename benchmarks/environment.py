@@ -1,5 +1,6 @@
 """What the numbers were measured on: machine, versions, commit, time."""
 
+import contextlib
 import datetime
 import functools
 import importlib.metadata
@@ -61,8 +62,6 @@ def _cpu_name() -> str:
 
 def _version(name: str) -> str | None:
     for distribution in (name, f"{name}-cpu"):
-        try:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             return importlib.metadata.version(distribution)
-        except importlib.metadata.PackageNotFoundError:
-            continue
     return None

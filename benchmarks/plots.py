@@ -91,8 +91,7 @@ def _dots(rows: pd.DataFrame, axis_label: str, write):
         for _, row in rows[rows["panel"] == panel].iterrows():
             shift = _SPREAD * ((names.index(row["label"]) + 0.5) / len(names) - 0.5)
             place = shapes.index(row["shape"]) - shift
-            is_wrong = row["status"] == "wrong"
-            fill = {"markerfacecolor": "none"} if is_wrong else {}
+            fill = {"markerfacecolor": "none"} if row["status"] == "wrong" else {}
             axis.plot(row["value"], place, **_style(row["label"], names) | fill)
             if row["label"] == "statpool":  # in a column of its own, right of all dots
                 at, style = axis.get_yaxis_transform(), {"color": _OURS["statpool"]}

@@ -12,6 +12,7 @@ from benchmarks import cases, correctness, formats, limits, measure
 from benchmarks.providers import Provider, engine_module
 from benchmarks.results import Row, Writer
 
+_MOST_TRAINED_ON_CPU = 32 << 20  # bytes of the pooling's input; more takes minutes
 _GRAPH_NODE = re.compile(r"\{\{.*?\}\}")
 _OUT_OF_MEMORY = re.compile(r"out of memory|oom when|resource.?exhausted", re.I)
 
@@ -81,11 +82,9 @@ class Session:
 
     def _takes_part(self, provider: Provider, cell: cases.Cell) -> bool:
         engine, label = self._engines[provider.engine], f"{cell.label} {provider.name}"
-        if cell.dispatch != "step":
-            takes_part = not provider.inside
-        else:
-            size, most = cell.case.input_bytes, cases.MOST_TRAINED_ON_CPU
-            takes_part = provider.trains and (self._device == "gpu" or size <= most)
+        fits = self._device == "gpu" or cell.case.input_bytes <= _MOST_TRAINED_ON_CPU
+        is_step = cell.dispatch == "step"
+        takes_part = provider.trains and fits if is_step else not provider.inside
         handles = engine.handles(provider, cell) and provider.handles(cell.case)
         return takes_part and handles and self._wanted(label)
 
@@ -141,7 +140,7 @@ class Session:
     def _runner_and_verdict(self, provider, cell, row):
         engine = self._engines[provider.engine]
         if cell.dispatch == "step":
-            runner, loss, right, row.bytes = engine.training(provider, cell)
+            runner, loss, row.bytes, right = engine.training(provider, cell)
             return runner, correctness.judge_loss(loss, right, cell.case.dtype)
         arrays = self._inputs(cell.case)
         if provider.engine not in self._placed:

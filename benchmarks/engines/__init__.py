@@ -13,8 +13,8 @@ class Engine:
         place(arrays): Moves the inputs of a case to the device.
         outputs(provider, mode, case, placed): Runs once: [y] for forward, else [y, dx].
         runner(provider, cell, placed): A measure.Runner.
-        training(provider, cell): For "step" cells: a runner of steps, its loss after
-            one, that of the stock way, and the bytes that a step accesses.
+        training(provider, cell): For "step" cells: a runner of steps, the loss after
+            one, the bytes that one accesses, and the right loss: that of the stock way.
     """
 
     has_clock = True  # times mean nothing under an emulator

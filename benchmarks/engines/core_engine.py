@@ -1,5 +1,6 @@
 """The C++ core as an engine: kernels on NumPy arrays, into existing buffers."""
 
+import functools
 import os
 
 import numpy as np
@@ -65,8 +66,6 @@ class CoreEngine(Engine):
         how = None, provider.threads or len(os.sched_getaffinity(0))
         forward = y, saved, arguments, *how
         backward = dx, placed.upstream, saved, arguments, *how
-        return (
-            lambda: core.global_stats(*forward),
-            lambda: core.global_stats_gradient(*backward),
-            *(y, dx),
-        )
+        pool = functools.partial(core.global_stats, *forward)
+        differentiate = functools.partial(core.global_stats_gradient, *backward)
+        return pool, differentiate, y, dx

@@ -72,9 +72,8 @@ class CudaEngine(Engine):
         # launch reads, or the end of that would be found in the cache.
         self._flushed = _FLUSHES * l2.value if self.has_clock else 0
         room = ROOM if self.has_clock else _MOST_EMULATED
-        self._flush, self.source, self.target = (
-            self._random(size) for size in (self._flushed, room, room)
-        )
+        sizes = self._flushed, room, room
+        self._flush, self.source, self.target = map(self._random, sizes)
 
     def handles(self, provider, cell):
         """Takes "kernel" cells; the emulator, small ones."""
@@ -108,9 +107,8 @@ class CudaEngine(Engine):
         if cell.dispatch != "kernel" or not self.has_clock:
             return []
         moved = -(-cell.case.moved_bytes(cell.mode) // _PIECE) * _PIECE
-        name, launch = limits.COPY, self.copy
-        if cell.mode == cases.FORWARD:
-            name, launch = limits.READ, self.read
+        reads = cell.mode == cases.FORWARD
+        name, launch = (limits.READ, self.read) if reads else (limits.COPY, self.copy)
         return [limits.Limit(name, self._timed(lambda: launch(moved)), moved)]
 
     def read(self, moved):

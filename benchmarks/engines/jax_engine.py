@@ -86,8 +86,7 @@ class JaxEngine(Engine):
         """The right loss is that of the repaired Lambda."""
         with jax.default_device(self._device):
             _, right, _ = _training_step(_REPAIRED, cell)
-            runner, loss, moved = _training_step(provider, cell)
-            return runner, loss, right, moved
+            return *_training_step(provider, cell), right
 
 
 def _function(provider, mode, case):
@@ -128,7 +127,8 @@ def _training_step(provider, cell: cases.Cell):
             series, filters, (1,), "SAME", dimension_numbers=("NWC", "WIO", "NWC")
         )
         x = x if provider.inside else jax.nn.relu(x)
-        x = x.reshape(case.batch, case.time, halved, case.channels).max(2)
+        if halved == 2:
+            x = x.reshape(case.batch, case.time, 2, case.channels).max(2)
         logits = (provider.pool(x, None, 1) @ dense).astype(jnp.float32)
         picked = jnp.take_along_axis(jax.nn.log_softmax(logits), labels[:, None], 1)
         return -picked.mean()

@@ -147,9 +147,9 @@ class TensorFlowEngine(Engine):
         with tf.device(self._device):
             make = functools.partial(tensorflow_training.make_step, cell=cell)
             steps = make(provider), make(REPAIRED)
-            losses = [float([step(), step()][1]) for step in steps]
-            moved = tensorflow_training.bytes_accessed(steps[0], provider.compiled)
-        return self._calls(self._placed(steps[0])), *losses, moved
+            loss, right = (float([step(), step()][1]) for step in steps)
+            moved = tensorflow_training.bytes_of(steps[0], provider.compiled)
+        return self._calls(self._placed(steps[0])), loss, moved, right
 
     def _function(self, provider, mode, case):
         operation = make_operation(provider, mode, case)

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 import statpool
 from benchmarks import cases
-from benchmarks.engines import training
+from benchmarks.engines.training import CLASSES, FEATURES, KERNEL, RATE, bytes_accessed
 
 _FREE = {"Const", "ExpandDims", "Identity", "NoOp", "Placeholder", "ReadVariableOp"}
 _FREE |= {"IdentityN", "Reshape", "Squeeze", "StopGradient"}
@@ -18,10 +18,10 @@ def make_step(provider, cell: cases.Cell):
     """A function that takes a step of SGD and returns the loss before it, as in JAX."""
     case, steps = cell.case, cell.case.time * (2 if cell.mode == cases.TRAIN else 1)
     random = np.random.default_rng(0)
-    series = random.normal(0, 1, (case.batch, steps, training.FEATURES))
+    series = random.normal(0, 1, (case.batch, steps, FEATURES))
     series[0] = 0  # silence, as padded clips are
     series = tf.constant(series, case.dtype)
-    labels = tf.constant(random.integers(0, training.CLASSES, case.batch))
+    labels = tf.constant(random.integers(0, CLASSES, case.batch))
     model = _model(provider, cell.mode, case)
     model.build(series.shape)
     loss_of = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
@@ -31,17 +31,17 @@ def make_step(provider, cell: cases.Cell):
             loss = loss_of(labels, model(series, training=True))
         weights = model.trainable_variables
         for weight, slope in zip(weights, tape.gradient(loss, weights), strict=True):
-            weight.assign_sub(tf.cast(training.RATE, slope.dtype) * slope)
+            weight.assign_sub(tf.cast(RATE, slope.dtype) * slope)
         return loss
 
     return tf.function(step, jit_compile=provider.compiled or None, autograph=False)
 
 
-def bytes_accessed(step, compiled: bool) -> int:
+def bytes_of(step, compiled: bool) -> int:
     """Operands and results of what XLA runs, or of all ops of the traced graph."""
     if compiled:
         hlo = step.experimental_get_compiler_ir()(stage="optimized_hlo")
-        return training.bytes_accessed(hlo)
+        return bytes_accessed(hlo)
     return sum(
         math.prod(array.shape) * array.dtype.size
         for operation in step.get_concrete_function().graph.get_operations()
@@ -59,8 +59,7 @@ def _model(provider, mode, case):
         before = {"input_activation": keras.layers.ReLU(**dtype)}
         if is_xvector:
             before["input_normalization"] = keras.layers.BatchNormalization(**dtype)
-        same = {"padding": "same", **dtype}
-        layers.append(keras.layers.Conv1D(channels, training.KERNEL, **same))
+        layers.append(keras.layers.Conv1D(channels, KERNEL, padding="same", **dtype))
         layers += before.values()
     if provider.inside:
         del layers[-len(before) :]
@@ -73,8 +72,7 @@ def _model(provider, mode, case):
     else:
         pool = _mean_and_std if is_xvector else provider.pool
         pooling = keras.layers.Lambda(lambda x: pool(x, None, 1), **dtype)
-    dense = keras.layers.Dense(training.CLASSES, **dtype)
-    return keras.Sequential([*layers, pooling, dense])
+    return keras.Sequential([*layers, pooling, keras.layers.Dense(CLASSES, **dtype)])
 
 
 def _mean_and_std(x, _, axis):

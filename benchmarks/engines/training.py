@@ -16,11 +16,10 @@ def bytes_accessed(hlo: str) -> int:
     Its own cost analysis counts them too, but knows nothing of a custom call.
     """
     sizes, accessed = {}, 0
-    entry = hlo[hlo.index("ENTRY") :]
-    for name, arrays, opcode, operands in _INSTRUCTION.findall(entry):
+    for name, types, opcode, operands in _INSTRUCTION.findall(hlo, hlo.index("ENTRY")):
         sizes[name] = sum(
             int(bits or 8) // 8 * math.prod(map(int, re.findall(r"\d+", axes)))
-            for bits, axes in _ARRAY.findall(arrays)
+            for bits, axes in _ARRAY.findall(types)
         )
         if opcode not in _FREE:
             read = re.findall(r"%([^\s,]+)", operands)

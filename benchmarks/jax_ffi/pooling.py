@@ -34,8 +34,7 @@ def _register():
 
 def global_stats(x, mask, axis, input_activation=None):
     """Mean, max and norm over `axis` of x, 1 or 2: [B, 3 C] in the dtype of x."""
-    pool = _differentiable(axis, input_activation)
-    return pool(x, *([] if mask is None else [mask]))
+    return _differentiable(axis, input_activation)(x, *([] if mask is None else [mask]))
 
 
 @functools.cache

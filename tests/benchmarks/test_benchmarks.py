@@ -112,7 +112,7 @@ def test_a_training_step_is_judged_by_its_loss(name):
     right = next(provider for provider in engine.PROVIDERS if provider.trains)
     wrong = dataclasses.replace(right, pool=lambda *a: right.pool(*a) * 1.1)
     for provider, status in ((right, "ok"), (wrong, "wrong")):
-        _, loss, wanted, _ = engine.create("cpu").training(provider, cell)
+        _, loss, _, wanted = engine.create("cpu").training(provider, cell)
         assert correctness.judge_loss(loss, wanted, "float32").status == status
 
 
@@ -132,7 +132,7 @@ def test_bytes_of_a_step_are_those_of_its_arrays():
     size = 4 * 20 * 7
     relu = tf.function(lambda: tf.nn.relu(tf.reshape(x, [7, 20])), autograph=False)
     x = tf.ones([20, 7])
-    assert tensorflow_training.bytes_accessed(relu, compiled=False) == 2 * size
+    assert tensorflow_training.bytes_of(relu, compiled=False) == 2 * size
     text = """
       ENTRY %main (x: f32[20,7]) -> f32[] {
         %x = f32[20,7]{1,0} parameter(0)
