@@ -40,7 +40,7 @@ def activated(x, options):
         return tf.nn.relu(x)
     if options.input_activation == "leaky_relu":
         # TensorFlow's own has a slope of float32, whatever x is.
-        return tf.where(x > 0, x, x * tf.cast(options.negative_slope, x.dtype))
+        return tf.where(x > 0, x, x * tf.constant(options.negative_slope, x.dtype))
     return x
 
 
@@ -48,7 +48,7 @@ def activation_gradient(x, gradient, options):
     """The gradient with respect to x from that with respect to its activation."""
     if options.input_activation is None:
         return gradient
-    slope = tf.cast(tf.cast(options.slope_below_zero, x.dtype), gradient.dtype)
+    slope = tf.cast(tf.constant(options.slope_below_zero, x.dtype), gradient.dtype)
     return tf.where(x > 0, gradient, gradient * slope)
 
 

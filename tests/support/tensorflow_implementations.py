@@ -6,6 +6,8 @@ from tests.support import emulated_ops
 from tests.support.implementation import Implementation
 from tests.support.native_build import UnavailableError
 
+MOST_COMPILED = 100  # graphs, of a few MB each
+
 
 class TensorFlow(Implementation):
     """A TensorFlow function, run eagerly, in a graph, or compiled by XLA.
@@ -29,6 +31,7 @@ class TensorFlow(Implementation):
         # XLA drops the assertions of the composite, and sees no lengths on a GPU.
         self.checks_values = mode != "xla" or quickly
         self._compiled = {}
+        self._gradients = set()
 
     def leeway(self, time):
         """The composite's sums may lose a unit with every step: (8 + T) u, not 8 u."""
@@ -100,11 +103,21 @@ class TensorFlow(Implementation):
         specs = [None if t is None else self._spec(t) for t in tensors]
         key = repr((key, specs))
         if key not in self._compiled:
+            if len(self._compiled) == MOST_COMPILED:
+                self.forget()
+            known = _custom_gradients()
             compiled = tf.function(function, jit_compile=self.mode == "xla" or None)
             self._compiled[key] = compiled.get_concrete_function(*specs)
+            self._gradients |= _custom_gradients() - known
         return self._compiled[key](*(t for t in tensors if t is not None))
 
     def forget(self):
+        from tensorflow.python.framework import ops
+
+        # TensorFlow never drops a custom gradient that was traced, nor its graph.
+        for name in self._gradients:
+            del ops.gradient_registry._registry[name]
+        self._gradients.clear()
         self._compiled.clear()
 
     def _spec(self, tensor):
@@ -114,6 +127,14 @@ class TensorFlow(Implementation):
         return tf.TensorSpec(
             tensor.shape if self.mode == "xla" else unknown, tensor.dtype
         )
+
+
+def _custom_gradients():
+    """The names under which TensorFlow keeps custom gradients."""
+    from tensorflow.python.framework import ops
+
+    names = ops.gradient_registry._registry
+    return {name for name in names if name.startswith("CustomGradient")}
 
 
 class EmulatedOps(TensorFlow):
