@@ -48,7 +48,7 @@ def _times(frame: pd.DataFrame, *dispatches: str) -> pd.DataFrame:
     rows = rows[(rows["engine"] != "machine") | (rows["provider"] == limits.EMPTY)]
     marks = rows["status"].map(lambda status: " (!)" if status == "wrong" else "")
     steps = rows["bytes"].where(rows["dispatch"] == "step") / 1e6
-    moved = steps.map(", {:.4g} MB".format, na_action="ignore").fillna("")
+    moved = steps.map(lambda size: "" if pd.isna(size) else f", {size:.4g} MB")
     return _pivot(rows, rows["seconds"].map(formats.duration) + moved + marks)
 
 
