@@ -12,7 +12,6 @@ from tensorflow.python.framework import ops as framework_ops
 from statpool import _tensors, composite
 from statpool._options import Options
 
-
 _ATTRIBUTES = ("epsilon", "data_format", "input_activation", "negative_slope")
 
 

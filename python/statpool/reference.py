@@ -213,10 +213,11 @@ def _columns(x, mask, lengths, options) -> _Columns:
     """Checks the inputs and lays them out as columns."""
     x, mask, lengths = _arrays.check(x, mask, lengths, options)
     x = _activated(np.moveaxis(x, options.time, 2), options)
+    below = np.float64(x.dtype.type(options.slope_below_zero))
     valid = _valid_steps(x.shape[0], x.shape[2], mask, lengths)[:, np.newaxis, :]
     x = np.where(valid, np.ascontiguousarray(x, dtype=np.float64), 0.0)
     count = valid.sum(axis=2, keepdims=True, dtype=np.float64)
-    slope = np.where(x > 0, 1.0, options.slope_below_zero)
+    slope = np.where(x > 0, 1.0, below)
     return _Columns(x, slope, valid, np.maximum(count, 1.0), options.epsilon)
 
 
