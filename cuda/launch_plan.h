@@ -144,16 +144,16 @@ constexpr int GradientChunksAhead(int64_t element_bytes, int64_t coefficient_byt
 template <typename Sums>
 constexpr int64_t AccumulatorBytes(const Sums& needed, int64_t compute_bytes, int64_t count_bytes) {
   const bool is_double = compute_bytes == 8;
-  const int64_t sum = is_double ? 16 : 8;                  // with its error
-  const int64_t rest = is_double ? 0 : 2 * compute_bytes;  // and the pivot
+  const int64_t sum = is_double ? 16 : 8;  // with its error
+  const int64_t rest = 8;                  // of float, with the pivot
   return count_bytes + core::NeededBytes(needed, sum, rest, compute_bytes + count_bytes);
 }
 
 // The same for the coefficients of a channel, which are those of cuda/gradient/coefficients.cuh.
 template <typename Terms>
 constexpr int64_t CoefficientBytes(const Terms& terms, int64_t compute_bytes) {
-  const int64_t slope = compute_bytes == 8 ? 16 : 8;  // with its scale
-  return 8 * (terms.constant + terms.central) + slope * (terms.slope + terms.central) +
+  const int64_t wide = compute_bytes == 8 ? 16 : 8;  // a slope with its scale, a mean with its rest
+  return 8 * terms.constant + wide * (terms.slope + 2 * terms.central) +
          2 * compute_bytes * (terms.max + terms.min);
 }
 

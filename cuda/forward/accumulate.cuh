@@ -270,6 +270,7 @@ __device__ __forceinline__ void AddCentral(const Values& v, int32_t steps, doubl
   const auto deviations = PowersOf(v, [&](int i) { return v.IsValid(i) ? v[i] - mean : 0.0; });
   to->deviations.Add(deviations.squares +
                      distance * distance * core::DistanceWeight(steps, to->steps));
+  to->rest += deviations.sum + __fma_rn(steps, mean, -sum);
 }
 
 template <typename T, bool kIsWhole, typename Sums, typename ValuesOf, typename Count, int kCount>

@@ -58,7 +58,9 @@ struct Accumulator {
   Sum<Compute> sum;
   Sum<Compute> squares;
   Sum<Compute> deviations;
-  Compute rest;  // what rounding took from sum, because deviations need the unrounded mean
+  // What rounding took from sum, or, where that has error terms of its own, from the sums of chunks:
+  // deviations need the unrounded mean.
+  Compute rest;
   Compute pivot;
   Compute max;
   Compute min;
@@ -68,7 +70,8 @@ struct Accumulator {
 
   // The sum of all values in double, with what rounding took from it.
   __device__ double Total() const {
-    return Sum<Compute>::kCompensated ? sum.Value() : sum.value + rest;
+    if constexpr (!Sum<Compute>::kCompensated) return sum.value + rest;
+    return core::CompensatedValue(sum.value, sum.error + rest);
   }
 
   // The sum of the values' distances from `pivot`; its first product is exact.
@@ -116,9 +119,9 @@ struct Accumulator {
   }
 };
 
-// float64 has its error term instead.
+// The deviations of float64 are taken from the mean.
 template <typename AccumulatorOf>
-constexpr bool kHasRest = !Sum<typename AccumulatorOf::Compute>::kCompensated;
+constexpr bool kHasPivot = !Sum<typename AccumulatorOf::Compute>::kCompensated;
 
 // Calls visit(whether it is needed, &number) for every number of an accumulator that a kernel for
 // Sums may need. Those of 8 bytes come first or last, so that arrays of all of them, one after the
@@ -137,8 +140,8 @@ __host__ __device__ __forceinline__ constexpr void ForEachNumber(const Sums& nee
   visit(true, &accumulator->steps);
   if (kMost.max) visit(needed.max, &accumulator->max_count);
   if (kMost.min) visit(needed.min, &accumulator->min_count);
-  if constexpr (kMost.central && kHasRest<AccumulatorOf>) {
-    visit(needed.central, &accumulator->rest);
+  if (kMost.central) visit(needed.central, &accumulator->rest);
+  if constexpr (kMost.central && kHasPivot<AccumulatorOf>) {
     visit(needed.central, &accumulator->pivot);
   }
   if (kMost.max) visit(needed.max, &accumulator->max);
@@ -164,12 +167,11 @@ constexpr int64_t VisitedBytes() {
 // Must come before the sums are joined.
 template <typename AccumulatorOf>
 __device__ __forceinline__ void JoinCentral(const AccumulatorOf& part, AccumulatorOf* to) {
-  if constexpr (kHasRest<AccumulatorOf>) {
+  if constexpr (kHasPivot<AccumulatorOf>) {
     if (to->steps == 0) to->pivot = part.pivot;
     const double shift = double{part.pivot} - to->pivot;
     const double moved = 2 * part.Distance() + static_cast<double>(part.steps) * shift;
     to->deviations.Add(part.deviations.value + shift * moved);
-    to->rest += part.rest;
   } else {
     if (part.steps == 0) return;
     const double mean = to->steps == 0 ? 0 : to->Total() / static_cast<double>(to->steps);
@@ -177,6 +179,7 @@ __device__ __forceinline__ void JoinCentral(const AccumulatorOf& part, Accumulat
     to->deviations.Join(part.deviations);
     to->deviations.Add(distance * distance * core::DistanceWeight(part.steps, to->steps));
   }
+  to->rest += part.rest;
 }
 
 // `beats` says whether `part` is beyond *to. NaN wins, and equals nothing.

@@ -21,7 +21,7 @@ namespace cuda {
 // A channel as the formulas of core/values.h read it. Without a valid step all is 0 except roots.
 template <typename AccumulatorOf>
 struct Channel {
-  static constexpr bool kIsDouble = !kHasRest<AccumulatorOf>;
+  static constexpr bool kIsDouble = !kHasPivot<AccumulatorOf>;
 
   const AccumulatorOf& of;
   double epsilon;
@@ -40,7 +40,9 @@ struct Channel {
   __device__ double MinCount() const { return static_cast<double>(of.min_count); }
 
   __device__ double MeanResidual() const {
-    if constexpr (kIsDouble) return 0;
+    if constexpr (kIsDouble) {
+      return PerStep(__fma_rn(-PerStep(Sum()), Steps(), of.sum.value) + (of.sum.error + of.rest));
+    }
     const double mean = static_cast<float>(PerStep(Sum()));
     // Right to the last bit, so that the mean of equal steps is exactly their value.
     const double total = of.Total();

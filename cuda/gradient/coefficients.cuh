@@ -40,9 +40,12 @@ struct Slope {
     }
   }
 
-  // value * (v - centre).
-  __device__ double At(double v, double centre) const {
-    if constexpr (kScaled) return value * (v * scale - centre * scale);
+  // value * v.
+  __device__ double At(double v) const { return value * (kScaled ? v * scale : v); }
+
+  // value * (v - centre - rest), where rest is 0 unless kScaled.
+  __device__ double At(double v, double centre, double rest) const {
+    if constexpr (kScaled) return value * (v * scale - centre * scale - rest * scale);
     return value * (v - centre);
   }
 };
@@ -55,6 +58,7 @@ struct Coefficients {
   Slope<Compute> slope;
   Slope<Compute> central;
   double mean = 0;
+  double mean_rest = 0;  // what rounding took from the mean of double; that of float fits in `mean`
   Compute max = 0;
   Compute max_share = Compute{-0.0f};  // the first share is added to -0 without an instruction
   Compute min = 0;
@@ -66,7 +70,8 @@ struct Coefficients {
 
   __device__ void AddCentral(double g, double n, double root, double of_mean, double rest) {
     central.Add(g, n, root);
-    mean = of_mean + rest;
+    mean = of_mean;
+    (std::is_same_v<Compute, double> ? mean_rest : mean) += rest;
   }
 
   __device__ void AddMaximum(double g, double value, double count) {
@@ -117,6 +122,7 @@ __host__ __device__ __forceinline__ constexpr void ForEachNumber(const Terms& te
   if (kMost.central) {
     visit_slope(terms.central, &of->central);
     visit(terms.central, &of->mean);
+    if constexpr (std::is_same_v<Compute, double>) visit(terms.central, &of->mean_rest);
   }
   ForEachExtremeNumber(terms, visit, of);
 }

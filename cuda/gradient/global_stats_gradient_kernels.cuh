@@ -35,8 +35,10 @@ template <typename Terms, typename Compute>
 __device__ __forceinline__ Compute Smooth(Compute v, const Terms& terms,
                                           const Coefficients<Compute>& coefficients) {
   double smooth = terms.constant ? coefficients.constant : 0;
-  if (terms.slope) smooth += coefficients.slope.At(v, 0);
-  if (terms.central) smooth += coefficients.central.At(v, coefficients.mean);
+  if (terms.slope) smooth += coefficients.slope.At(v);
+  if (terms.central) {
+    smooth += coefficients.central.At(v, coefficients.mean, coefficients.mean_rest);
+  }
   return static_cast<Compute>(smooth);
 }
 

@@ -12,21 +12,26 @@
 namespace statpool {
 namespace cuda {
 
-// max(value, 0), and NaN for NaN.
-template <typename Compute>
-__device__ __forceinline__ Compute Relu(Compute value) {
-  return value < 0 ? 0 : value;
-}
-#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
-template <>
-__device__ __forceinline__ float Relu(float value) {
-  asm("max.NaN.f32 %0, %0, 0f00000000;" : "+f"(value));
-  return value;
-}
-#endif
-
 template <typename T, int kVector>
 constexpr bool kHasWholePairs = sizeof(T) == 2 && kVector > 1;
+
+// Whether the relu of a vector is that of its words, and that relu: two 16-bit values, or a float
+// in the register that has its bits.
+template <typename T, int kVector>
+constexpr bool kHasReluOfWords = kHasWholePairs<T, kVector>;
+template <typename T>
+__device__ __forceinline__ uint32_t ReluOfWord(uint32_t word) {
+  return LargerPair<T>(word, 0);
+}
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
+template <int kVector>
+constexpr bool kHasReluOfWords<float, kVector> = true;
+template <>
+__device__ __forceinline__ uint32_t ReluOfWord<float>(uint32_t word) {
+  asm("max.NaN.f32 %0, %0, 0f00000000;" : "+r"(word));
+  return word;
+}
+#endif
 
 template <typename T>
 __device__ __forceinline__ uint32_t PairOf(double value) {
@@ -69,10 +74,10 @@ __device__ __forceinline__ void Activate(const core::KernelActivation& activatio
   };
   if (!activation.is_there) return;
   if (activation.is_relu) {
-    if constexpr (kHasWholePairs<T, kVector>) {
-      for_each_word([](uint32_t word) { return LargerPair<T>(word, 0); });
+    if constexpr (kHasReluOfWords<T, kVector>) {
+      for_each_word([](uint32_t word) { return ReluOfWord<T>(word); });
     } else {
-      for_each_item([](Compute value) { return Relu(value); });
+      for_each_item([](Compute value) { return core::Activated(true, Compute{0}, value); });
     }
     return;
   }
