@@ -42,7 +42,7 @@ def test_no_dependency_moves_what_tensorflow_pins():
 
 
 def test_libraries_look_for_others_only_beside_them():
-    libraries = sorted(_native.OP_LIBRARY.parent.glob("*.so"))
+    libraries = sorted(_native.FOLDER.glob("*.so"))
     if not libraries:  # those of another build
         libraries = sorted(native_build.folder().glob("*.so"))
     assert len(libraries) == 4
