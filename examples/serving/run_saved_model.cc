@@ -3,7 +3,8 @@
 //   run_saved_model LIBRARY MODEL INPUT OUTPUT SIZE... < numbers
 //
 // LIBRARY is what statpool.library_path() returns; INPUT and OUTPUT are the names of tensors as
-// saved_model_cli shows them; the numbers of the input's shape SIZE... are text, as is what comes out.
+// saved_model_cli shows them; the numbers of the input's shape SIZE... are text, and so is what
+// comes out.
 #include <tensorflow/c/c_api.h>
 
 #include <cstdint>

@@ -35,7 +35,8 @@ OLDEST, MIDDLE, NEWEST = TENSORFLOWS[0], TENSORFLOWS[3], TENSORFLOWS[-2]
 
 @pytest.fixture(scope="module")
 def wheel():
-    (wheel,) = (source_tree.ROOT / "dist").glob("*.whl")
+    python = THIS_PYTHON.replace(".", "")
+    (wheel,) = (source_tree.ROOT / "dist").glob(f"statpool-*-cp{python}-*.whl")
     return wheel
 
 
