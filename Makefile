@@ -117,7 +117,7 @@ accept-instructions: $(TEST_LIBRARIES) ## Accepts changed counts of instructions
 	$(BIN)/python -m tests.programs.instructions
 	$(if $(NVCC),$(BIN)/python -m tests.programs.cuda_bars --accept)
 
-test-installation: wheel ## Every way to build and install: an hour or two.
+test-installation: wheel ## Every way to build and install: hours.
 	$(BIN)/python -m pytest tests/project/installation.py tests/project/installation_of_wheel.py
 
 packages: ## Installs compilers and emulators from Debian, as root.
