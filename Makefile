@@ -80,14 +80,10 @@ $(LIBRARY): $(ENVIRONMENT) $(NATIVE_SOURCES) $(SETTINGS)
 	  || true
 	@touch $@
 
-# TensorFlow's libraries stay outside of it.
-wheel: $(LIBRARY) ## A wheel for other machines with this Python and this TensorFlow.
+wheel: $(LIBRARY) ## A wheel for this Python and every TensorFlow of pyproject.toml.
 	$(PIP) install --quiet --constraint constraints.txt --group release
-	@rm -rf build/wheel dist
-	@$(PIP) wheel --no-build-isolation --no-deps --wheel-dir build/wheel . > build/wheel.log 2>&1 \
-	  || { cat build/wheel.log; exit 1; }
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m auditwheel repair --exclude 'libtensorflow*' \
-	  --wheel-dir dist build/wheel/*.whl
+	@$(BIN)/python -m tools.wheel > build/wheel.log 2>&1 || { cat build/wheel.log; exit 1; }
+	@tail -n 1 build/wheel.log
 
 demo: $(LIBRARY) ## Trains the audio classifier: the Lambda layer, then statpool.
 	$(BIN)/python examples/train_audio_classifier.py train
@@ -121,8 +117,8 @@ accept-instructions: $(TEST_LIBRARIES) ## Accepts changed counts of instructions
 	$(BIN)/python -m tests.programs.instructions
 	$(if $(NVCC),$(BIN)/python -m tests.programs.cuda_bars --accept)
 
-test-installation: $(ENVIRONMENT) ## Every way to build and install: an hour or two.
-	$(BIN)/python -m pytest tests/project/installation.py
+test-installation: wheel ## Every way to build and install: hours.
+	$(BIN)/python -m pytest tests/project/installation.py tests/project/installation_of_wheel.py
 
 packages: ## Installs compilers and emulators from Debian, as root.
 	apt-get --quiet update

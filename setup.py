@@ -2,6 +2,7 @@
 
 `CMAKE_ARGS` and `CMAKE_BUILD_PARALLEL_LEVEL` of the environment are passed through, and
 so are `STATPOOL_CUDA` and `STATPOOL_CUDA_ARCHS`, see cmake/StatpoolCuda.cmake.
+`STATPOOL_TENSORFLOWS` lists further Pythons: the op is built for their TensorFlows too.
 """
 
 import atexit
@@ -23,16 +24,25 @@ SOURCE = Path(__file__).parent.resolve()
 
 
 class CMakeBuild(build_ext):
-    """Builds every native target of the package with one CMake run."""
+    """Builds every native target of the package with CMake."""
 
     def build_extension(self, ext: Extension) -> None:
-        """Configures and builds into the folder that setuptools expects."""
+        """Builds into the folder that setuptools expects."""
         for tool in ("cmake", "ninja", "pybind11"):
             if importlib.util.find_spec(tool) is None:
                 _exit(f"needs {tool}, got an environment without it")
+        package = Path(self.get_ext_fullpath(ext.name)).parent.resolve()
+        for stale in package.glob("*.so"):
+            stale.unlink()
+        # This Python's comes last, so that tests find the build folder made for it. The
+        # kernels depend on no TensorFlow, and are built once.
+        for python in (*OTHER_TENSORFLOWS, sys.executable):
+            self._build_for(python, package)
+
+    def _build_for(self, python, package) -> None:
+        """Builds what the TensorFlow of a Python needs, and all else."""
         import ninja
 
-        package = Path(self.get_ext_fullpath(ext.name)).parent.resolve()
         # Kept between builds, apart for each Python.
         build = SCRATCH / f"cmake-{sys.implementation.cache_tag}"
         cmake = [sys.executable, "-m", "cmake"]
@@ -47,18 +57,20 @@ class CMakeBuild(build_ext):
             "Ninja",
             f"-DCMAKE_MAKE_PROGRAM={Path(ninja.BIN_DIR) / 'ninja'}",
             f"-DPython_EXECUTABLE={sys.executable}",
+            f"-DTensorFlow_PYTHON={python}",
             f"-DCMAKE_LIBRARY_OUTPUT_DIRECTORY={package}",
             f"-DSTATPOOL_CUDA={os.environ.get('STATPOOL_CUDA') or 'AUTO'}",
             f"-DSTATPOOL_CUDA_ARCHS={os.environ.get('STATPOOL_CUDA_ARCHS', '')}",
             *shlex.split(os.environ.get("CMAKE_ARGS", "")),
         ]
         _run(configure)
-        # This time it may be left out.
-        (package / "libstatpool_xla.so").unlink(missing_ok=True)
         # All in one go, so that the slow file of the XLA part doesn't come last; then
         # again what is indispensable, to learn which of the two failed.
         target = [*cmake, "--build", build, "--target", "all"]
-        if subprocess.run([*target, "statpool_xla", "--", "-k", "0"]).returncode:
+        with_xla = [*target, "statpool_xla", "--", "-k", "0"]
+        if OTHER_TENSORFLOWS:  # a release leaves nothing out
+            _run(with_xla)
+        elif subprocess.run(with_xla).returncode:
             _run(target)
             print(
                 "statpool: the XLA part is left out, it doesn't build against this "
@@ -103,9 +115,9 @@ def _options() -> dict:
     if SCRATCH.parent != SOURCE:
         options["build"] = {"build_base": str(SCRATCH)}
         options["egg_info"] = {"egg_base": str(SCRATCH)}
-    # The wheel's name says what it is for: the library runs in one TensorFlow only.
+    # The wheel's name says what it is for, where that is one TensorFlow only.
     names = importlib.metadata.packages_distributions().get("tensorflow")
-    if names:
+    if names and not OTHER_TENSORFLOWS:
         version = importlib.metadata.version(names[0])
         options["bdist_wheel"] = {"build_number": f"1tensorflow{version}"}
     return options
@@ -114,6 +126,7 @@ def _options() -> dict:
 if int(setuptools.__version__.partition(".")[0]) < 77:  # which read pyproject.toml
     _exit(f"needs setuptools 77 or newer, got {setuptools.__version__}")
 SCRATCH = _scratch()
+OTHER_TENSORFLOWS = shlex.split(os.environ.get("STATPOOL_TENSORFLOWS", ""))
 setup(
     ext_modules=[Extension("statpool._core", sources=[])],
     cmdclass={"build_ext": CMakeBuild},

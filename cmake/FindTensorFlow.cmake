@@ -1,12 +1,16 @@
-# Finds the TensorFlow that Python imports and offers it as TensorFlow::framework, and as
-# TensorFlow::compiler with what kernels inside XLA need.
+# Finds the TensorFlow that TensorFlow_PYTHON imports, by default the build's own Python, and offers
+# it as TensorFlow::framework, and as TensorFlow::compiler with what kernels inside XLA need.
 #
-# Sets TensorFlow_VERSION, TensorFlow_ABI (the C++11 ABI flag), TensorFlow_COMPILE_FLAGS and, where
-# there is no TensorFlow::compiler, the reason as TensorFlow_WHY_NO_COMPILER.
+# Sets TensorFlow_VERSION, TensorFlow_ABI (the C++11 ABI flag), TensorFlow_COMPILE_FLAGS,
+# TensorFlow_TAG and, where there is no TensorFlow::compiler, the reason as
+# TensorFlow_WHY_NO_COMPILER.
 
+if(NOT TensorFlow_PYTHON)
+  set(TensorFlow_PYTHON ${Python_EXECUTABLE})
+endif()
 execute_process(
   COMMAND
-    ${Python_EXECUTABLE} -c
+    ${TensorFlow_PYTHON} -c
     "import tensorflow as tf; s = tf.sysconfig
 flags = [flag for flag in s.get_compile_flags() if not flag.startswith('-I')]
 print('statpool', tf.__version__, s.get_include(), s.get_lib(), s.CXX11_ABI_FLAG, ' '.join(flags), sep='|')"
@@ -25,6 +29,10 @@ if(
   set(_library_dir ${CMAKE_MATCH_3})
   set(TensorFlow_ABI ${CMAKE_MATCH_4})
   set(TensorFlow_COMPILE_FLAGS ${CMAKE_MATCH_5})
+  # What python/statpool/_native.py looks for in the name of a library. Patch releases keep the ABI;
+  # what comes before a release, such as 2.22.0-rc1, promises nothing.
+  string(REGEX REPLACE "^([0-9]+\\.[0-9]+)\\.[0-9]+$" "\\1" _release ${TensorFlow_VERSION})
+  set(TensorFlow_TAG tf${_release}-abi${TensorFlow_ABI})
   find_library(
     _framework
     NAMES tensorflow_framework libtensorflow_framework.so.2
@@ -42,7 +50,7 @@ else()
   string(STRIP "${_error}" _error)
   set(
     _reason
-    "No TensorFlow to build against: '${Python_EXECUTABLE} -c \"import tensorflow\"' says '${_error}'. Run 'make build', or install TensorFlow into that Python and build with 'pip install --no-build-isolation'."
+    "No TensorFlow to build against: '${TensorFlow_PYTHON} -c \"import tensorflow\"' says '${_error}'. Run 'make build', or install TensorFlow into that Python and build with 'pip install --no-build-isolation'."
   )
 endif()
 
@@ -63,6 +71,8 @@ if(TensorFlow_FOUND AND NOT TARGET TensorFlow::framework)
   add_library(TensorFlow::framework SHARED IMPORTED)
   set_target_properties(TensorFlow::framework PROPERTIES IMPORTED_LOCATION ${_framework})
   target_include_directories(TensorFlow::framework SYSTEM INTERFACE ${_include})
+  # Its macros write the names of files into messages: not this machine's paths.
+  list(APPEND _flags -fmacro-prefix-map=${CMAKE_SOURCE_DIR}/=)
   target_compile_options(TensorFlow::framework INTERFACE ${_flags})
 endif()
 

@@ -109,13 +109,9 @@ py::dict BuildInfo() {
   py::list compiled;
   for (const cpu::InstructionSet& set : cpu::CompiledInstructionSets()) compiled.append(set.name);
   info["statpool"] = STATPOOL_VERSION;
-  info["tensorflow"] = STATPOOL_TENSORFLOW_VERSION;
-  info["cxx11_abi"] = STATPOOL_TENSORFLOW_ABI;
   info["compiler"] = STATPOOL_COMPILER;
   const std::string cuda = STATPOOL_CUDA_VERSION;
   info["cuda"] = cuda.empty() ? py::object(py::none()) : py::str(cuda);
-  const std::string why_no_xla = STATPOOL_WHY_NO_XLA;
-  info["why_no_xla"] = why_no_xla.empty() ? py::object(py::none()) : py::str(why_no_xla);
   info["cuda_archs"] = py::str(STATPOOL_CUDA_CODE).attr("split")();
   info["instruction_sets"] = compiled;
   info["instruction_set"] = cpu::BestInstructionSet().name;

@@ -2,8 +2,9 @@
 //
 //   run_saved_model LIBRARY MODEL INPUT OUTPUT SIZE... < numbers
 //
-// LIBRARY is libstatpool.so; INPUT and OUTPUT are the names of tensors as saved_model_cli shows
-// them; the numbers of the input's shape SIZE... are text, and so is what comes out.
+// LIBRARY is what statpool.library_path() returns; INPUT and OUTPUT are the names of tensors as
+// saved_model_cli shows them; the numbers of the input's shape SIZE... are text, and so is what
+// comes out.
 #include <tensorflow/c/c_api.h>
 
 #include <cstdint>

@@ -38,9 +38,8 @@ def export(
     with ops.force_implementation(implementation):
         model.export(path, format=format, **options)
     if is_native and options.get("verbose", True):
-        built_for = _native.core().build_info()["tensorflow"]
         print(
-            f"It loads where {_native.OP_LIBRARY.name} is loaded before it, into "
-            f"TensorFlow {built_for}: by statpool.load_library(), by "
+            "It loads where the op library is loaded before it, here "
+            f"{_native.library_path()}: by statpool.load_library(), by "
             "tf.load_op_library or by TF_LoadLibrary."
         )

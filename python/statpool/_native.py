@@ -1,19 +1,17 @@
 """Finds, checks and loads the native libraries, the first time that they are needed.
 
-Importing this module loads nothing. The NumPy binding `statpool._core` carries the
-stamp of the TensorFlow that all libraries were built for: it is compared before
-TensorFlow's loader touches the other two, because a mismatch there ends in undefined
-symbols or a crash.
+Importing this module loads nothing. What touches TensorFlow's ABI is built once for
+each minor version of it, and a file's name says for which: TensorFlow's loader never
+touches another, because a mismatch there ends in undefined symbols or a crash.
 """
 
 import functools
+import re
 import sys
 import threading
 from pathlib import Path
 
-OP_LIBRARY = Path(__file__).parent / "libstatpool.so"
-XLA_LIBRARY = Path(__file__).parent / "libstatpool_xla.so"
-
+FOLDER = Path(__file__).parent  # of the native libraries
 
 # A server's first requests come at once: what they need is loaded by one of them.
 _loading = threading.RLock()
@@ -21,9 +19,9 @@ _loading = threading.RLock()
 # Whether this package stands in a checkout, whose `make` builds the libraries again.
 _IS_CHECKOUT = (Path(__file__).parents[2] / "Makefile").exists()
 _REINSTALL = (
-    "install it again with 'pip install --no-build-isolation --no-cache-dir "
-    "--force-reinstall --no-deps' and what you installed it from, in the environment "
-    "that has TensorFlow"
+    "install it from its sources with 'pip install --no-build-isolation --no-cache-dir "
+    "--force-reinstall --no-deps' and where they are, in the environment that has "
+    "TensorFlow"
 )
 
 
@@ -80,15 +78,14 @@ def ops():
     asks for them when nobody of statpool is there to load them.
 
     Raises:
-      NativeLibraryError: if it isn't built, is built for another TensorFlow or doesn't
-        load.
+      NativeLibraryError: if it isn't built for this TensorFlow or doesn't load.
     """
     import tensorflow as tf
 
-    check_stamp(core().build_info(), tf.__version__, tf.sysconfig.CXX11_ABI_FLAG)
+    path = library_path()
     library = _of_another_copy()
     try:
-        library = library or tf.load_op_library(str(OP_LIBRARY))
+        library = library or tf.load_op_library(path)
     except (OSError, tf.errors.OpError) as error:
         raise NativeLibraryError(
             f"the op library must load into TensorFlow {tf.__version__}, got "
@@ -134,19 +131,41 @@ def load_library() -> None:
 
 
 def library_path() -> str:
-    """Returns the path of the op library.
+    """Returns the path of the op library for the TensorFlow that is installed.
 
     For `tf.load_op_library` or the C API's `TF_LoadLibrary` in programs that can't
     import statpool: they can run its op, and not differentiate it.
 
     Raises:
-      NativeLibraryError: if it isn't built.
+      NativeLibraryError: if it isn't built for this TensorFlow, with the cure.
     """
-    if not OP_LIBRARY.exists():
+    import tensorflow as tf
+
+    library = FOLDER / f"libstatpool-{_tag()}.so"
+    if not library.exists():
+        built = tensorflows()
+        got = f"one for {' and '.join(built)}" if built else "none"
+        take = f"install TensorFlow {' or '.join(built)}, or " if built else ""
         raise NativeLibraryError(
-            f"the op library must be built, got no {OP_LIBRARY.name}; {rebuild()}"
+            "the op library must be built for the minor version of the TensorFlow that "
+            f"loads it, got {got} under TensorFlow {tf.__version__}, which needs "
+            f"{library.name}; {take}{rebuild()}"
         )
-    return str(OP_LIBRARY)
+    return str(library)
+
+
+def tensorflows() -> list[str]:
+    """Returns the versions of TensorFlow that there is an op library for: ["2.21"]."""
+    names = sorted(library.name for library in FOLDER.glob("libstatpool-tf*.so"))
+    return [re.match(r"libstatpool-tf(.+)-abi", name)[1] for name in names]
+
+
+def _tag() -> str:
+    """What names of libraries say of the TensorFlow, as cmake/FindTensorFlow.cmake."""
+    import tensorflow as tf
+
+    release = re.sub(r"^(\d+\.\d+)\.\d+$", r"\1", tf.__version__)
+    return f"tf{release}-abi{tf.sysconfig.CXX11_ABI_FLAG}"
 
 
 @_once
@@ -156,35 +175,21 @@ def why_not_in_xla() -> str | None:
 
     if {"XLA_CPU_JIT", "XLA_GPU_JIT"} & _registered_devices():  # by another copy
         return None
-    if not XLA_LIBRARY.exists():
-        return core().build_info()["why_no_xla"] or (
-            "statpool's kernels inside XLA must be built, got a build without them; "
-            f"{rebuild('make clean build')}; its output says why they are left out"
+    library = FOLDER / f"libstatpool_xla-{_tag()}.so"
+    if not library.exists():
+        return (
+            "kernels inside XLA must be built with the headers of TensorFlow 2.20 or "
+            f"newer, got none for TensorFlow {tf.__version__}; install that, or if it "
+            f"is there {rebuild('make clean build')}: its log says why none was built"
         )
     try:
-        tf.load_library(str(XLA_LIBRARY))
+        tf.load_library(str(library))
     except (OSError, tf.errors.OpError) as error:
         return (
             f"the XLA library must load into TensorFlow {tf.__version__}, got "
             f"'{error}'; {rebuild('make clean build')}"
         )
     return None
-
-
-def check_stamp(build_info, tensorflow_version, cxx11_abi) -> None:
-    """Checks that the library was built for the TensorFlow that is installed.
-
-    Raises:
-      NativeLibraryError: naming both versions and the cure.
-    """
-    built = (build_info["tensorflow"], str(build_info["cxx11_abi"]))
-    installed = (tensorflow_version, str(cxx11_abi))
-    if built != installed:
-        raise NativeLibraryError(
-            "the native library must be built for the TensorFlow that loads it, got "
-            f"one for TensorFlow {built[0]} (C++11 ABI {built[1]}) under TensorFlow "
-            f"{installed[0]} (C++11 ABI {installed[1]}); {rebuild()}"
-        )
 
 
 def devices() -> set[str]:

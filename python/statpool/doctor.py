@@ -6,6 +6,7 @@ import platform
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 from statpool import _availability, _native
 
@@ -14,16 +15,16 @@ def build_info() -> dict:
     """Returns what the native library was built from and for.
 
     Returns:
-      A dict with the keys statpool, tensorflow and cxx11_abi (what the library was
-      built for), compiler, cuda (version of the CUDA that the GPU kernels were built
-      with, None without), cuda_archs (what they are built for, such as "sm_90" and
-      "compute_90"), instruction_sets (those compiled in) and instruction_set (the one
-      in use).
+      A dict with the keys statpool, tensorflow (the versions that there is an op
+      library for, such as "2.21"), compiler, cuda (version of the CUDA that the GPU
+      kernels were built with, None without), cuda_archs (what they are built for, such
+      as "sm_90" and "compute_90"), instruction_sets (those compiled in) and
+      instruction_set (the one in use).
 
     Raises:
       NativeLibraryError: if the native library isn't built.
     """
-    return dict(_native.core().build_info())
+    return {**_native.core().build_info(), "tensorflow": _native.tensorflows()}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -108,7 +109,9 @@ def _op() -> Finding:
         "TensorFlow op",
         _availability.why_unavailable,
         "the composite works instead",
-        lambda: "loads, implementation='auto' uses it",
+        lambda: (
+            f"{Path(_native.library_path()).name} loads, implementation='auto' uses it"
+        ),
     )
 
 

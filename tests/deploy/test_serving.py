@@ -17,6 +17,7 @@ import statpool
 ROOT = Path(__file__).parents[2]
 PROGRAM = ROOT / "examples" / "serving" / "run_saved_model.cc"
 PAGE = (ROOT / "docs" / "deploy.md").read_text()
+LIBRARY = f"./{Path(statpool.library_path()).name}"
 NAMES = "serving_default_clip:0", "PartitionedCall_1:0"
 
 
@@ -78,7 +79,7 @@ def test_the_commands_for_a_server_in_cpp(folder):
 
 def test_a_batch(folder):
     x = np.random.default_rng(0).normal(size=(2, 9, 4)).astype(np.float32)
-    names = "./libstatpool.so", "model", *NAMES
+    names = LIBRARY, "model", *NAMES
     done = run(folder, *names, *x.shape, numbers=x.ravel().tolist())
     assert done.returncode == 0, done.stderr
     y = np.array(done.stdout.split(), np.float32).reshape(2, 12)
@@ -88,8 +89,8 @@ def test_a_batch(folder):
 @pytest.mark.parametrize(
     ("library", "name", "sentence"),
     [
-        ("./libstatpool.so", "clap:0", "the model must have the tensor, got no clap:0"),
-        ("./libstatpool.so", NAMES[0], "the input must have 36 numbers, got 0"),
+        (LIBRARY, "clap:0", "the model must have the tensor, got no clap:0"),
+        (LIBRARY, NAMES[0], "the input must have 36 numbers, got 0"),
         ("./no.so", NAMES[0], "./no.so: "),
     ],
 )

@@ -1,6 +1,7 @@
 """What the package brings, and what it asks for; installation.py installs it."""
 
 import ast
+import importlib.metadata
 import re
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import statpool
 from statpool import _native
 from tests.support import native_build, source_tree
 from tests.support.fresh_process import run
+from tools import wheel
 
 
 def test_the_sdist_holds_every_source(tmp_path):
@@ -41,8 +43,34 @@ def test_no_dependency_moves_what_tensorflow_pins():
     assert set(dependencies) == {"ml_dtypes", "numpy", "wrapt"}
 
 
+def test_the_wheel_is_for_every_minor_version_that_the_readme_names():
+    text = (source_tree.ROOT / "pyproject.toml").read_text()
+    older = tomllib.loads(text)["tool"]["statpool"]["older-tensorflows"]
+    pins = (source_tree.ROOT / "constraints.txt").read_text().splitlines()
+    (newest,) = (pin for pin in pins if pin.startswith("tensorflow-cpu=="))
+    minors = [
+        int(re.match(r"tensorflow-cpu==2\.(\d+)\.", t)[1]) for t in [*older, newest]
+    ]
+    assert minors == list(range(minors[0], minors[-1] + 1))
+    readme = (source_tree.ROOT / "README.md").read_text()
+    assert f"TensorFlow 2.{minors[0]} to 2.{minors[-1]}" in readme
+
+
+def test_a_tensorflow_without_a_wheel_for_this_python_is_left_out(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(wheel, "BUILD", tmp_path)
+    assert wheel.environment("tensorflow-cpu==2.15.1; python_version < '3'") is None
+
+
+def test_licences_are_those_of_what_is_linked_in():
+    (theirs,) = (f for f in importlib.metadata.files("pybind11") if f.name == "LICENSE")
+    ours = source_tree.ROOT / "licenses" / "pybind11.txt"
+    assert ours.read_text() == theirs.read_text()
+
+
 def test_libraries_look_for_others_only_beside_them():
-    libraries = sorted(_native.OP_LIBRARY.parent.glob("*.so"))
+    libraries = sorted(_native.FOLDER.glob("*.so"))
     if not libraries:  # those of another build
         libraries = sorted(native_build.folder().glob("*.so"))
     assert len(libraries) == 4

@@ -41,6 +41,5 @@ def use(build: Path) -> None:
     spec = importlib.util.spec_from_file_location(name, binding)
     sys.modules[name] = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(sys.modules[name])
-    _native.OP_LIBRARY = build / "libstatpool.so"
-    _native.XLA_LIBRARY = build / "libstatpool_xla.so"
+    _native.FOLDER = build
     _folder = build

@@ -5,6 +5,7 @@ The contract holds there too: tests/contract runs over `native-xla`.
 
 import functools
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -204,8 +205,8 @@ def test_auto_clustering_compiles_the_op(tmp_path):
 @pytest.mark.parametrize(
     ("library", "warning"),
     [
-        ("none.so", "must be built.*make clean build"),
-        ("broken.so", "must load into TensorFlow.*make clean build"),
+        ("none", "headers of TensorFlow 2.20 or newer, got none .*make clean build"),
+        ("broken", "must load into TensorFlow.*make clean build"),
         (None, "got none for TPU"),
     ],
 )
@@ -217,8 +218,11 @@ def test_the_composite_replaces_kernels_that_are_not_there(
         uncached = getattr(module, name).__wrapped__
         monkeypatch.setattr(module, name, functools.cache(uncached))
     if library:
-        (tmp_path / "broken.so").write_text("not a library")
-        monkeypatch.setattr(_native, "XLA_LIBRARY", tmp_path / library)
+        if library == "broken":
+            name = Path(statpool.library_path()).name
+            broken = tmp_path / name.replace("statpool", "statpool_xla")
+            broken.write_text("not a library")
+        monkeypatch.setattr(_native, "FOLDER", tmp_path)
         monkeypatch.setattr(_native, "_registered_devices", lambda: {"CPU"})
     else:
         devices = [tf.config.LogicalDevice("TPU:0", "TPU")]
