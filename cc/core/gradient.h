@@ -51,6 +51,12 @@ STATPOOL_HOST_DEVICE static inline double RootScale(double root) {
   return std::ldexp(1.0, std::clamp(-std::ilogb(root), -1000, 1000));
 }
 
+// N - 1, the divisor of an unbiased variance; 1 for a single step, whose deviation is 0.
+template <typename Number>
+STATPOOL_HOST_DEVICE STATPOOL_INLINE constexpr Number DegreesOfFreedom(const Number& steps) {
+  return steps > 1 ? Number(steps - 1) : steps;
+}
+
 // Adds what a statistic contributes to the formula, for one channel or a vector of them, from its
 // upstream gradient g and the saved fields. `saved` offers Steps(), a number, and At(field), a V;
 // `to` adds up the terms of all selected statistics:
@@ -79,6 +85,9 @@ STATPOOL_HOST_DEVICE STATPOOL_INLINE constexpr void AddGradient(Statistic statis
       return to->AddSlope(g, saved.Steps(), saved.At(SavedField::kRms));
     case Statistic::kStd:
       return to->AddCentral(g, saved.Steps(), saved.At(SavedField::kStd),
+                            saved.At(SavedField::kMean), saved.At(SavedField::kMeanResidual));
+    case Statistic::kSampleStd:
+      return to->AddCentral(g, DegreesOfFreedom(saved.Steps()), saved.At(SavedField::kSampleStd),
                             saved.At(SavedField::kMean), saved.At(SavedField::kMeanResidual));
   }
 }

@@ -82,7 +82,7 @@ class RescaledChannel : public Channel {
  public:
   STATPOOL_HOST_DEVICE RescaledChannel(const Channel& channel, const ChannelSteps& steps, double n,
                                        const NeededSums& needed, double epsilon)
-      : Channel(channel), scale_(ScaleFor(steps.Largest(), epsilon)), epsilon_(epsilon) {
+      : Channel(channel), n_(n), scale_(ScaleFor(steps.Largest(), epsilon)), epsilon_(epsilon) {
     sum_ = steps.Sum(scale_, [](double v) { return v; });
     if (needed.squares) squares_ = steps.Sum(scale_, [](double v) { return v * v; });
     if (needed.central) {
@@ -96,6 +96,7 @@ class RescaledChannel : public Channel {
     }
   }
 
+  STATPOOL_HOST_DEVICE double Steps() const { return n_; }
   STATPOOL_HOST_DEVICE double Sum() const { return sum_; }
   STATPOOL_HOST_DEVICE double Squares() const { return squares_; }
   STATPOOL_HOST_DEVICE double Deviations() const { return deviations_; }
@@ -109,6 +110,7 @@ class RescaledChannel : public Channel {
   }
 
  private:
+  double n_;
   double scale_;
   double epsilon_;
   double sum_;

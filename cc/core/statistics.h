@@ -11,8 +11,9 @@
 namespace statpool {
 namespace core {
 
-enum class Statistic : int32_t { kMean, kMax, kMin, kL2, kRms, kStd };
-constexpr int kStatisticCount = 6;
+// kSampleStd is std with correction 1.
+enum class Statistic : int32_t { kMean, kMax, kMin, kL2, kRms, kStd, kSampleStd };
+constexpr int kStatisticCount = 7;
 
 // The selected statistics, in output order.
 struct StatisticList {
@@ -33,8 +34,9 @@ enum class SavedField : int32_t {
   kL2,
   kRms,
   kStd,
+  kSampleStd,
 };
-constexpr int kSavedFieldCount = 10;
+constexpr int kSavedFieldCount = 11;
 
 struct SavedFieldList {
   SavedField items[kSavedFieldCount];
@@ -108,6 +110,10 @@ constexpr StatisticRow kStatistics[kStatisticCount] = {
      Only(&NeededSums::squares), Only(&GradientTerms::slope)},
     {"std", SavedField::kStd,
      BitsOf(SavedField::kSteps, SavedField::kMean, SavedField::kMeanResidual, SavedField::kStd),
+     Only(&NeededSums::sum, &NeededSums::central), Only(&GradientTerms::central)},
+    {"sample_std", SavedField::kSampleStd,
+     BitsOf(SavedField::kSteps, SavedField::kMean, SavedField::kMeanResidual,
+            SavedField::kSampleStd),
      Only(&NeededSums::sum, &NeededSums::central), Only(&GradientTerms::central)},
 };
 

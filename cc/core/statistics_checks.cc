@@ -33,6 +33,13 @@ constexpr Term<kPower> operator-(const Term<kPower>& a, const Term<kPower>& b) {
   return a + b;
 }
 
+template <int kPower, int kOther>
+constexpr Term<kPower + kOther> operator*(const Term<kPower>& a, const Term<kOther>& b) {
+  return {Either(a.sums, b.sums, kNeededSums)};
+}
+
+constexpr Term<0> BesselCorrection(const Term<0>& steps) { return steps; }
+
 // Stands for a channel.
 struct TermsOfChannel {
   constexpr Term<0> Steps() const { return {}; }

@@ -11,6 +11,12 @@
 namespace statpool {
 namespace core {
 
+// What makes a mean of squared deviations unbiased: N / (N - 1). A single step has none to correct.
+template <typename V>
+STATPOOL_HOST_DEVICE STATPOOL_INLINE V BesselCorrection(const V& steps) {
+  return steps > 1.0 ? V(steps / (steps - 1.0)) : V(V{} + 1.0);
+}
+
 // Calls use(formula), where formula(of) is the value of the field. `of` is a channel, or a vector
 // of them, and offers
 //
@@ -52,6 +58,8 @@ STATPOOL_HOST_DEVICE STATPOOL_INLINE constexpr void WithFormula(SavedField field
       STATPOOL_FORMULA(of.Root(of.PerStep(of.Squares())));
     case SavedField::kStd:
       STATPOOL_FORMULA(of.Root(of.PerStep(of.Deviations())));
+    case SavedField::kSampleStd:
+      STATPOOL_FORMULA(of.Root(of.PerStep(of.Deviations()) * BesselCorrection(of.Steps())));
   }
 #undef STATPOOL_FORMULA
 }

@@ -37,6 +37,7 @@ class BaseGlobalStatsPooling(keras.layers.Layer):
         output_dtype=None,
         input_activation=None,
         negative_slope=0.2,
+        correction=0,
         input_normalization=None,
         implementation="auto",
         **kwargs,
@@ -56,6 +57,7 @@ class BaseGlobalStatsPooling(keras.layers.Layer):
             output_dtype,
             input_activation,
             negative_slope,
+            correction,
         )
         self.options.result_dtype(self.compute_dtype)
         if input_normalization is not None:
@@ -74,6 +76,7 @@ class BaseGlobalStatsPooling(keras.layers.Layer):
     output_dtype = property(lambda self: self.options.output_dtype)
     input_activation = property(lambda self: self.options.input_activation)
     negative_slope = property(lambda self: self.options.negative_slope)
+    correction = property(lambda self: self.options.correction)
 
     @property
     def channel(self) -> int:
@@ -167,6 +170,7 @@ class BaseGlobalStatsPooling(keras.layers.Layer):
             "output_dtype": self.output_dtype,
             "input_activation": self.input_activation,
             "negative_slope": self.negative_slope,
+            "correction": self.correction,
             "input_normalization": self.input_normalization
             and keras.saving.serialize_keras_object(self.input_normalization),
             "implementation": self.implementation,

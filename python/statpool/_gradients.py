@@ -10,7 +10,7 @@ from tensorflow.python.eager import forwardprop_util
 from tensorflow.python.framework import ops as framework_ops
 
 from statpool import _tensors, composite
-from statpool._options import Options
+from statpool._options import SAMPLE_STD, Options
 
 _ATTRIBUTES = ("epsilon", "data_format", "input_activation", "negative_slope")
 
@@ -56,6 +56,7 @@ def register(ops, namespace="Statpool") -> None:
                 lengths,
                 statistics=options.statistics,
                 epsilon=options.epsilon,
+                correction=options.correction,
                 data_format=options.data_format,
             )
             dx = tf.cast(_tensors.activation_gradient(x, of_a, options), x.dtype)
@@ -65,8 +66,10 @@ def register(ops, namespace="Statpool") -> None:
 
 def _options(op):
     name = op.get_attr("input_activation").decode()
+    names = _statistics(op)
     return Options.check(
-        statistics=_statistics(op),
+        statistics=["std" if name == SAMPLE_STD else name for name in names],
+        correction=int(SAMPLE_STD in names),
         epsilon=op.get_attr("epsilon"),
         data_format=op.get_attr("data_format").decode(),
         input_activation=None if name == "none" else name,

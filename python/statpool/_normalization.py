@@ -103,6 +103,7 @@ def pool(
         options,
         statistics=names,
         epsilon=_EPSILON,
+        correction=0,
         keepdims=False,
         output_dtype=wide.name,
     )
@@ -178,6 +179,7 @@ def _normalized_statistics(read, counts, centre, scale, beta, options):
     Examples without a step that counts have those of the contract.
     """
     zero = tf.zeros([], counts.dtype)
+    correction = float(options.correction)
 
     def where_some(values):
         return tf.where(counts > 0, values, zero)
@@ -215,6 +217,6 @@ def _normalized_statistics(read, counts, centre, scale, beta, options):
         "min": lambda: extreme("min", "max"),
         "l2": lambda: root(counts * power()),
         "rms": lambda: root(power()),
-        "std": lambda: root(variance()),
+        "std": lambda: root(variance() * counts / tf.maximum(counts - correction, 1)),
     }
     return tf.concat([statistics[name]() for name in options.statistics], 1)

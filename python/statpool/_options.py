@@ -16,6 +16,7 @@ DATA_FORMATS = ("channels_last", "channels_first")
 DTYPES = ("float16", "bfloat16", "float32", "float64")
 IMPLEMENTATIONS = ("auto", "native", "composite")
 INPUT_ACTIVATIONS = (None, "relu", "leaky_relu")
+SAMPLE_STD = "sample_std"  # what the kernels call std with correction 1
 
 
 class OptionArguments(TypedDict, total=False):
@@ -28,6 +29,7 @@ class OptionArguments(TypedDict, total=False):
     output_dtype: object
     input_activation: str | None
     negative_slope: float
+    correction: int
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,6 +43,7 @@ class Options:
     output_dtype: str | None  # as asked: None for that of x
     input_activation: str | None = None
     negative_slope: float = 0.2  # of leaky_relu
+    correction: int = 0  # of std, which divides by N - correction
 
     @classmethod
     def check(
@@ -52,6 +55,7 @@ class Options:
         output_dtype=None,
         input_activation=None,
         negative_slope=0.2,
+        correction=0,
     ):
         """Returns the options in canonical form.
 
@@ -67,6 +71,15 @@ class Options:
             None if output_dtype is None else dtype_name(output_dtype),
             check_input_activation(input_activation),
             check_negative_slope(negative_slope),
+            check_correction(correction),
+        )
+
+    @property
+    def kernel_statistics(self) -> tuple[str, ...]:
+        """The statistics by the names that the kernels know."""
+        return tuple(
+            SAMPLE_STD if self.correction and name == "std" else name
+            for name in self.statistics
         )
 
     @property
@@ -179,6 +192,16 @@ def check_negative_slope(negative_slope) -> float:
     raise ValueError(
         f"negative_slope must be above 0 and at most 1, got {negative_slope!r}; for 0 "
         "take input_activation='relu'"
+    )
+
+
+def check_correction(correction) -> int:
+    """Returns the correction of std, 0 or 1."""
+    if not _is_bool(correction) and correction in (0, 1):
+        return int(correction)
+    raise ValueError(
+        f"correction must be 0 or 1, got {correction!r}; std divides the squared "
+        "deviations by N - correction"
     )
 
 

@@ -13,6 +13,7 @@ class Series:
     valid: tf.Tensor | None  # bool [B, T, 1] or [B, 1, T]; None if all steps count
     count: tf.Tensor  # N, but 1 where no step counts: [B, 1, 1], or [] if all count
     epsilon: tf.Tensor | float  # in squares of the units of x
+    freedom: tf.Tensor  # N - the correction of std, at least 1; of the shape of count
     time: int  # its axis
     may_vanish: bool = False  # whether a root can be 0
 
@@ -37,7 +38,8 @@ class Series:
             x = tf.where(valid, x, tf.zeros([], x.dtype))
             count = tf.reduce_sum(tf.cast(valid, x.dtype), time, keepdims=True)
             count = tf.maximum(count, 1.0)
-        return cls(x, valid, count, options.epsilon, time)
+        freedom = tf.maximum(count - 1.0, 1.0) if options.correction else count
+        return cls(x, valid, count, options.epsilon, freedom, time)
 
     def where_valid(self, values, otherwise=0.0):
         """The values at the steps that count, something else at the others."""

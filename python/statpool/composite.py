@@ -226,7 +226,7 @@ class _Extreme:
 
 @dataclasses.dataclass(frozen=True)
 class _Root:
-    """sqrt(sum(d^2) / n + epsilon): d is x, or x - mean; n is 1, or N."""
+    """sqrt(sum(d^2) / n + epsilon): d is x, or x - mean; n is 1, N, or N - 1."""
 
     name: str
     centred: bool
@@ -253,7 +253,9 @@ class _Root:
         return series.centred(mean) if self.centred else series.x
 
     def _averaged(self, values, series):
-        return values / series.count if self.averaged else values
+        if not self.averaged:
+            return values
+        return values / (series.freedom if self.centred else series.count)
 
 
 _EXTREMES = {

@@ -26,6 +26,7 @@ class GlobalStatsPooling1D(BaseGlobalStatsPooling):
       input_activation: None, "relu" or "leaky_relu": pools that of the inputs, in the
         same read.
       negative_slope: Of leaky_relu, above 0 and at most 1.
+      correction: 0, or 1 for std over N - 1 in place of N.
       input_normalization: None, or a `keras.layers.BatchNormalization` of the channels:
         pools its output for the (activated) inputs, in the same read. It stays a layer
         of its own, with its weights.
@@ -88,6 +89,7 @@ class GlobalStatsPooling2D(BaseGlobalStatsPooling):
       output_dtype: As `GlobalStatsPooling1D`.
       input_activation: As `GlobalStatsPooling1D`.
       negative_slope: As `GlobalStatsPooling1D`.
+      correction: As `GlobalStatsPooling1D`.
       input_normalization: As `GlobalStatsPooling1D`.
       implementation: As `GlobalStatsPooling1D`.
       **kwargs: As `GlobalStatsPooling1D`.

@@ -99,7 +99,7 @@ class _Pooling:
             self._x,
             None if mask is None else _aligned(mask),
             None if lengths is None else _aligned(lengths.astype(np.int64)),
-            options.statistics,
+            options.kernel_statistics,
             options.epsilon,
             options.data_format,
             options.input_activation or "none",
@@ -112,7 +112,7 @@ class _Pooling:
 
     def forward(self, instruction_set, num_threads):
         core = _native.core()
-        planes = core.saved_plane_count(self._options.statistics)
+        planes = core.saved_plane_count(self._options.kernel_statistics)
         saved_dtype = np.float64 if self._x.dtype == np.float64 else np.float32
         y = np.empty(self._flat_shape, self.output_dtype)
         saved = np.empty((self._flat_shape[0], planes, self._channels), saved_dtype)

@@ -27,6 +27,7 @@ def global_stats(
     output_dtype=None,
     input_activation=None,
     negative_slope=0.2,
+    correction=0,
     implementation="auto",
     name=None,
 ) -> tf.Tensor:
@@ -47,6 +48,8 @@ def global_stats(
       output_dtype: None for that of x, or float32 for 16-bit x.
       input_activation: None, "relu" or "leaky_relu": pools that of x, in the same read.
       negative_slope: Of leaky_relu, above 0 and at most 1.
+      correction: 0, or 1 for std over N - 1 in place of N, NumPy's ddof; std of a
+        single step is sqrt(epsilon) either way.
       implementation: "native" for the custom op, "composite" for stock TensorFlow ops,
         "auto" for the op where it can run, else the composite.
       name: Optional name of the op.
@@ -71,6 +74,7 @@ def global_stats(
             output_dtype,
             input_activation,
             negative_slope,
+            correction,
         )
     return pool(x, mask, lengths, options, implementation, name)
 
@@ -91,7 +95,7 @@ def pool(x, mask, lengths, options, implementation, name) -> tf.Tensor:
         [] if lengths is None else [tf.cast(lengths, tf.int64)],
         Tout=tf.as_dtype(options.result_dtype(x.dtype)),
         Tsaved=tf.float64 if x.dtype == tf.float64 else tf.float32,
-        statistics=options.statistics,
+        statistics=options.kernel_statistics,
         epsilon=repr(options.epsilon),
         data_format=options.data_format,
         input_activation=options.input_activation or "none",

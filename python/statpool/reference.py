@@ -113,6 +113,7 @@ class _Columns:
     valid: np.ndarray  # [B, 1, T] bool, the steps that count
     count: np.ndarray  # [B, 1, 1] float64, N, but 1 without a step that counts
     epsilon: float
+    correction: int  # of std
 
 
 class _Mean:
@@ -145,7 +146,7 @@ class _Extreme:
 
 @dataclasses.dataclass(frozen=True)
 class _Root:
-    """sqrt(sum(d^2) / n + epsilon): d is x, or x - mean; n is 1, or N."""
+    """sqrt(sum(d^2) / n + epsilon): d is x, or x - mean; n is 1, N, or N - 1."""
 
     centred: bool
     averaged: bool
@@ -170,6 +171,8 @@ class _Root:
         return d, np.sqrt(squares / self._divisor(columns) + epsilon), unit
 
     def _divisor(self, columns):
+        if self.centred:
+            return np.maximum(columns.count - columns.correction, 1.0)
         return columns.count if self.averaged else 1.0
 
 
@@ -218,7 +221,8 @@ def _columns(x, mask, lengths, options) -> _Columns:
     x = np.where(valid, np.ascontiguousarray(x, dtype=np.float64), 0.0)
     count = valid.sum(axis=2, keepdims=True, dtype=np.float64)
     slope = np.where(x > 0, 1.0, below)
-    return _Columns(x, slope, valid, np.maximum(count, 1.0), options.epsilon)
+    count = np.maximum(count, 1.0)
+    return _Columns(x, slope, valid, count, options.epsilon, options.correction)
 
 
 def _activated(x, options) -> np.ndarray:

@@ -10,20 +10,23 @@ from tests.support.checks import slopes
 
 @pytest.mark.parametrize("data_format", FORMATS)
 @pytest.mark.parametrize(
-    ("dtype", "activation"),
-    [("float32", None), ("float64", "leaky_relu"), ("float32", "relu")],
+    ("dtype", "activation", "correction"),
+    [("float32", None, 0), ("float64", "leaky_relu", 0), ("float32", "relu", 1)],
 )
-def test_gradient_of_the_gradient(differentiable, dtype, activation, data_format):
+def test_gradient_of_the_gradient(
+    differentiable, dtype, activation, correction, data_format
+):
     case = Case(2, 5, 3, dtype, "separated", "both", 1e-2, data_format, activation)
     weights = np.random.default_rng(3).normal(size=case.x().shape).astype(dtype)
-    padding = case.mask(), case.lengths()
+    padding, options = (case.mask(), case.lengths()), case.options()
+    options["correction"] = correction
 
     def loss(*point):
-        gradient = reference.global_stats_gradient(*point, *padding, **case.options())
+        gradient = reference.global_stats_gradient(*point, *padding, **options)
         return np.sum(weights.astype(np.float64) * gradient)
 
     inputs = case.x(), case.upstream()
-    results = _second(differentiable, weights, *inputs, *padding, **case.options())
+    results = _second(differentiable, weights, *inputs, *padding, **options)
     for result, slope in zip(results, slopes(loss, 1e-5, *inputs), strict=True):
         # The differences are good to the step's square, the gradients to 16 u.
         np.testing.assert_allclose(result, slope, rtol=2e-6, atol=5e-6)

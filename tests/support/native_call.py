@@ -2,11 +2,10 @@
 
 import ctypes
 
-import numpy as np
-
-from statpool._options import INPUT_ACTIVATIONS
+from statpool._options import INPUT_ACTIVATIONS, SAMPLE_STD, STATISTICS, Options
 from tests.support.cases import DTYPES, numpy_dtype
-from tests.support.exact import STATISTICS
+
+KERNEL_STATISTICS = (*STATISTICS, SAMPLE_STD)  # as core::Statistic numbers them
 
 
 class NativeCall(ctypes.Structure):
@@ -21,34 +20,25 @@ class NativeCall(ctypes.Structure):
         ("dtype", ctypes.c_int32),
         ("out_dtype", ctypes.c_int32),
         ("statistics", ctypes.c_int32),
-        ("statistic", ctypes.c_int32 * len(STATISTICS)),
+        ("statistic", ctypes.c_int32 * len(KERNEL_STATISTICS)),
     ]
 
     @classmethod
-    def of(
-        cls,
-        x,
-        statistics=("mean", "max", "l2"),
-        epsilon=1e-12,
-        data_format="channels_last",
-        output_dtype=None,
-        input_activation=None,
-        negative_slope=0.2,
-    ):
-        first = data_format == "channels_first"
-        axes = (0, 2, 1) if first else (0, 1, 2)
+    def of(cls, x, **options):
+        options = Options.check(**options)
+        axes = (0, options.time, options.channel)
         batch, time, channels = (x.shape[axis] for axis in axes)
-        numbers = [STATISTICS.index(name) for name in statistics]  # as core::Statistic
+        numbers = [KERNEL_STATISTICS.index(name) for name in options.kernel_statistics]
         return cls(
             batch=batch,
             time=time,
             channels=channels,
-            epsilon=epsilon,
-            negative_slope=negative_slope,
-            activation=INPUT_ACTIVATIONS.index(input_activation),
-            is_channels_first=first,
+            epsilon=options.epsilon,
+            negative_slope=options.negative_slope,
+            activation=INPUT_ACTIVATIONS.index(options.input_activation),
+            is_channels_first=options.data_format == "channels_first",
             dtype=DTYPES.index(x.dtype.name),
-            out_dtype=DTYPES.index(np.dtype(output_dtype or x.dtype).name),
+            out_dtype=DTYPES.index(options.result_dtype(x.dtype)),
             statistics=len(numbers),
             statistic=tuple(numbers),
         )
