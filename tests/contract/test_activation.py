@@ -42,15 +42,15 @@ def _check(implementation, x, upstream, mask, activation, data_format):
         assert _agree(gradient, of_a * slope, leeway)
 
 
-@pytest.mark.parametrize("activation", ACTIVATIONS)
-@pytest.mark.parametrize("data_format", FORMATS)
+@pytest.mark.parametrize(
+    ("activation", "data_format"), zip(ACTIVATIONS, FORMATS, strict=True)
+)
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_activation_comes_first(implementation, dtype, activation, data_format):
+    """Each in one layout; `tests.support.cases.bands` has them in both."""
     case = Case(2, 37, 9, dtype, padding="mask")
-    _check(
-        *(implementation, case.x(), case.upstream(), case.mask()),
-        *(activation, data_format),
-    )
+    inputs = case.x(), case.upstream(), case.mask()
+    _check(implementation, *inputs, activation, data_format)
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)

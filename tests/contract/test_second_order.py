@@ -8,10 +8,13 @@ from tests.support.cases import DTYPES, FORMATS, Case, numpy_dtype
 from tests.support.checks import slopes
 
 
-@pytest.mark.parametrize("data_format", FORMATS)
 @pytest.mark.parametrize(
-    ("dtype", "activation", "correction"),
-    [("float32", None, 0), ("float64", "leaky_relu", 0), ("float32", "relu", 1)],
+    ("dtype", "activation", "correction", "data_format"),
+    [
+        ("float32", None, 0, FORMATS[0]),
+        ("float64", "leaky_relu", 0, FORMATS[1]),
+        ("float32", "relu", 1, FORMATS[1]),
+    ],
 )
 def test_gradient_of_the_gradient(
     differentiable, dtype, activation, correction, data_format
