@@ -1,7 +1,8 @@
 # Finds the TensorFlow that Python imports and offers it as TensorFlow::framework, and as
 # TensorFlow::compiler with what kernels inside XLA need.
 #
-# Sets TensorFlow_VERSION, TensorFlow_ABI (the C++11 ABI flag), TensorFlow_COMPILE_FLAGS and, where
+# Sets TensorFlow_VERSION, TensorFlow_INCLUDE, TensorFlow_ABI (the C++11 ABI flag),
+# TensorFlow_COMPILE_FLAGS and, where
 # there is no TensorFlow::compiler, the reason as TensorFlow_WHY_NO_COMPILER.
 
 execute_process(
@@ -22,6 +23,7 @@ if(
 )
   set(TensorFlow_VERSION ${CMAKE_MATCH_1})
   set(_include ${CMAKE_MATCH_2})
+  set(TensorFlow_INCLUDE ${_include})
   set(_library_dir ${CMAKE_MATCH_3})
   set(TensorFlow_ABI ${CMAKE_MATCH_4})
   set(TensorFlow_COMPILE_FLAGS ${CMAKE_MATCH_5})

@@ -1,7 +1,7 @@
 """The contract of statpool in stock operations of JAX.
 
-As `statpool.composite`, which says what the formulas are careful about; simpler, because
-every column is computed in a unit of its own at once. `gradient` is differentiable with
+As `statpool.composite`, which says what the formulas are careful about; simpler,
+because every column is computed in a unit of its own at once. `gradient` is differentiable with
 respect to x; the position of the max and min counts as constant.
 """
 
@@ -117,7 +117,7 @@ class _Series(NamedTuple):
         x = self.x * self.per_unit
         if name != "std":
             return x
-        # Twice, to remove the rounding of the first mean; the second has the derivative.
+        # Twice, for the rounding of the first mean; the second has the derivative.
         x = jnp.where(self.valid, x - jax.lax.stop_gradient(self._mean()), 0)
         return jnp.where(self.valid, x - self._sum(x) / self.count, 0)
 
@@ -131,7 +131,7 @@ _EXPONENTS = {"float32": (-40, 40, -87, 80), "float64": (-450, 450, -600, 600)}
 
 
 def _units(x, epsilon, time):
-    """1 / units, chosen among constants for each column, and epsilon in their squares."""
+    """1 / units, a constant for each column, and epsilon in their squares."""
     least, most, tiny, huge = (2.0**e for e in _EXPONENTS[x.dtype.name])
     largest = jnp.max(jnp.abs(x), time, keepdims=True, initial=0)
     largest = jnp.maximum(jax.lax.stop_gradient(largest), epsilon**0.5)

@@ -174,7 +174,9 @@ def test_unknown_ways_to_compute_are_refused():
 def test_binding_checks_what_python_passes_on():
     binding = _native.core()
     x = np.ones((2, 5, 3), np.float32)
-    arguments = binding.PoolingArguments(x, None, None, ["mean"], 0.0, "channels_last", "none", 1.0)
+    arguments = binding.PoolingArguments(
+        x, None, None, ["mean"], 0.0, "channels_last", "none", 1.0
+    )
     good = np.empty((2, 3), np.float32)
     saved = np.empty((2, 2, 3), np.float32)
     binding.global_stats(good, saved, arguments, None, 1)
