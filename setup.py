@@ -1,4 +1,4 @@
-"""Drives CMake, which builds the TensorFlow op, the XLA and JAX parts and the NumPy one.
+"""Drives CMake, which builds the TensorFlow op, its XLA and JAX parts, and NumPy's.
 
 `CMAKE_ARGS` and `CMAKE_BUILD_PARALLEL_LEVEL` of the environment are passed through, and
 so are `STATPOOL_CUDA` and `STATPOOL_CUDA_ARCHS`, see cmake/StatpoolCuda.cmake.

@@ -1,8 +1,8 @@
 """The contract of statpool in stock operations of JAX.
 
 As `statpool.composite`, which says what the formulas are careful about; simpler,
-because every column is computed in a unit of its own at once. `gradient` is differentiable with
-respect to x; the position of the max and min counts as constant.
+because every column is computed in a unit of its own at once. `gradient` is
+differentiable with respect to x; the position of the max and min counts as constant.
 """
 
 import functools
@@ -34,12 +34,11 @@ def gradient(x, upstream, mask, lengths, options):
 
 def tangent(x, change, mask, lengths, options):
     """How the statistics change with x: the transpose of `gradient`."""
-    width = len(options.statistics) * x.shape[options.channel]
-    shape = jax.ShapeDtypeStruct((x.shape[0], width), options.result_dtype(x.dtype))
+    y = values(x, mask, lengths, options)  # only its shape is looked at
     of_upstream = functools.partial(
         gradient, x, mask=mask, lengths=lengths, options=options
     )
-    return jax.linear_transpose(of_upstream, shape)(change)[0]
+    return jax.linear_transpose(of_upstream, y)(change)[0]
 
 
 def _sloped(x, values, options):

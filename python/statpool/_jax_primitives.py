@@ -5,8 +5,8 @@
     tangent(change, x, saved, padding...)     -> of y; linear in the change of x
 
 The last two are each other's transpose. So reverse mode calls the native gradient, and
-forward mode and second derivatives take the formulas of `_jax_composite`. JAX's own ways
-to say this lack one half each: a custom_vjp has no forward mode, and the tangent of a
+forward mode and second derivatives take the formulas of `_jax_composite`. JAX's own
+ways to say this lack one half each: a custom_vjp has no forward mode, and the tangent of a
 custom_jvp has no transpose of its own.
 """
 
@@ -58,9 +58,9 @@ def pool(x, padding, call):
 # ------------------------------------------------------------------------ primitives
 
 
-def _primitive(name):
-    """A primitive that is what `_stock` says, as long as nobody lowers it otherwise."""
-    primitive, stock = Primitive(f"statpool_{name}"), getattr(_stock, name)
+def _primitive(stock):
+    """A primitive that is this function, as long as nobody lowers it otherwise."""
+    primitive = Primitive(f"statpool{stock.__name__}")
     primitive.multiple_results = True
 
     @primitive.def_abstract_eval
@@ -74,7 +74,8 @@ def _primitive(name):
 
     def batch(arrays, axes, call):
         """An axis that is mapped over becomes a part of the batch."""
-        sizes = (a.shape[axis] for a, axis in zip(arrays, axes) if axis is not None)
+        pairs = zip(arrays, axes, strict=True)
+        sizes = (a.shape[axis] for a, axis in pairs if axis is not None)
         size = next(sizes)
 
         def folded(array, axis):
@@ -93,34 +94,32 @@ def _primitive(name):
     return primitive
 
 
-def _name(primitive):
-    return primitive.name.removeprefix("statpool_")
-
-
 @functools.cache
 def _compiled(primitive, call):
     return jax.jit(functools.partial(primitive.bind, call=call))
 
 
-class _stock:  # noqa: N801, a namespace
-    """What the primitives are in operations of JAX."""
-
-    def pool(x, *padding, call):
-        y = _jax_composite.values(x, *call.padding(padding), call.options)
-        # Nobody reads it; it has the mesh's axes along which y varies.
-        shape, dtype = call.saved(x)
-        return y, jnp.broadcast_to(y[:, None, :1].astype(dtype), shape)
-
-    def gradient(upstream, x, saved, *padding, call):
-        padding = call.padding(padding)
-        return [_jax_composite.gradient(x, upstream, *padding, call.options)]
-
-    def tangent(change, x, saved, *padding, call):
-        padding = call.padding(padding)
-        return [_jax_composite.tangent(x, change, *padding, call.options)]
+# What the primitives are in operations of JAX.
 
 
-_pool_p, _gradient_p, _tangent_p = map(_primitive, ("pool", "gradient", "tangent"))
+def _pool(x, *padding, call):
+    y = _jax_composite.values(x, *call.padding(padding), call.options)
+    # Nobody reads it; it has the mesh's axes along which y varies.
+    shape, dtype = call.saved(x)
+    return y, jnp.broadcast_to(y[:, None, :1].astype(dtype), shape)
+
+
+def _gradient(upstream, x, saved, *padding, call):
+    padding = call.padding(padding)
+    return [_jax_composite.gradient(x, upstream, *padding, call.options)]
+
+
+def _tangent(change, x, saved, *padding, call):
+    padding = call.padding(padding)
+    return [_jax_composite.tangent(x, change, *padding, call.options)]
+
+
+_pool_p, _gradient_p, _tangent_p = map(_primitive, (_pool, _gradient, _tangent))
 
 # ----------------------------------------------------------------------- derivatives
 
@@ -134,7 +133,7 @@ def _pool_jvp(primals, tangents, *, call):
     return [y, saved], [*of_y, jnp.zeros_like(saved)]
 
 
-def _linear_jvp(primitive, primals, tangents, *, call):
+def _linear_jvp(primitive, formula, primals, tangents, *, call):
     """Of what is linear in its first operand, and a formula in x."""
     first, x, saved, *padding = primals
     found = primitive.bind(*primals, call=call)
@@ -142,7 +141,6 @@ def _linear_jvp(primitive, primals, tangents, *, call):
     if type(tangents[0]) is not ad.Zero:
         changes += primitive.bind(tangents[0], x, saved, *padding, call=call)
     if type(tangents[1]) is not ad.Zero:
-        formula = getattr(_stock, _name(primitive))
 
         def of_x(x):
             return formula(first, x, saved, *padding, call=call)[0]
@@ -159,19 +157,20 @@ def _transpose(primitive, cotangents, first, *others, call):
 
 
 ad.primitive_jvps[_pool_p] = _pool_jvp
-for _primitive_p, _transposed_p in (
-    (_gradient_p, _tangent_p),
-    (_tangent_p, _gradient_p),
+for _primitive_p, _formula, _transposed_p in (
+    (_gradient_p, _gradient, _tangent_p),
+    (_tangent_p, _tangent, _gradient_p),
 ):
-    ad.primitive_jvps[_primitive_p] = functools.partial(_linear_jvp, _primitive_p)
+    _jvp = functools.partial(_linear_jvp, _primitive_p, _formula)
+    ad.primitive_jvps[_primitive_p] = _jvp
     ad.primitive_transposes[_primitive_p] = functools.partial(_transpose, _transposed_p)
 
 # -------------------------------------------------------------------- native kernels
 
 
-def _lower(primitive, target, platform):
+def _lower(primitive, stock, target, platform):
     """Has JAX lower a primitive to its handler, where that can be had."""
-    stock = mlir.lower_fun(getattr(_stock, _name(primitive)), multiple_results=True)
+    stock = mlir.lower_fun(stock, multiple_results=True)
 
     def rule(context, *arrays, call):
         if call.implementation == "composite":
@@ -231,7 +230,5 @@ def _cut_along_the_batch(context):
 
 
 for _platform in ("cpu", "cuda"):
-    for _primitive_p, _target in zip(
-        (_pool_p, _gradient_p), _jax_handlers.TARGETS, strict=True
-    ):
-        _lower(_primitive_p, _target, _platform)
+    _lower(_pool_p, _pool, _jax_handlers.TARGETS[0], _platform)
+    _lower(_gradient_p, _gradient, _jax_handlers.TARGETS[1], _platform)

@@ -87,7 +87,7 @@ def _checked(x, mask, lengths, options):
         _inputs.check_lengths_dtype(_dtype(lengths))
     shapes = [None if array is None else np.shape(array) for array in (mask, lengths)]
     _inputs.check_shapes(x.shape, *shapes, options.data_format)
-    if _is_known(mask) and _dtype(mask) != bool:
+    if _is_known(mask) and _dtype(mask).name != "bool":
         mask = _arrays.as_bool(np.asarray(mask))
     if _is_known(lengths):
         _inputs.check_lengths_range(np.asarray(lengths), x.shape[options.time])

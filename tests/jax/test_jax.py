@@ -1,4 +1,4 @@
-"""What JAX does with `statpool.jax` beside calling it; the contract is tests/contract's."""
+"""What JAX does with `statpool.jax` beside calling it."""
 
 import sys
 
@@ -90,8 +90,9 @@ def test_a_donated_input_is_pooled_right(pool):
     import jax
 
     x, *padding = arrays()
-    expected = jax.grad(lambda x: pool(x, *padding).sum())(x)
-    step = jax.jit(jax.grad(lambda x: pool(x, *padding).sum()), donate_argnums=0)
+    gradient = jax.grad(lambda x: pool(x, *padding).sum())
+    expected = jax.jit(gradient)(x)
+    step = jax.jit(gradient, donate_argnums=0)
     np.testing.assert_array_equal(step(jax.numpy.array(x)), expected)
 
 
@@ -143,9 +144,7 @@ def shard(implementation):
     cut = jax.device_put(arguments, NamedSharding(mesh, batch))
     for function in (pool, gradient):
         expected = function(*arguments)
-        by_shards = jax.shard_map(
-            function, mesh=mesh, in_specs=batch, out_specs=batch, check_vma=False
-        )
+        by_shards = jax.shard_map(function, mesh=mesh, in_specs=batch, out_specs=batch)
         for program in (function, by_shards):
             compiled = jax.jit(program).lower(*cut).compile()
             text = compiled.as_text()
