@@ -5,9 +5,9 @@
     tangent(change, x, saved, padding...)     -> of y; linear in the change of x
 
 The last two are each other's transpose. So reverse mode calls the native gradient, and
-forward mode and second derivatives take the formulas of `_jax_composite`. JAX's own
-ways to say this lack one half each: a custom_vjp has no forward mode, and the tangent of a
-custom_jvp has no transpose of its own.
+forward mode and second derivatives take the formulas of `_jax_composite`. The ways that
+JAX offers for it lack one half each: a custom_vjp has no forward mode, and the tangent
+of a custom_jvp has no transpose of its own.
 """
 
 import dataclasses

@@ -152,7 +152,8 @@ def shard(implementation):
                 assert exchange not in text
             found = compiled(*cut)
             assert found.sharding.spec[0] == "batch"
-            np.testing.assert_array_equal(found, expected)
+            bits = 0 if implementation == "native" else 1e-6  # XLA fuses otherwise
+            np.testing.assert_allclose(found, expected, rtol=bits, atol=bits)
 
 
 @pytest.mark.parametrize("implementation", ["native", "composite"])
