@@ -114,6 +114,17 @@ def test_rules_are_broken_while_tracing(pool):
         jax.jit(pool)(x.astype(np.int32))
 
 
+def test_an_older_jaxlib_is_named_before_it_sees_the_handlers(monkeypatch):
+    """XLA would refuse them, and then have no devices at all."""
+    pytest.importorskip("jax")
+    from statpool import _jax_handlers
+
+    why = _jax_handlers.why_unavailable.__wrapped__
+    assert why("cpu") is None
+    monkeypatch.setattr(_jax_handlers.jaxlib.version, "__version_info__", (0, 8, 0))
+    assert "or newer, got" in why("cpu")
+
+
 # ---------------------------------------------------------------- in fresh processes
 
 
