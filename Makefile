@@ -26,7 +26,7 @@ CMAKE_BUILD := build/cmake-$(PYTHON_TAG)
 LIBRARY := build/.built
 SETTINGS := build/.settings
 NATIVE_SOURCES := $(shell find cc cmake cuda -type f) $(wildcard tests/native/*/CMakeLists.txt) \
-  benchmarks/jax_ffi/CMakeLists.txt CMakeLists.txt setup.py pyproject.toml VERSION tools/bring_nvcc.py
+  CMakeLists.txt setup.py pyproject.toml VERSION tools/bring_nvcc.py
 # What checks of other compilers and processors need from Debian, beside g++.
 PACKAGES := clang libclang-rt-dev g++-aarch64-linux-gnu qemu-user valgrind
 CXX_FILES := $(shell find cc cuda tests benchmarks examples tools -name '*.h' -o -name '*.cc' -o -name '*.cu' -o -name '*.cuh')
@@ -76,7 +76,7 @@ $(LIBRARY): $(ENVIRONMENT) $(NATIVE_SOURCES) $(SETTINGS)
 	@mkdir -p $(@D)
 	@$(PIP) install --verbose --no-build-isolation --no-deps --editable . 2>&1 | tee build/build.log \
 	  | sed -u -n 's/^ *\(\[[0-9]*\/[0-9]*\] [BL].*\)/\1/p' || { cat build/build.log; exit 1; }
-	@grep -o "TensorFlow [0-9].*, ABI .*\|CUDA kernels: .*\|statpool: the XLA part .*" build/build.log \
+	@grep -o "TensorFlow [0-9].*, ABI .*\|CUDA kernels: .*\|statpool: the [A-Z]* part .*" build/build.log \
 	  || true
 	@touch $@
 
@@ -177,8 +177,6 @@ bench-quick: $(LIBRARY) ## A few cells of it.
 
 bench-peers: $(LIBRARY) ## JAX and PyTorch next to TensorFlow, and the kernels in JAX's programs.
 	$(PIP) install --quiet --constraint constraints.txt --group peers
-	@{ $(BIN)/cmake $(CMAKE_BUILD) && $(BIN)/cmake --build $(CMAKE_BUILD) --target statpool_jax; } \
-	  > build/peers.log 2>&1 || { cat build/peers.log; exit 1; }
 	$(BIN)/python -m benchmarks.run --engines tensorflow,core,jax,torch
 
 # The CUDA kernels alone, proven and timed with nvcc and the Python at hand, which is .venv's where

@@ -1,4 +1,4 @@
-"""Drives CMake, which builds the TensorFlow op, its XLA part and the NumPy binding.
+"""Drives CMake, which builds the TensorFlow op, its XLA and JAX parts, and NumPy's.
 
 `CMAKE_ARGS` and `CMAKE_BUILD_PARALLEL_LEVEL` of the environment are passed through, and
 so are `STATPOOL_CUDA` and `STATPOOL_CUDA_ARCHS`, see cmake/StatpoolCuda.cmake.
@@ -65,17 +65,20 @@ class CMakeBuild(build_ext):
         ]
         _run(configure)
         # All in one go, so that the slow file of the XLA part doesn't come last; then
-        # again what is indispensable, to learn which of the two failed.
-        target = [*cmake, "--build", build, "--target", "all"]
-        with_xla = [*target, "statpool_xla", "--", "-k", "0"]
+        # again what is indispensable, and each part, to learn which of them failed.
+        parts = {"XLA": "statpool_xla", "JAX": "statpool_jax"}
+        target = [*cmake, "--build", build, "--target"]
+        together = [*target, "all", *parts.values(), "--", "-k", "0"]
         if OTHER_TENSORFLOWS:  # a release leaves nothing out
-            _run(with_xla)
-        elif subprocess.run(with_xla).returncode:
-            _run(target)
-            print(
-                "statpool: the XLA part is left out, it doesn't build against this "
-                "TensorFlow; build/build.log, or the output above, says why"
-            )
+            _run(together)
+        elif subprocess.run(together).returncode:
+            _run([*target, "all"])
+            for name, part in parts.items():
+                if subprocess.run([*target, part]).returncode:
+                    print(
+                        f"statpool: the {name} part is left out, it doesn't build "
+                        "here; build/build.log, or the output above, says why"
+                    )
 
     def copy_extensions_to_source(self) -> None:
         """Copies every library beside the Python sources, for editable installs."""

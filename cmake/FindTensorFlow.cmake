@@ -1,8 +1,8 @@
 # Finds the TensorFlow that TensorFlow_PYTHON imports, by default the build's own Python, and offers
 # it as TensorFlow::framework, and as TensorFlow::compiler with what kernels inside XLA need.
 #
-# Sets TensorFlow_VERSION, TensorFlow_ABI (the C++11 ABI flag), TensorFlow_COMPILE_FLAGS,
-# TensorFlow_TAG and, where there is no TensorFlow::compiler, the reason as
+# Sets TensorFlow_VERSION, TensorFlow_INCLUDE, TensorFlow_ABI (the C++11 ABI flag),
+# TensorFlow_COMPILE_FLAGS, TensorFlow_TAG and, where there is no TensorFlow::compiler, the reason as
 # TensorFlow_WHY_NO_COMPILER.
 
 if(NOT TensorFlow_PYTHON)
@@ -26,6 +26,7 @@ if(
 )
   set(TensorFlow_VERSION ${CMAKE_MATCH_1})
   set(_include ${CMAKE_MATCH_2})
+  set(TensorFlow_INCLUDE ${_include})
   set(_library_dir ${CMAKE_MATCH_3})
   set(TensorFlow_ABI ${CMAKE_MATCH_4})
   set(TensorFlow_COMPILE_FLAGS ${CMAKE_MATCH_5})

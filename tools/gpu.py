@@ -23,6 +23,7 @@ from tools.steps import Steps
 
 ROOT = Path(__file__).parent.parent
 BUILD = ROOT / "build" / "gpu"
+PACKAGE = ROOT / "python" / "statpool"
 OUTPUT = Path(os.environ.get("OUTPUT", ROOT / "output" / "gpu"))
 
 MODULES = ("numpy", "ml_dtypes", "pytest", "hypothesis", "pybind11")
@@ -52,12 +53,15 @@ def main() -> int:
     steps = Steps(OUTPUT, environment_for(Path(nvcc.stdout.strip()).resolve()))
     target = "statpool_cuda_launchers" + ("_shipped" if has_gpu else "")
     architectures = "native" if has_gpu else "90-virtual"
+    # Libraries that `make build` has left stay as they are.
+    is_bare = not any(PACKAGE.glob("*.so"))
     built = folder is not None or steps.run(
         "configure", "cmake", "-S", ROOT, "-B", BUILD,
         *(["-G", "Ninja"] if shutil.which("ninja", path=steps.path) else []),
         f"-DCMAKE_CUDA_COMPILER={nvcc.stdout.strip()}",
         f"-DPython_EXECUTABLE={sys.executable}", "-DSTATPOOL_TENSORFLOW=OFF",
         "-DSTATPOOL_CUDA=ON", f"-DSTATPOOL_CUDA_ARCHS={architectures}",
+        *([f"-DCMAKE_LIBRARY_OUTPUT_DIRECTORY={PACKAGE}"] if is_bare else []),
     )  # fmt: skip
     folder = folder or BUILD
     built = built and steps.run(
@@ -70,7 +74,7 @@ def main() -> int:
             *([] if has_gpu else ["--cells", "tiny"]), "--output", OUTPUT,
             "--filter", os.environ.get("FILTER", ""),
         )  # fmt: skip
-        compare(steps, has_gpu, folder)
+        compare(steps, has_gpu, folder if is_bare else None)
     return steps.finish(card[-1].detail if has_gpu else "no GPU: emulated")
 
 
@@ -98,12 +102,15 @@ def check(steps, has_gpu) -> None:
 
 
 def compare(steps, has_gpu, folder) -> None:
-    """The kernels beside, and inside, programs of JAX; beside PyTorch's."""
+    """The kernels beside, and inside, programs of JAX; beside PyTorch's.
+
+    Where there is a folder, what `statpool.jax` needs is built in it first.
+    """
     if importlib.util.find_spec("jax") is None:
         steps.add("peers", "skipped", "there is no JAX here")
         return
-    build = "cmake", "--build", folder, "--target", "statpool_jax", "--parallel"
-    if steps.run("build peers", *build):
+    targets = "--target", "_core", "statpool_jax", "--parallel"
+    if folder is None or steps.run("build peers", "cmake", "--build", folder, *targets):
         engines = "jax,torch" if importlib.util.find_spec("torch") else "jax"
         cells = ["--filter", "64x1500x512|step"] if has_gpu else ["--cells", "tiny"]
         steps.run(

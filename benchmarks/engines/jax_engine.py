@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+import statpool.jax
 from benchmarks import cases, measure
 from benchmarks.engines import Engine, training
 from benchmarks.providers import Provider
@@ -28,9 +29,15 @@ def _pooling(epsilon):
 
 
 def _statpool(x, mask, axis, input_activation=None):
-    from benchmarks.jax_ffi import pooling
-
-    return pooling.global_stats(x, mask, axis, input_activation)
+    return statpool.jax.global_stats(
+        x,
+        mask,
+        statistics=cases.STATISTICS,
+        epsilon=cases.EPSILON,
+        data_format="channels_last" if axis == 1 else "channels_first",
+        input_activation=input_activation,
+        implementation="native",
+    )
 
 
 _WITH_RELU = functools.partial(_statpool, input_activation="relu")

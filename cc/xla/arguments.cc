@@ -128,7 +128,10 @@ std::string ReadPadding(const Call& call, Arguments* arguments) {
     arguments->mask = static_cast<const bool*>(first->untyped_data());
   }
   if (broken.empty() && lengths.has_value()) {
-    broken = Check("lengths", ffi::S64, "[B]", {shape.batch}, *lengths);
+    // JAX has no S64 unless it is asked for: the two halves of each, the low one first.
+    broken = lengths->element_type() == ffi::S32
+                 ? Check("lengths", ffi::S32, "[B, 2]", {shape.batch, 2}, *lengths)
+                 : Check("lengths", ffi::S64, "[B]", {shape.batch}, *lengths);
     arguments->lengths = static_cast<const int64_t*>(lengths->untyped_data());
   }
   return broken;

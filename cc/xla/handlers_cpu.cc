@@ -1,4 +1,5 @@
 // The custom calls on the CPU, platform "Host", on XLA's own threads.
+#include <memory>
 #include <string>
 #include <utility>
 
@@ -41,15 +42,20 @@ ffi::Error GlobalStats(ffi::ThreadPool pool, AnyBuffer x, Optional mask_or_lengt
   if (ffi::Error error = ReadCallAndLengths(call, &a); error.failure()) return error;
   const cpu::Plan plan = cpu::MakePlan(a.problem);
   core::ForwardBuffers buffers = ForwardBuffersOf(call, a);
-  int64_t received = 0;
-  if (workspace.has_value() && (*workspace)->element_type() == ffi::U8) {
-    received = static_cast<int64_t>((*workspace)->element_count());
-    buffers.workspace = (*workspace)->untyped_data();
-  }
-  if (received < plan.workspace_bytes) {
-    return BrokenCall("workspace must have type U8 and at least " +
-                      std::to_string(plan.workspace_bytes) + " elements, got " +
-                      std::to_string(received));
+  // JAX gives none: its size doesn't follow the batch, along which XLA cuts all results of a call.
+  std::unique_ptr<char[]> own;
+  if (!workspace.has_value()) {
+    own.reset(new char[plan.workspace_bytes]);
+    buffers.workspace = own.get();
+  } else {
+    const AnyBuffer& given = **workspace;
+    const int64_t received = given.element_type() == ffi::U8 ? given.element_count() : 0;
+    if (received < plan.workspace_bytes) {
+      return BrokenCall("workspace must have type U8 and at least " +
+                        std::to_string(plan.workspace_bytes) + " elements, got " +
+                        std::to_string(received));
+    }
+    buffers.workspace = given.untyped_data();
   }
   PoolThreads threads(&pool);
   cpu::GlobalStats(a.problem, plan, buffers, cpu::BestInstructionSet(), &threads);

@@ -23,11 +23,12 @@ _HOMES = {
     "global_stats": "statpool.ops",
     "launch_plan": "statpool._plans",
 }
-_MODULES = ("composite", "doctor", "layers", "numpy", "ops", "reference")
+_MODULES = ("composite", "doctor", "jax", "layers", "numpy", "ops", "reference")
 
 if TYPE_CHECKING:  # what editors and type checkers see of the names above
     from statpool import composite as composite
     from statpool import doctor as doctor
+    from statpool import jax as jax
     from statpool import layers as layers
     from statpool import numpy as numpy
     from statpool import ops as ops

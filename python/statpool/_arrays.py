@@ -31,12 +31,13 @@ def check(x, mask, lengths, options):
     _inputs.check_shapes(*shapes, options.data_format)
     return (
         x,
-        None if mask is None else _as_bool(mask),
+        None if mask is None else as_bool(mask),
         None if lengths is None else lengths.reshape(-1),
     )
 
 
-def _as_bool(mask):
+def as_bool(mask):
+    """Returns a mask of True and False, or of 1 and 0, as bool."""
     if mask.dtype == bool:
         return mask
     keep = mask.astype(bool)

@@ -73,7 +73,7 @@ def test_libraries_look_for_others_only_beside_them():
     libraries = sorted(_native.FOLDER.glob("*.so"))
     if not libraries:  # those of another build
         libraries = sorted(native_build.folder().glob("*.so"))
-    assert len(libraries) == 4
+    assert len(libraries) == 5
     for library in libraries:
         dynamic = subprocess.run(
             ["readelf", "--dynamic", "--wide", library],

@@ -9,6 +9,7 @@ from tests.support.core_implementations import (
     ProgramCore,
     Reference,
 )
+from tests.support.jax_implementations import Jax
 from tests.support.tensorflow_implementations import EmulatedOps, TensorFlow
 
 
@@ -31,6 +32,7 @@ def _all():
     yield from (TensorFlow("composite", mode) for mode in modes)
     yield from (TensorFlow("native", mode) for mode in modes)
     yield from (TensorFlow("native", mode, "GPU") for mode in modes)
+    yield from map(Jax, ("native", "composite"))
     yield from map(EmulatedOps, ("eager", "graph"))
 
 

@@ -33,3 +33,8 @@ extern "C" __attribute__((visibility("default"))) void* StatpoolFindHandler(cons
   const auto found = Handlers().find(name);
   return found == Handlers().end() ? nullptr : reinterpret_cast<void*>(found->second);
 }
+
+// The version that XLA compares with its own; Python compares it first.
+extern "C" __attribute__((visibility("default"))) int StatpoolFfiMinorVersion() {
+  return XLA_FFI_API_MINOR;
+}

@@ -1,1 +1,0 @@
-"""The native handlers as a function of JAX."""
