@@ -26,13 +26,14 @@ def of_longest_prefix(rules, name):
 # ------------------------------------------------------------------------- C++
 
 CORE, CPU, GPU = "cc/core/", "cc/cpu/", "cuda/"
-# core <- cpu, cuda <- tf, xla, pybind; cpu and cuda don't see each other.
+# core <- cpu, cuda <- tf, xla, pybind; xla <- jax; cpu and cuda don't see each other.
 MAY_INCLUDE = {
     CORE: (CORE,),
     CPU: (CORE, CPU),
     GPU: (CORE, GPU),
     "cc/tf/": (CORE, CPU, GPU, "cc/tf/"),
     "cc/xla/": (CORE, CPU, GPU, "cc/tf/pooling_inputs.h", "cc/xla/"),
+    "cc/jax/": ("cc/xla/",),
     "cc/pybind/": (CORE, CPU, GPU, "cc/pybind/"),
     "tests/native/": ("cc/", GPU, "tests/native/"),
     "benchmarks/": ("cc/", GPU, "benchmarks/"),
