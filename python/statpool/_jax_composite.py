@@ -63,7 +63,8 @@ class _Series(NamedTuple):
     @classmethod
     def of(cls, x, mask, lengths, options):
         time = options.time
-        a = _sloped(x, x, options)
+        is_relu = options.input_activation == "relu"  # 0 for -infinity, too
+        a = jax.nn.relu(x) if is_relu else _sloped(x, x, options)
         a = a.astype(jnp.promote_types(a.dtype, jnp.float32))
         valid = jnp.ones((x.shape[0], x.shape[time]), bool) if mask is None else mask
         if lengths is not None:

@@ -43,7 +43,7 @@ def _check(implementation, x, upstream, mask, activation, data_format):
 
 
 @pytest.mark.parametrize(
-    ("activation", "data_format"), zip(ACTIVATIONS, FORMATS, strict=True)
+    ("activation", "data_format"), [*zip(ACTIVATIONS, FORMATS, strict=True)]
 )
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_activation_comes_first(implementation, dtype, activation, data_format):
