@@ -58,8 +58,8 @@ struct Accumulator {
   Sum<Compute> sum;
   Sum<Compute> squares;
   Sum<Compute> deviations;
-  // What rounding took from sum, or, where that has error terms of its own, from the sums of chunks:
-  // deviations need the unrounded mean.
+  // What rounding took from sum, or, where that has error terms of its own, from the sums of
+  // chunks: deviations need the unrounded mean.
   Compute rest;
   Compute pivot;
   Compute max;

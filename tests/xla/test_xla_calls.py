@@ -154,7 +154,7 @@ RULES = [
     ({"x": "4x10x6xi32"}, "x must have type F16, BF16, F32 or F64, got S32"),
     ({"statistics": []}, "statistics must hold at least one number, got none"),
     ({"statistics": [0, -1]}, "statistics must be numbers of .* got -1"),
-    ({"statistics": range(7)}, "statistics must be numbers of .* got 6"),
+    ({"statistics": range(8)}, "statistics must be numbers of .* got 7"),
     ({"statistics": [3, 3]}, "statistics must not repeat a number, got 3 twice"),
     ({"statistics": [1] * 400}, "statistics must not .*, got 1 twice among 400"),
     ({"layout": 2}, "layout must be 0 .* or 1 .*, got 2"),
@@ -174,8 +174,8 @@ RULES = [
     ({"mask": "4x10xui8"}, "mask must have type PRED, got U8"),
     ({"mask": "4xi64", "lengths": "4x10xi1"}, "mask must have type PRED, got S64"),
     ({"lengths": "3xi64"}, r"lengths must have shape \[B\] = \[4\], got \[3\]"),
-    ({"lengths": "4xi32"}, "lengths must have type S64, got S32"),
-    ({"lengths": "4xi32", "mask": None}, "lengths must have type S64, got S32"),
+    ({"lengths": "4xi32"}, r"lengths must have shape \[B, 2\] = \[4,2\], got \[4\]"),
+    ({"lengths": "4xi32", "mask": None}, r"lengths must have shape \[B, 2\]"),
     ({"lengths": "4x10xi1"}, "lengths must have type S64, got PRED"),
 ]
 FORWARD_RULES = [
