@@ -96,9 +96,8 @@ def errors_without_library():
 
 
 def test_a_missing_library_has_its_own_error_inside_a_function():
-    plain, compiled = call(errors_without_library)
-    assert f"got none under TensorFlow {tf.__version__}, which needs" in plain
-    assert "nowhere.so" in compiled
+    for error in call(errors_without_library):
+        assert f"got none under TensorFlow {tf.__version__}, which needs" in error
 
 
 @IMPLEMENTATIONS
