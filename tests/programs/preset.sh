@@ -46,4 +46,4 @@ if [ -n "$runtime" ]; then
   set -- --capture=sys "$@"  # the report of a process that it ends
 fi
 if [ "$preset" != aarch64 ]; then set -- --build "build/$preset" "$@"; fi
-exec "$bin/python" -m pytest -q --numprocesses auto --maxprocesses 4 "$@"
+exec "$bin/python" -m pytest -q "$@"
