@@ -36,6 +36,11 @@ def check(x, mask, lengths, options):
     )
 
 
+def dtype_of(array):
+    """Returns the dtype of an array or tensor of any kind, or of a list."""
+    return array.dtype if hasattr(array, "dtype") else np.asarray(array).dtype
+
+
 def as_bool(mask):
     """Returns a mask of True and False, or of 1 and 0, as bool."""
     if mask.dtype == bool:

@@ -7,7 +7,7 @@ import importlib
 
 import numpy as np
 
-from statpool import _inputs, _keras
+from statpool import _arrays, _inputs, _keras
 from statpool._options import (
     DEFAULT_STATISTICS,
     Options,
@@ -149,9 +149,9 @@ class BaseGlobalStatsPooling(keras.layers.Layer):
             )
         dtype = self.options.result_dtype(self.pooled_dtype(inputs.dtype))
         if mask is not None:
-            _inputs.check_mask_dtype(_dtype(mask))
+            _inputs.check_mask_dtype(_arrays.dtype_of(mask))
         if lengths is not None:
-            _inputs.check_lengths_dtype(_dtype(lengths))
+            _inputs.check_lengths_dtype(_arrays.dtype_of(lengths))
         self.check_shapes(inputs.shape, _shape(mask), _shape(lengths))
         return keras.KerasTensor(self.compute_output_shape(inputs.shape), dtype)
 
@@ -184,10 +184,6 @@ class BaseGlobalStatsPooling(keras.layers.Layer):
             layer = keras.saving.deserialize_keras_object(nested)
             config = {**config, "input_normalization": layer}
         return super().from_config(config)
-
-
-def _dtype(argument):
-    return argument.dtype if hasattr(argument, "dtype") else np.asarray(argument).dtype
 
 
 def _shape(argument):

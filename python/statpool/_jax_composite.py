@@ -12,6 +12,8 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from statpool._units import UNITS
+
 
 def values(x, mask, lengths, options):
     """The statistics side by side, `[B, S * C]`, in the dtype of the output."""
@@ -128,14 +130,9 @@ class _Series(NamedTuple):
         return 1 if name == "l2" else self.count
 
 
-# The magnitudes whose squares a dtype can sum as they are, and units for smaller and
-# larger ones: powers of two.
-_EXPONENTS = {"float32": (-40, 40, -87, 80), "float64": (-450, 450, -600, 600)}
-
-
 def _units(x, epsilon, time):
     """1 / units, a constant for each column, and epsilon in their squares."""
-    least, most, tiny, huge = (2.0**e for e in _EXPONENTS[x.dtype.name])
+    least, most, tiny, huge = UNITS[x.dtype.name]
     largest = jnp.max(jnp.abs(x), time, keepdims=True, initial=0)
     largest = jnp.maximum(jax.lax.stop_gradient(largest), epsilon**0.5)
     # With epsilon that counts, tiny values vanish beside it, and need no unit.

@@ -2,7 +2,6 @@
 
 import ctypes
 import functools
-import warnings
 
 import jax
 import jaxlib
@@ -37,14 +36,6 @@ def why_unavailable(platform) -> str | None:
         return _register(library, platform)
     except _native.NativeLibraryError as error:
         return str(error)
-
-
-@functools.cache
-def warn_once(reason) -> None:
-    """Says once why the composite is taken."""
-    warnings.warn(
-        f"statpool falls back on the slower composite: {reason}", stacklevel=5
-    )
 
 
 @functools.cache

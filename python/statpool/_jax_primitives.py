@@ -183,7 +183,7 @@ def _lower(primitive, stock, target, platform):
             return native(context, *arrays, **_attributes(call.options))
         if call.implementation == "native":
             raise _native.NativeLibraryError(reason)
-        _jax_handlers.warn_once(reason)
+        _native.warn_once(reason)
         return stock(context, *arrays, call=call)
 
     mlir.register_lowering(primitive, rule, platform)

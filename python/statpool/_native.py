@@ -9,6 +9,7 @@ import functools
 import re
 import sys
 import threading
+import warnings
 from pathlib import Path
 
 FOLDER = Path(__file__).parent  # of the native libraries
@@ -39,6 +40,14 @@ class NativeLibraryError(RuntimeError):
 
     # AutoGraph raises errors anew of types that it knows how to make: by this one.
     __init__ = Exception.__init__
+
+
+@functools.cache
+def warn_once(reason) -> None:
+    """Says, once for each reason, why the composite is taken."""
+    warnings.warn(
+        f"statpool falls back on the slower composite: {reason}", stacklevel=5
+    )
 
 
 def _once(function):

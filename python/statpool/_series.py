@@ -4,6 +4,8 @@ import dataclasses
 
 import tensorflow as tf
 
+from statpool._units import UNITS
+
 
 @dataclasses.dataclass(frozen=True)
 class Series:
@@ -67,7 +69,7 @@ class Series:
 
     def has_usual_epsilon(self) -> bool:
         """Whether its root lies where squares neither overflow nor vanish."""
-        units = _UNITS[self.x.dtype]
+        units = UNITS[self.x.dtype.name]
         return units.least**2 <= self.epsilon <= units.most**2
 
     def rescaled(self):
@@ -76,7 +78,7 @@ class Series:
         They are chosen among constants: XLA turns x / unit / root into
         x / (unit * root), which may overflow.
         """
-        units = _UNITS[self.x.dtype]
+        units = UNITS[self.x.dtype.name]
         largest = tf.reduce_max(tf.abs(self.x), self.time, keepdims=True)
         largest = tf.maximum(tf.stop_gradient(largest), self.epsilon**0.5)
         is_huge = largest > units.most
@@ -104,22 +106,3 @@ def _valid_steps(x, mask, lengths, time):
     steps = tf.range(tf.shape(x, out_type=tf.int64)[time])
     within = steps < tf.cast(lengths, tf.int64)[:, tf.newaxis]
     return within if mask is None else tf.logical_and(within, mask)
-
-
-@dataclasses.dataclass(frozen=True)
-class _Units:
-    """The magnitudes whose squares a dtype can sum as they are, and units for others.
-
-    There is room for 2^31 squares, and 46 bits below that of the largest.
-    """
-
-    least: float
-    most: float
-    of_tiny: float
-    of_huge: float
-
-
-_UNITS = {
-    tf.float32: _Units(2.0**-40, 2.0**40, of_tiny=2.0**-87, of_huge=2.0**80),
-    tf.float64: _Units(2.0**-450, 2.0**450, of_tiny=2.0**-600, of_huge=2.0**600),
-}

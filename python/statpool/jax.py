@@ -6,13 +6,14 @@ transformations apply: docs/jax.md.
 
 import dataclasses
 import functools
+from typing import Unpack
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from statpool import _arrays, _inputs, _jax_handlers, _jax_primitives, _native
-from statpool._options import DEFAULT_STATISTICS, Options, check_implementation
+from statpool._options import OptionArguments, Options, check_implementation
 
 
 def global_stats(
@@ -20,15 +21,8 @@ def global_stats(
     mask=None,
     lengths=None,
     *,
-    statistics=DEFAULT_STATISTICS,
-    epsilon=1e-12,
-    data_format="channels_last",
-    keepdims=False,
-    output_dtype=None,
-    input_activation=None,
-    negative_slope=0.2,
-    correction=0,
     implementation="auto",
+    **options: Unpack[OptionArguments],
 ) -> jax.Array:
     """Pools statistics over time, reading x once.
 
@@ -40,17 +34,11 @@ def global_stats(
       lengths: Optional int32 or int64 `[B]` or `[B, 1]`, 0 <= n <= T, as in
         `statpool.global_stats`. Of traced lengths outside, CPUs say so when they run;
         GPUs and the composite take the nearest in [0, T].
-      statistics: As in `statpool.global_stats`, like all that follow.
-      epsilon: As there.
-      data_format: As there.
-      keepdims: As there.
-      output_dtype: As there.
-      input_activation: As there.
-      negative_slope: As there.
-      correction: As there.
       implementation: "native" for the kernels, "composite" for stock operations of
         JAX, "auto" for the kernels where the program is compiled for a device that has
         them, else the composite.
+      **options: statistics, epsilon, data_format, keepdims, output_dtype,
+        input_activation, negative_slope and correction, as in `statpool.global_stats`.
 
     Returns:
       `[B, S * C]`, with keepdims `[B, 1, S * C]` or `[B, S * C, 1]`.
@@ -61,17 +49,7 @@ def global_stats(
         the program is compiled, if its device has none.
     """
     implementation = check_implementation(implementation)
-    options = Options.check(
-        statistics,
-        epsilon,
-        data_format,
-        keepdims,
-        output_dtype,
-        input_activation,
-        negative_slope,
-        correction,
-    )
-    return pool(x, mask, lengths, options, implementation)
+    return pool(x, mask, lengths, Options.check(**options), implementation)
 
 
 def pool(x, mask, lengths, options, implementation) -> jax.Array:
@@ -85,12 +63,12 @@ def _checked(x, mask, lengths, options):
     x = jnp.asarray(x)
     options.result_dtype(x.dtype)
     if mask is not None:
-        _inputs.check_mask_dtype(_dtype(mask))
+        _inputs.check_mask_dtype(_arrays.dtype_of(mask))
     if lengths is not None:
-        _inputs.check_lengths_dtype(_dtype(lengths))
+        _inputs.check_lengths_dtype(_arrays.dtype_of(lengths))
     shapes = [None if array is None else np.shape(array) for array in (mask, lengths)]
     _inputs.check_shapes(x.shape, *shapes, options.data_format)
-    if _is_known(mask) and _dtype(mask).name != "bool":
+    if _is_known(mask) and _arrays.dtype_of(mask).name != "bool":
         mask = _arrays.as_bool(np.asarray(mask))
     if _is_known(lengths):
         _inputs.check_lengths_range(np.asarray(lengths), x.shape[options.time])
@@ -99,10 +77,6 @@ def _checked(x, mask, lengths, options):
         None if mask is None else jnp.asarray(mask),
         None if lengths is None else jnp.asarray(lengths).reshape(-1),
     )
-
-
-def _dtype(array):
-    return array.dtype if hasattr(array, "dtype") else np.asarray(array).dtype
 
 
 def _is_known(array) -> bool:
@@ -119,7 +93,7 @@ def _resolved(implementation) -> str:
         return implementation
     if implementation == "native":
         raise _native.NativeLibraryError(reason)
-    _jax_handlers.warn_once(reason)
+    _native.warn_once(reason)
     return "composite"
 
 

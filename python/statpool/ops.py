@@ -2,7 +2,6 @@
 
 import contextlib
 import contextvars
-import functools
 import sys
 import warnings
 
@@ -143,7 +142,7 @@ def _use_native(implementation) -> bool:
         return True
     if implementation == "native":
         raise _native.NativeLibraryError(reason)
-    _warn_once(reason)
+    _native.warn_once(reason)
     return False
 
 
@@ -183,10 +182,3 @@ def _scope_is_cpu() -> bool:
     in_graph = "" if tf.executing_eagerly() else tf.no_op().device
     scope = in_graph or context.context().device_name
     return bool(scope) and tf.DeviceSpec.from_string(scope).device_type == "CPU"
-
-
-@functools.cache
-def _warn_once(reason) -> None:
-    warnings.warn(
-        f"statpool falls back on the slower composite: {reason}", stacklevel=5
-    )

@@ -21,18 +21,12 @@ def test_correction_is_a_factor(any_shape, dtype, data_format):
         upstream[:, : case.channels] = 0
         counts = case.valid().sum(axis=1)[:, None].astype(float)
         factor = np.sqrt(counts / np.maximum(counts - 1, 1))
-        values, gradients = zip(
-            *(
-                (
-                    any_shape.values_of(case, names, correction=correction),
-                    any_shape.gradient_of(case, upstream, names, correction=correction),
-                )
-                for correction in (0, 1)
-            ),
-            strict=True,
-        )
-        values = [y.astype(np.float64) for y in values]
-        gradients = [to_layout(dx, data_format).astype(np.float64) for dx in gradients]
+        values, gradients = [], []
+        for correction in (0, 1):
+            y = any_shape.values_of(case, names, correction=correction)
+            dx = any_shape.gradient_of(case, upstream, names, correction=correction)
+            values.append(y.astype(np.float64))
+            gradients.append(to_layout(dx, data_format).astype(np.float64))
         near = {"rtol": 4 * float(ml_dtypes.finfo(numpy_dtype(dtype)).eps)}
         near["atol"] = float(ml_dtypes.finfo(numpy_dtype(dtype)).smallest_subnormal)
         width = case.channels

@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 import statpool
-from statpool import _availability, _native, doctor, ops
+from statpool import _availability, _native, doctor
 
 X = np.arange(12, dtype=np.float32).reshape(1, 4, 3)
 
@@ -42,7 +42,7 @@ def machine(monkeypatch):
     monkeypatch.setattr(
         tf.test, "is_built_with_cuda", lambda: described["tensorflow_cuda"]
     )
-    caches = _availability.why_no_gpu, ops._warn_once
+    caches = _availability.why_no_gpu, _native.warn_once
     for cached in caches:
         cached.cache_clear()
     yield described

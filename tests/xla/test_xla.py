@@ -12,7 +12,7 @@ import pytest
 import tensorflow as tf
 
 import statpool
-from statpool import _native, ops
+from statpool import _native
 from tests.support import fresh_process
 from tests.support.cases import DTYPES, FORMATS, Case
 from tests.support.implementations import TensorFlow
@@ -214,7 +214,7 @@ def test_the_composite_replaces_kernels_that_are_not_there(
     x, monkeypatch, tmp_path, library, warning
 ):
     """While a function is traced, with one warning."""
-    for module, name in ((_native, "why_not_in_xla"), (ops, "_warn_once")):
+    for module, name in ((_native, "why_not_in_xla"), (_native, "warn_once")):
         uncached = getattr(module, name).__wrapped__
         monkeypatch.setattr(module, name, functools.cache(uncached))
     if library:
