@@ -23,7 +23,10 @@ _HOMES = {
     "global_stats": "statpool.ops",
     "launch_plan": "statpool._plans",
 }
-_MODULES = ("composite", "doctor", "jax", "layers", "numpy", "ops", "reference")
+_MODULES = (
+    *("composite", "doctor", "jax", "layers", "numpy", "ops", "reference"),
+    "streaming",
+)
 
 if TYPE_CHECKING:  # what editors and type checkers see of the names above
     from statpool import composite as composite
@@ -33,6 +36,7 @@ if TYPE_CHECKING:  # what editors and type checkers see of the names above
     from statpool import numpy as numpy
     from statpool import ops as ops
     from statpool import reference as reference
+    from statpool import streaming as streaming
     from statpool._export import export
     from statpool._plans import cpu_plan, launch_plan
     from statpool.doctor import build_info

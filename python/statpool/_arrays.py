@@ -53,3 +53,14 @@ def as_bool(mask):
             "example mask != 0"
         )
     return keep
+
+
+def valid_steps(batch, time, mask, lengths) -> np.ndarray:
+    """Returns which steps count, `[B, T]`: those that mask and lengths both allow."""
+    valid = np.ones((batch, time), bool)
+    if mask is not None:
+        valid &= mask
+    if lengths is not None:
+        _inputs.check_lengths_range(lengths, time)
+        valid &= np.arange(time) < lengths[:, np.newaxis]
+    return valid

@@ -37,12 +37,12 @@ def check_shapes(x, mask, lengths, data_format) -> None:
     else:
         batch, time = x[0], x[1 if data_format == "channels_last" else 2]
     received = "unknown shape" if x is None else f"shape {list(x)}"
-    if not _fits(mask, (batch, time)):
+    if not fits(mask, (batch, time)):
         raise ValueError(
             f"mask must have shape [B, T] = {[batch, time]} for x of {received}, got "
             f"{list(mask)}; pass one bool per step, or lengths by name"
         )
-    if not _fits(lengths, (batch,)) and not _fits(lengths, (batch, 1)):
+    if not fits(lengths, (batch,)) and not fits(lengths, (batch, 1)):
         raise ValueError(
             f"lengths must have shape [B] = {[batch]}, or [B, 1], for x of {received}, "
             f"got {list(lengths)}; pass one length per example"
@@ -67,7 +67,7 @@ def check_ragged(shape, ragged_rank, has_lengths, data_format) -> None:
 
 def check_image_mask_shape(mask, positions) -> None:
     """Checks that a mask is `[B, H, W]`, which positions are, or `[B, H]`."""
-    if not _fits(mask, positions) and not _fits(mask, positions[:2]):
+    if not fits(mask, positions) and not fits(mask, positions[:2]):
         raise ValueError(
             f"mask must have shape [B, H, W] or [B, H] of {list(positions)}, got "
             f"{list(mask)}; pass one bool for every position, or for every row"
@@ -105,7 +105,7 @@ def check_lengths_range(lengths, time) -> None:
 
 def check_upstream_shape(shape, expected) -> None:
     """Checks that the upstream gradient has the shape of the output."""
-    if not _fits(shape, expected):
+    if not fits(shape, expected):
         raise ValueError(
             f"upstream must have the shape of the output, {list(expected)}, got "
             f"{list(shape)}; pass the gradient of the whole output"
@@ -121,8 +121,8 @@ def check_upstream_dtype(dtype, expected) -> None:
         )
 
 
-def _fits(shape, expected) -> bool:
-    """Whether two shapes can be equal, None standing for any size or any shape."""
+def fits(shape, expected) -> bool:
+    """Returns whether two shapes can be equal, None being any size or any shape."""
     if shape is None or expected is None:
         return True
     return len(shape) == len(expected) and all(

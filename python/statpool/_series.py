@@ -32,7 +32,7 @@ class Series:
             x = tf.pad(x, [[0, missing if axis == time else 0] for axis in range(3)])
             mask = None if mask is None else tf.pad(mask, [[0, 0], [0, missing]])
         x = x if x.dtype == tf.float64 else tf.cast(x, tf.float32)
-        valid = _valid_steps(x, mask, lengths, time)
+        valid = valid_steps(x, mask, lengths, time)
         if valid is None:
             count = tf.cast(steps or tf.shape(x)[time], x.dtype)
         else:
@@ -99,8 +99,8 @@ class Series:
         return scaled, per_unit
 
 
-def _valid_steps(x, mask, lengths, time):
-    """Which steps count, `[B, T]`: those that mask and lengths both allow."""
+def valid_steps(x, mask, lengths, time):
+    """Returns which steps count, `[B, T]`: those that mask and lengths both allow."""
     if lengths is None:
         return mask
     steps = tf.range(tf.shape(x, out_type=tf.int64)[time])

@@ -119,6 +119,22 @@ def check_upstream(x, upstream, options):
     return of_shape(upstream, expected, "upstream must have the shape of the output")
 
 
+@tf.custom_gradient
+def with_checked_upstream(y):
+    """Returns results whose upstream gradient must have their shape and dtype."""
+
+    def gradient(upstream):
+        with invalid_argument_errors():
+            _inputs.check_upstream_dtype(upstream.dtype, y.dtype)
+            _inputs.check_upstream_shape(_known_shape(upstream), y.shape.as_list())
+        if _is_known(upstream, y):
+            return upstream
+        rule = "upstream must have the shape of the output"
+        return of_shape(upstream, tf.unstack(tf.shape(y), num=2), rule)
+
+    return tf.identity(y), gradient
+
+
 # ------------------------------------------------------------------------ conversions
 
 

@@ -88,6 +88,28 @@ def global_stats_gradient(
     return _tensors.activation_gradient(x, of_a, options)
 
 
+def piece(x, mask, lengths, options):
+    """Returns what the kernels save of mean, max, min and std, `[B, C]` each.
+
+    Sums of the dtype of composites give it, of x whose arguments are checked; with
+    epsilon 0. See `statpool._streaming_state.Piece`.
+    """
+    series = Series.of(_tensors.activated(x, options), mask, lengths, options)
+    scaled, per_unit = series.rescaled()
+    mean = scaled.mean(scaled.x)
+    rest = scaled.mean(scaled.where_valid(scaled.x - mean))
+    std = _ROOTS["std"].value(scaled, mean)
+    extremes = []
+    for extreme in _EXTREMES.values():
+        value = extreme.careful_value(series)
+        ties = series.where_valid(tf.equal(series.x, value), False)
+        count = tf.math.count_nonzero(ties, series.time, keepdims=True)
+        extremes += [value, count]
+    steps = series.count * tf.ones_like(mean)
+    planes = [steps, mean / per_unit, rest / per_unit, *extremes, std / per_unit]
+    return [tf.squeeze(plane, series.time) for plane in planes]
+
+
 class _Saved(NamedTuple):
     """What the gradient needs of the forward pass, `[B, 1, C]` or `[B, C, 1]` each."""
 

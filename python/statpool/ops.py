@@ -80,7 +80,7 @@ def global_stats(
 
 def pool(x, mask, lengths, options, implementation, name) -> tf.Tensor:
     """`global_stats` with options that are checked."""
-    if not _use_native(implementation):
+    if not use_native(implementation):
         with tf.name_scope(name or "global_stats"):
             return composite.pool(x, mask, lengths, options)
     if not tf.executing_eagerly():
@@ -125,7 +125,8 @@ def force_implementation(implementation):
         _forced.reset(token)
 
 
-def _use_native(implementation) -> bool:
+def use_native(implementation) -> bool:
+    """Returns whether a call takes the op; says once why not where "auto" can't."""
     implementation = _forced.get() or implementation
     if implementation == "composite":
         return False

@@ -217,7 +217,7 @@ def _columns(x, mask, lengths, options) -> _Columns:
     x, mask, lengths = _arrays.check(x, mask, lengths, options)
     x = _activated(np.moveaxis(x, options.time, 2), options)
     below = np.float64(x.dtype.type(options.slope_below_zero))
-    valid = _valid_steps(x.shape[0], x.shape[2], mask, lengths)[:, np.newaxis, :]
+    valid = _arrays.valid_steps(x.shape[0], x.shape[2], mask, lengths)[:, np.newaxis, :]
     x = np.where(valid, np.ascontiguousarray(x, dtype=np.float64), 0.0)
     count = valid.sum(axis=2, keepdims=True, dtype=np.float64)
     slope = np.where(x > 0, 1.0, below)
@@ -232,17 +232,6 @@ def _activated(x, options) -> np.ndarray:
     if options.input_activation == "relu":
         return np.maximum(x, x.dtype.type(0))
     return np.where(x > 0, x, x * x.dtype.type(options.negative_slope))
-
-
-def _valid_steps(batch, time, mask, lengths) -> np.ndarray:
-    """Which steps count, `[B, T]`: those that mask and lengths both allow."""
-    valid = np.ones((batch, time), bool)
-    if mask is not None:
-        valid &= mask
-    if lengths is not None:
-        _inputs.check_lengths_range(lengths, time)
-        valid &= np.arange(time) < lengths[:, np.newaxis]
-    return valid
 
 
 def _upstream(upstream, columns, options) -> np.ndarray:

@@ -66,7 +66,7 @@ def _centre_errors(dtype, leeway) -> tuple[Fraction, Fraction]:
     if leeway == 1:
         return CENTRE_ERROR, Fraction(0)
     of_sum = VALUE_UNITS * Fraction(leeway) * unit_roundoff(dtype)
-    return of_sum**2, of_sum
+    return max(of_sum**2, CENTRE_ERROR), of_sum
 
 
 def _row(x, epsilon, u, centre):

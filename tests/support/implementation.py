@@ -24,6 +24,7 @@ class Implementation:
     takes_views = True  # whether strides and alignment of an array reach it
     checks_arguments = True  # whether it can reject what no caller should pass
     is_interpreted = False  # so slowly that tests choose shorter series
+    is_exact_at_infinity = True  # or the gradient at an infinite step is always NaN
     borrows_kernels = False  # which another one tests at all sizes, so that few do
 
     def leeway(self, time):

@@ -10,7 +10,11 @@ from tests.support.core_implementations import (
     Reference,
 )
 from tests.support.jax_implementations import Jax
-from tests.support.tensorflow_implementations import EmulatedOps, TensorFlow
+from tests.support.tensorflow_implementations import (
+    EmulatedOps,
+    Streamed,
+    TensorFlow,
+)
 
 
 @functools.cache
@@ -32,6 +36,8 @@ def _all():
     yield from (TensorFlow("composite", mode) for mode in modes)
     yield from (TensorFlow("native", mode) for mode in modes)
     yield from (TensorFlow("native", mode, "GPU") for mode in modes)
+    yield Streamed("native", "eager")
+    yield Streamed("composite", "eager")
     yield from map(Jax, ("native", "composite"))
     yield from map(EmulatedOps, ("eager", "graph"))
 

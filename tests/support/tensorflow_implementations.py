@@ -1,5 +1,7 @@
 """TensorFlow as an implementation: eager, in a graph and compiled, on CPU and GPU."""
 
+import itertools
+
 import numpy as np
 
 from tests.support import emulated_ops
@@ -152,3 +154,58 @@ class EmulatedOps(TensorFlow):
     def run(self, function, *arrays, key):
         with emulated_ops.in_place_of_the_native_op():
             return super().run(function, *arrays, key=key)
+
+
+class Streamed(TensorFlow):
+    """`statpool.streaming`: pieces, one of them empty, that merge out of order."""
+
+    def __init__(self, implementation, mode):
+        super().__init__(implementation, mode)
+        self.name = f"streamed-{implementation}-{mode}"
+        self.flushes_denormals = True  # in the algebra
+        self.is_exact_at_infinity = False
+        self.borrows_kernels = True
+
+    def global_stats(self, x, mask=None, lengths=None, **options):
+        import tensorflow as tf
+
+        from statpool import _tensors, streaming
+        from statpool._options import Options
+
+        with _tensors.invalid_argument_errors():
+            checked = Options.check(**options)
+        x, mask, lengths = _tensors.check(x, mask, lengths, checked)
+        sizes = tf.shape(x)
+        steps = sizes[checked.time]
+        cuts = [0, steps // 3, steps // 2, steps // 2, steps]
+        cut_sizes = [end - start for start, end in itertools.pairwise(cuts)]
+        pieces = tf.split(x, cut_sizes, checked.time)
+
+        def updated(state, i):
+            start, end = cuts[i : i + 2]
+            of_piece = None
+            if lengths is not None:
+                steps_left = tf.cast(lengths, tf.int32) - start
+                of_piece = tf.clip_by_value(steps_left, 0, end - start)
+            return streaming.update(
+                state,
+                pieces[i],
+                None if mask is None else mask[:, start:end],
+                of_piece,
+                data_format=checked.data_format,
+                input_activation=checked.input_activation,
+                negative_slope=checked.negative_slope,
+                implementation=self.implementation,
+            )
+
+        empty = streaming.init(sizes[0], sizes[checked.channel], x.dtype)
+        last = updated(updated(empty, 3), 2)
+        first, second = updated(empty, 0), updated(empty, 1)
+        y = streaming.result(
+            streaming.merge(streaming.merge(second, last), first),
+            checked.statistics,
+            checked.epsilon,
+            correction=checked.correction,
+            output_dtype=checked.result_dtype(x.dtype),
+        )
+        return tf.expand_dims(y, checked.time) if checked.keepdims else y

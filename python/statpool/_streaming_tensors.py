@@ -1,0 +1,132 @@
+"""States of tensors, and the gradients of all that is done with them.
+
+The cotangents of the sums are those of any sums: what a step adds to one counts by this
+much. That of the sum is a pair, as the sum is. Both are times the unit, once: of the
+square of a unit there might be nothing left. The cotangent of an extreme is the share
+of each step that attains it. So a merge passes them on as they are, and the gradient of
+a piece, whatever the other pieces are,
+
+    dx = of_sum + 2 of_squares x + (x == max ? of_max : 0) + (x == min ? of_min : 0)
+"""
+
+import tensorflow as tf
+
+from statpool._streaming_algebra import Algebra
+from statpool._streaming_state import State
+
+
+class TensorAlgebra(Algebra):
+    """The algebra on tensors, differentiable with respect to sums and extremes."""
+
+    maximum = staticmethod(tf.maximum)
+    absolute = staticmethod(tf.abs)
+    sqrt = staticmethod(tf.sqrt)
+    is_finite = staticmethod(tf.math.is_finite)
+    cast = staticmethod(tf.cast)
+    constant = staticmethod(tf.constant)
+
+    def where(self, condition, a, b):
+        like = b if isinstance(a, float | int) else a  # numbers take its dtype
+        return tf.where(condition, tf.cast(a, like.dtype), tf.cast(b, like.dtype))
+
+    def full(self, shape, number, dtype):
+        return tf.fill(shape, tf.constant(number, dtype))
+
+    def upper_half(self, array):
+        integer, mask = {8: (tf.int64, -1 << 27), 4: (tf.int32, -1 << 12)}[
+            array.dtype.size
+        ]
+        bits = tf.bitwise.bitwise_and(
+            tf.bitcast(array, integer), tf.constant(mask, integer)
+        )
+        return tf.bitcast(bits, array.dtype)
+
+    def merged(self, a, b) -> State:
+        merged = super().merged
+
+        @tf.custom_gradient
+        def merge(*fields):
+            a, b = State(*fields[:9]), State(*fields[9:])
+            whole = merged(a, b)
+
+            def gradient(*upstream):
+                of_whole = State(*upstream)
+                return [
+                    cotangent
+                    for part in (a, b)
+                    for cotangent in self._of_part(part, whole, of_whole)
+                ]
+
+            return tuple(whole), gradient
+
+        return State(*merge(*a, *b))
+
+    def rescaled_square(self, value, unit, to):
+        if isinstance(unit, float):
+            return value
+        rescaled_square = super().rescaled_square
+
+        @tf.custom_gradient
+        def rescaled(value):
+            def gradient(upstream):
+                return self.rescaled(upstream / to, unit, to)
+
+            return rescaled_square(value, unit, to), gradient
+
+        return rescaled(value)
+
+    def _of_part(self, part, whole, of_whole):
+        """The cotangents of a part of the whole; None for what isn't differentiated."""
+        unit, to = (
+            self.unit(state.max, state.min, state.sum.dtype) for state in (part, whole)
+        )
+        return State(
+            None,
+            self.rescaled(of_whole.sum, unit, to),
+            self.rescaled(of_whole.sum_rest, unit, to),
+            self.rescaled(of_whole.squares, unit, to),
+            None,
+            self.where(part.max == whole.max, of_whole.max, 0.0),
+            None,
+            self.where(part.min == whole.min, of_whole.min, 0.0),
+            None,
+        )
+
+    def variance(self, total, squares, n):
+        variance = super().variance
+
+        @tf.custom_gradient
+        def variance_of(total, total_rest, squares, squares_rest):
+            def gradient(upstream):
+                of_squares = upstream / n
+                of_sum = -2.0 * of_squares * (total / n)
+                mean = self.over((total, total_rest), n)
+                exact, rest = self.times(mean, -2.0 * of_squares)
+                # The exact value, with the derivative of the rounded one.
+                of_sum = of_sum + tf.stop_gradient(exact - of_sum)
+                return of_sum, tf.stop_gradient(rest), of_squares, None
+
+            value = variance((total, total_rest), (squares, squares_rest), n)
+            return value, gradient
+
+        return variance_of(*total, *squares)
+
+    def _extremes(self, state):
+        extremes_of = super()._extremes
+
+        @tf.custom_gradient
+        def extremes(top, bottom, total):
+            def gradient(*upstream):
+                of_top, of_bottom = (
+                    g / tf.cast(tf.maximum(count, 1), g.dtype)
+                    for g, count in zip(
+                        upstream, (state.max_count, state.min_count), strict=True
+                    )
+                )
+                # NaN equals no step: all of its channel learn of it by the sum.
+                of_sum = self.where(top == top, 0.0, top)
+                return of_top, of_bottom, tf.cast(of_sum, total.dtype)
+
+            return extremes_of(state), gradient
+
+        return extremes(state.max, state.min, state.sum)
