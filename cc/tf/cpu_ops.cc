@@ -1,10 +1,7 @@
 // Both ops on the CPU, on TensorFlow's own threads.
-#include <utility>
-
 #include "cc/cpu/global_stats_cpu.h"
 #include "cc/tf/global_stats_ops.h"
-#include "tensorflow/core/framework/device_base.h"
-#include "tensorflow/core/platform/threadpool.h"
+#include "cc/tf/pool_threads.h"
 
 namespace statpool {
 namespace tf {
@@ -12,18 +9,6 @@ namespace {
 
 using tensorflow::OpKernelContext;
 using tensorflow::Tensor;
-
-class PoolThreads final : public cpu::Threads {
- public:
-  explicit PoolThreads(OpKernelContext* ctx)
-      : workers_(ctx->device()->tensorflow_cpu_worker_threads()->workers) {}
-
-  int64_t count() const override { return workers_->NumThreads(); }
-  void Schedule(std::function<void()> task) override { workers_->Schedule(std::move(task)); }
-
- private:
-  tensorflow::thread::ThreadPool* const workers_;
-};
 
 class GlobalStatsOpCpu final : public GlobalStatsOp {
  public:

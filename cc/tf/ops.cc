@@ -1,4 +1,4 @@
-// Both ops for TensorFlow: inputs, outputs, attributes, and the shapes and errors that are known
+// The ops for TensorFlow: inputs, outputs, attributes, and the shapes and errors that are known
 // before a kernel runs.
 #include <string>
 #include <vector>
@@ -80,9 +80,23 @@ absl::Status GlobalStatsGradientShape(InferenceContext* c) {
   return absl::OkStatus();
 }
 
+absl::Status StreamingUpdateShape(InferenceContext* c) {
+  Known known;
+  TF_RETURN_IF_ERROR(CheckPooling(c, kStateFields, &known));
+  const DimensionHandle batch = c->Dim(known.saved, 0);
+  const ShapeHandle plane = c->MakeShape({batch, c->Dim(known.saved, 2)});
+  for (int i = 0; i < kStateFields; ++i) {
+    const ShapeHandle expected = i == 0 ? c->MakeShape({batch}) : plane;
+    TF_RETURN_IF_ERROR(CheckShape(c, "state", i == 0 ? "[B]" : "[B, C]", c->input(i), expected));
+    c->set_output(i, expected);
+  }
+  c->set_output(kStateFields, known.saved);
+  return absl::OkStatus();
+}
+
 }  // namespace
 
-// The attributes of both ops.
+// The attributes of all ops.
 #define STATPOOL_ATTRIBUTES                                                       \
   .Attr("T: {half, bfloat16, float, double}")                                     \
       .Attr("Tout: {half, bfloat16, float, double}")                              \
@@ -144,6 +158,44 @@ input_activation: As given to it.
 negative_slope: As given to it.
 )doc");
 
+// The fields of a state, as python/statpool/_streaming_state.py explains them.
+#define STATPOOL_STATE(Direction, suffix)          \
+  .Direction("count" suffix ": int64")             \
+      .Direction("sum" suffix ": double")          \
+      .Direction("sum_rest" suffix ": double")     \
+      .Direction("squares" suffix ": double")      \
+      .Direction("squares_rest" suffix ": double") \
+      .Direction("max" suffix ": Tsaved")          \
+      .Direction("max_count" suffix ": int64")     \
+      .Direction("min" suffix ": Tsaved")          \
+      .Direction("min_count" suffix ": int64")
+
+REGISTER_OP("Statpool>StreamingUpdate")
+STATPOOL_STATE(Input, "")
+    .Input("x: T")                          // [B, T, C], or [B, C, T] with channels_first
+    .Input("mask: num_masks * bool")        // none, or one of [B, T]
+    .Input("lengths: num_lengths * int64")  // none, or one of [B]
+    STATPOOL_STATE(Output, "_after")
+    .Output("saved: Tsaved")  // [B, planes, C]
+    STATPOOL_ATTRIBUTES.SetShapeFn(StreamingUpdateShape)
+    .Doc(R"doc(
+The state of sequences after one more piece of them, in one read of the piece.
+
+count: Steps so far, [B].
+sum: Of them, [B, C] as all that follow: sum + sum_rest, and squares + squares_rest.
+max: -Inf before the first step.
+max_count: How many steps equal max.
+min: Inf before the first step.
+min_count: How many steps equal min.
+x: The piece.
+mask: Of the piece; true keeps a step.
+lengths: Of the piece: its steps of each example.
+saved: What Statpool>GlobalStats saves of the piece.
+statistics: mean, max, min and std.
+epsilon: 0.
+)doc");
+
+#undef STATPOOL_STATE
 #undef STATPOOL_ATTRIBUTES
 
 }  // namespace tf

@@ -13,6 +13,9 @@
 namespace statpool {
 namespace tf {
 
+// Fields of a streaming state: Statpool>StreamingUpdate has them before x, and returns them first.
+constexpr int kStateFields = 9;
+
 // "" becomes OK, anything else an InvalidArgumentError.
 absl::Status AsInvalidArgument(const std::string& broken_rule);
 

@@ -20,7 +20,7 @@ def register(ops, namespace="Statpool") -> None:
 
     Once for a process: statpool may be reloaded, or imported again.
     """
-    if _is_registered(f"{namespace}>GlobalStats"):
+    if is_registered(f"{namespace}>GlobalStats"):
         return
 
     @tf.RegisterGradient(f"{namespace}>GlobalStats")
@@ -30,7 +30,7 @@ def register(ops, namespace="Statpool") -> None:
             upstream,
             x,
             op.outputs[1],
-            *_split_optional(op, optional),
+            *split_optional(op, optional),
             **{name: op.get_attr(name) for name in _ATTRIBUTES},
             statistics=_statistics(op),
         )
@@ -43,9 +43,9 @@ def register(ops, namespace="Statpool") -> None:
         # the tape.
         pooled_upstream, x = tf.identity(pooled_upstream), tf.identity(x)
         mask, lengths = (
-            tensors[0] if tensors else None for tensors in _split_optional(op, optional)
+            tensors[0] if tensors else None for tensors in split_optional(op, optional)
         )
-        options = _options(op)
+        options = options_of(op)
         # An accumulator around the caller would watch in the tape's place.
         with forwardprop_util.push_forwardprop_state(), tf.GradientTape() as tape:
             tape.watch((pooled_upstream, x))
@@ -64,7 +64,8 @@ def register(ops, namespace="Statpool") -> None:
         return of_upstream, of_x, None, *[None] * len(optional)
 
 
-def _options(op):
+def options_of(op):
+    """Returns how an op pools."""
     name = op.get_attr("input_activation").decode()
     names = _statistics(op)
     return Options.check(
@@ -77,7 +78,8 @@ def _options(op):
     )
 
 
-def _is_registered(op_type) -> bool:
+def is_registered(op_type) -> bool:
+    """Returns whether TensorFlow has a gradient of that op."""
     try:
         framework_ops._gradient_registry.lookup(op_type)
     except LookupError:
@@ -85,8 +87,8 @@ def _is_registered(op_type) -> bool:
     return True
 
 
-def _split_optional(op, tensors):
-    """Splits the optional inputs into the list of masks and that of lengths."""
+def split_optional(op, tensors):
+    """Returns the optional inputs, split into the list of masks and that of lengths."""
     masks = op.get_attr("num_masks")
     return list(tensors[:masks]), list(tensors[masks:])
 

@@ -189,7 +189,7 @@ class Algebra:
         total, squares = self._sums(state, unit)
 
         def or_nan(value, divisor):
-            """value / divisor. Where it is NaN, the slope is NaN and not 0."""
+            """Value / divisor. Where it is NaN, the slope is NaN and not 0."""
             return value / self.where(value != value, value, divisor)
 
         def root(power):

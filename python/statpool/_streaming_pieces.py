@@ -7,6 +7,7 @@ import tensorflow as tf
 from tensorflow.python.eager import forwardprop_util
 
 from statpool import _native, _tensors, composite
+from statpool._gradients import is_registered, options_of, split_optional
 from statpool._options import Options
 from statpool._series import valid_steps
 from statpool._streaming_state import PIECE_STATISTICS, Piece, State
@@ -83,8 +84,8 @@ class _Native(_Steps):
 
     def piece(self):
         _, saved = _native.ops().statpool_global_stats(
-            self.x, *self._padding(), Tout=self._dtype(), Tsaved=self._dtype(),
-            **self._attributes(),
+            self.x, *self.padding(), Tout=self.dtype(), Tsaved=self.dtype(),
+            **self.attributes(),
         )  # fmt: skip
         return Piece(*tf.unstack(saved, num=len(Piece._fields), axis=1))
 
@@ -104,21 +105,24 @@ class _Native(_Steps):
             tf.concat([of.constant, of.of_max, of.of_min, of.slope], 1),
             self.x,
             tf.stack(saved, axis=1),
-            *self._padding(),
-            **self._attributes(),
+            *self.padding(),
+            **self.attributes(),
         )
 
-    def _dtype(self):
+    def dtype(self):
+        """That of what is saved."""
         return tf.float64 if self.x.dtype == tf.float64 else tf.float32
 
-    def _padding(self):
+    def padding(self):
+        """The optional inputs of ops."""
         lengths = self.lengths
         return (
             [] if self.mask is None else [self.mask],
             [] if lengths is None else [tf.cast(lengths, tf.int64)],
         )
 
-    def _attributes(self):
+    def attributes(self):
+        """The attributes of ops."""
         return {
             "statistics": PIECE_STATISTICS,
             "epsilon": repr(self.options.epsilon),
@@ -168,6 +172,47 @@ def state_of_piece(x, mask, lengths, options, sum_dtype, is_native) -> State:
         return tuple(state), gradient
 
     return State(*state_of(x))
+
+
+def update_by_op(state, x, mask, lengths, options) -> State:
+    """Returns the state after a piece by an op of its own, which CPUs have.
+
+    Eagerly the operations of the algebra take a hundred times as long as a short piece.
+    """
+    piece = _Native(x, mask, lengths, options)
+    *after, _ = _native.ops().statpool_streaming_update(
+        *state, x, *piece.padding(), Tout=piece.dtype(), **piece.attributes()
+    )
+    return State(*after)
+
+
+_UPDATE = "Statpool>StreamingUpdate"
+
+
+def _update_gradient(op, *upstream):
+    *before, x = op.inputs[: len(State._fields) + 1]
+    after = State(*op.outputs[:-1])
+    of_after = State(
+        *(
+            tf.zeros_like(y) if g is None else g
+            for y, g in zip(after, upstream[:-1], strict=True)
+        )
+    )
+    saved = Piece(*tf.unstack(op.outputs[-1], num=len(Piece._fields), axis=1))
+    piece = after._replace(max=saved.max, min=saved.min)
+    optional = list(op.inputs[len(State._fields) + 1 :])
+    mask, lengths = (
+        tensors[0] if tensors else None for tensors in split_optional(op, optional)
+    )
+    steps = _Native(x, mask, lengths, options_of(op))
+    of_piece = ALGEBRA.of_part(piece, after, of_after)
+    dx = _gradient(steps, piece, of_piece)
+    of_before = ALGEBRA.of_part(State(*before), after, of_after)
+    return *of_before, dx, *[None] * len(optional)
+
+
+if not is_registered(_UPDATE):
+    tf.RegisterGradient(_UPDATE)(_update_gradient)
 
 
 def _gradient(steps, state, of_state):

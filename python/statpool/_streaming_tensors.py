@@ -54,7 +54,7 @@ class TensorAlgebra(Algebra):
                 return [
                     cotangent
                     for part in (a, b)
-                    for cotangent in self._of_part(part, whole, of_whole)
+                    for cotangent in self.of_part(part, whole, of_whole)
                 ]
 
             return tuple(whole), gradient
@@ -75,8 +75,8 @@ class TensorAlgebra(Algebra):
 
         return rescaled(value)
 
-    def _of_part(self, part, whole, of_whole):
-        """The cotangents of a part of the whole; None for what isn't differentiated."""
+    def of_part(self, part, whole, of_whole):
+        """Returns the cotangents of a part of the whole; None for what has none."""
         unit, to = (
             self.unit(state.max, state.min, state.sum.dtype) for state in (part, whole)
         )

@@ -20,11 +20,12 @@ import tensorflow as tf
 
 from statpool import _tensors, ops
 from statpool._options import DEFAULT_STATISTICS, Options, check_implementation
-from statpool._streaming_pieces import ALGEBRA, state_of_piece
+from statpool._streaming_pieces import ALGEBRA, state_of_piece, update_by_op
 from statpool._streaming_state import (
     State,
     check_mergeable,
     check_piece,
+    check_state,
     piece_options,
     result_dtype,
 )
@@ -82,15 +83,28 @@ def update(
     with _tensors.invalid_argument_errors():
         implementation = check_implementation(implementation)
         options = piece_options(data_format, input_activation, negative_slope)
+        check_state(state)
+    is_native = ops.use_native(implementation)
+    if is_native and _has_op(state):
+        x, mask, lengths = _tensors.convert(x, mask, lengths, options)
+        return update_by_op(state, x, mask, lengths, options)
     with tf.name_scope(name or "streaming_update"):
         asked = mask
-        is_native = ops.use_native(implementation)
         check = _tensors.convert if is_native else _tensors.check
         x, mask, lengths = check(x, mask, lengths, options)
         state = _fitting(state, x, options)
         piece = state_of_piece(x, mask, lengths, options, state.sum.dtype, is_native)
         piece = piece._replace(sum=_tensors.marked(piece.sum, asked))
         return ALGEBRA.merged(state, piece)
+
+
+def _has_op(state) -> bool:
+    """Whether an op does all of an update, where the next one runs."""
+    return (
+        state.sum.dtype == tf.float64
+        and not _tensors.in_xla()
+        and not tf.config.get_visible_devices("GPU")
+    )
 
 
 def _fitting(state, x, options):
