@@ -85,17 +85,20 @@ def update(
         options = piece_options(data_format, input_activation, negative_slope)
         check_state(state)
     is_native = ops.use_native(implementation)
-    if is_native and _has_op(state):
-        x, mask, lengths = _tensors.convert(x, mask, lengths, options)
-        return update_by_op(state, x, mask, lengths, options)
+    convert = _tensors.convert if is_native else _tensors.check
+    asked = mask
     with tf.name_scope(name or "streaming_update"):
-        asked = mask
-        check = _tensors.convert if is_native else _tensors.check
-        x, mask, lengths = check(x, mask, lengths, options)
-        state = _fitting(state, x, options)
+        x, mask, lengths = convert(x, mask, lengths, options)
+        with _tensors.invalid_argument_errors():
+            sizes = x.shape.as_list() if x.shape.rank == 3 else 3 * [None]
+            check_piece(state, sizes[0], sizes[options.channel], x.dtype)
+        if is_native and _has_op(state):
+            return update_by_op(state, x, mask, lengths, options)
+        rule = "x must have the batch and channels of the state"
+        total = _tensors.with_shape(state.sum, x, (0, options.channel), rule)
         piece = state_of_piece(x, mask, lengths, options, state.sum.dtype, is_native)
         piece = piece._replace(sum=_tensors.marked(piece.sum, asked))
-        return ALGEBRA.merged(state, piece)
+        return ALGEBRA.merged(state._replace(sum=total), piece)
 
 
 def _has_op(state) -> bool:
@@ -105,16 +108,6 @@ def _has_op(state) -> bool:
         and not _tensors.in_xla()
         and not tf.config.get_visible_devices("GPU")
     )
-
-
-def _fitting(state, x, options):
-    """The state, whose sizes must be those of x."""
-    with _tensors.invalid_argument_errors():
-        sizes = x.shape.as_list() if x.shape.rank == 3 else 3 * [None]
-        check_piece(state, sizes[0], sizes[options.channel], x.dtype)
-    rule = "x must have the batch and channels of the state"
-    axes = (0, options.channel)
-    return state._replace(sum=_tensors.with_shape(state.sum, x, axes, rule))
 
 
 def merge(a, b) -> State:
