@@ -102,9 +102,8 @@ def piece(x, mask, lengths, options):
     extremes = []
     for extreme in _EXTREMES.values():
         value = extreme.careful_value(series)
-        ties = series.where_valid(tf.equal(series.x, value), False)
-        count = tf.math.count_nonzero(ties, series.time, keepdims=True)
-        extremes += [value, count]
+        ties = tf.cast(extreme.ties(series, value), tf.int64)
+        extremes += [value, series.sum(ties)]
     steps = series.count * tf.ones_like(mean)
     planes = [steps, mean / per_unit, rest / per_unit, *extremes, std / per_unit]
     return [tf.squeeze(plane, series.time) for plane in planes]
@@ -238,9 +237,13 @@ class _Extreme:
             x = series.where_valid(x, tf.where(some, last, tf.zeros([], x.dtype)))
         return self.pick(x, series.time, keepdims=True)
 
+    def ties(self, series, extreme):
+        """Which steps equal the extreme."""
+        return series.where_valid(tf.equal(series.x, extreme), False)
+
     def gradient(self, series, saved, g):
         extreme = saved.values[self.name]
-        ties = series.where_valid(tf.equal(series.x, extreme), False)
+        ties = self.ties(series, extreme)
         ways = series.sum(tf.cast(ties, g.dtype))
         # A column of NaN has no tie; 1 keeps the division, and its derivative, finite.
         return tf.where(ties, g / tf.maximum(ways, 1.0), _nan_of(extreme))

@@ -4,7 +4,7 @@ Each mutation of `mutations.txt` is made in a temporary copy of the sources, whe
 suite then runs for the one implementation that it is in. (For the CUDA kernels the
 faults of tests/cuda do the same.) Usage:
 
-    python -m tests.programs.mutations [reference] [composite] [core] [--rule RULE ...]
+    python -m tests.programs.mutations [IMPLEMENTATION ...] [--rule RULE ...]
 """
 
 import collections
@@ -21,7 +21,12 @@ import ninja
 from tests.support import source_tree
 
 # Which of the suite's tests concern an implementation: words of `pytest -k`.
-CHOSEN = {"reference": "reference", "composite": "composite-eager", "core": "core-"}
+CHOSEN = {
+    "reference": "reference",
+    "composite": "composite-eager and not streamed",
+    "streams": "streamed-composite-eager",
+    "core": "core-",
+}
 FAILED = re.compile(r"^FAILED tests/contract/(.+?) - (.*)$", re.MULTILINE)
 
 
