@@ -27,7 +27,7 @@ def is_ready(layer, inputs) -> bool:
 
 def pool_sequences(layer, inputs, mask, lengths, training):
     """The 1D layer's statistics, `[B, S * C]` or with keepdims."""
-    inputs = _as_pooled(layer, inputs)
+    inputs = as_pooled(layer, inputs)
     return _pool(layer, inputs, mask, lengths, layer.options, training)
 
 
@@ -38,7 +38,7 @@ def pool_images(layer, inputs, mask, training):
             f"images must be a dense tensor, got one of shape {inputs.shape} with "
             f"{inputs.ragged_rank} ragged axes; pad them and pass a mask"
         )
-    inputs = tf.convert_to_tensor(_as_pooled(layer, inputs))
+    inputs = tf.convert_to_tensor(as_pooled(layer, inputs))
     options = layer.options
     last = options.data_format == "channels_last"
     height, width, channel = (1, 2, 3) if last else (2, 3, 1)
@@ -71,8 +71,8 @@ def _pool(layer, inputs, mask, lengths, options, training):
     return _normalization.pool(layer.input_normalization, training, *arguments)
 
 
-def _as_pooled(layer, inputs):
-    """The inputs in the dtype in which they are pooled."""
+def as_pooled(layer, inputs):
+    """Returns the inputs in the dtype in which they are pooled."""
     if type(inputs).__name__ == "KerasTensor":  # its own a Keras has taken care of
         raise ValueError(
             f"inputs must be tensors of {_keras.NAME}, whose layer this is, got one of "

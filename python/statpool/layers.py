@@ -31,6 +31,10 @@ class GlobalStatsPooling1D(BaseGlobalStatsPooling):
         pools its output for the (activated) inputs, in the same read. It stays a layer
         of its own, with its weights.
       implementation: "auto", "native" or "composite", see `statpool.global_stats`.
+      stateful: Whether each call continues the sequences of the one before, as in
+        Keras' recurrent layers: its output has the statistics of all steps since
+        `reset_state()`. The batch must have a fixed size. The state is saved with the
+        weights, and a constant for gradients.
       **kwargs: `name`, `dtype` and what else `keras.layers.Layer` takes.
 
     Call arguments:
@@ -62,12 +66,46 @@ class GlobalStatsPooling1D(BaseGlobalStatsPooling):
 
     rank = 3
 
+    def __init__(self, *args, stateful=False, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.stateful = bool(stateful)
+        if self.stateful and self.input_normalization is not None:
+            raise ValueError(
+                "a stateful layer must have no input_normalization, got one; put the "
+                "normalization before it"
+            )
+
+    def build(self, input_shape):
+        """Builds the state of a stateful layer, which has its batch and channels."""
+        super().build(input_shape)
+        if self.stateful:
+            from statpool import _stateful
+
+            self.state = _stateful.build(
+                self, input_shape[0], input_shape[self.channel]
+            )
+
+    def reset_state(self):
+        """Begins new sequences, if the layer is stateful."""
+        if self.stateful and self.built:
+            from statpool import _stateful
+
+            _stateful.reset(self.state)
+
+    def get_config(self):
+        """Returns the constructor's arguments."""
+        return {**super().get_config(), "stateful": self.stateful}
+
     def call(self, inputs, mask=None, lengths=None, inputs_mask=None, training=None):
         """Pools the inputs over time."""
         from statpool import _layer_calls
 
         # Keras' name for the implicit mask of one of several tensors.
         mask = inputs_mask if mask is None else mask
+        if self.stateful:
+            from statpool import _stateful
+
+            return _stateful.pool(self, inputs, mask, lengths)
         return _layer_calls.pool_sequences(self, inputs, mask, lengths, training)
 
     def check_shapes(self, inputs, mask, lengths):
