@@ -33,13 +33,9 @@ class TensorAlgebra(Algebra):
         return tf.fill(shape, tf.constant(number, dtype))
 
     def upper_half(self, array):
-        integer, mask = {8: (tf.int64, -1 << 27), 4: (tf.int32, -1 << 12)}[
-            array.dtype.size
-        ]
-        bits = tf.bitwise.bitwise_and(
-            tf.bitcast(array, integer), tf.constant(mask, integer)
-        )
-        return tf.bitcast(bits, array.dtype)
+        integer, lower = {8: (tf.int64, 2**27), 4: (tf.int32, 2**12)}[array.dtype.size]
+        bits = tf.bitcast(array, integer)  # LiteRT knows no other way to clear some
+        return tf.bitcast(bits - tf.math.floormod(bits, lower), array.dtype)
 
     def merged(self, a, b) -> State:
         merged = super().merged
