@@ -89,11 +89,7 @@ def global_stats_gradient(
 
 
 def piece(x, mask, lengths, options):
-    """Returns what the kernels save of mean, max, min and std, `[B, C]` each.
-
-    Sums of the dtype of composites give it, of x whose arguments are checked; with
-    epsilon 0. See `statpool._streaming_state.Piece`.
-    """
+    """Returns the `_streaming_state.Piece` of x, whose arguments are checked."""
     series = Series.of(_tensors.activated(x, options), mask, lengths, options)
     scaled, per_unit = series.rescaled()
     mean = scaled.mean(scaled.x)
@@ -102,8 +98,8 @@ def piece(x, mask, lengths, options):
     extremes = []
     for extreme in _EXTREMES.values():
         value = extreme.careful_value(series)
-        ties = tf.cast(extreme.ties(series, value), tf.int64)
-        extremes += [value, series.sum(ties)]
+        ties = extreme.ties(series, value)
+        extremes += [value, series.sum(tf.cast(ties, tf.int64))]
     steps = series.count * tf.ones_like(mean)
     planes = [steps, mean / per_unit, rest / per_unit, *extremes, std / per_unit]
     return [tf.squeeze(plane, series.time) for plane in planes]
