@@ -3,6 +3,7 @@
 Keras calls these methods by keyword, so that their arguments have Keras' names.
 """
 
+import functools
 import importlib
 
 import numpy as np
@@ -16,6 +17,14 @@ from statpool._options import (
 )
 
 keras = importlib.import_module(_keras.NAME)
+BACKEND = keras.backend.backend()
+# What the layers do with tensors of a backend, loaded at the first call.
+_CALLS = {"tensorflow": "statpool._layer_calls", "jax": "statpool._jax_layer_calls"}
+
+
+@functools.cache
+def _calls():
+    return importlib.import_module(_CALLS[BACKEND])
 
 
 class BaseGlobalStatsPooling(keras.layers.Layer):
@@ -42,12 +51,14 @@ class BaseGlobalStatsPooling(keras.layers.Layer):
         implementation="auto",
         **kwargs,
     ):
-        if keras.backend.backend() != "tensorflow":
+        if BACKEND not in _CALLS:
             raise ValueError(
-                "statpool's layers must run on the TensorFlow backend of Keras, got "
-                f"{keras.backend.backend()!r}; set KERAS_BACKEND=tensorflow before "
-                "Keras is imported. statpool.numpy needs neither"
+                "statpool's layers must run on the TensorFlow or JAX backend of Keras, "
+                f"got {BACKEND!r}; set KERAS_BACKEND=tensorflow or jax before Keras is "
+                "imported. statpool.numpy needs neither"
             )
+        if input_normalization is not None:
+            self.check_backend("input_normalization")
         super().__init__(**kwargs)
         self.options = Options.check(
             statistics,
@@ -104,12 +115,23 @@ class BaseGlobalStatsPooling(keras.layers.Layer):
             and not kwargs
             and self._called  # Keras has seen it: built, and noted what savers ask
             and type(self).__module__ == "statpool.layers"
+            and self.calls.is_ready(self, args[0])
         ):
-            from statpool import _layer_calls
-
-            if _layer_calls.is_ready(self, args[0]):
-                return self.call(args[0])
+            return self.call(args[0])
         return super().__call__(*args, **kwargs)
+
+    @property
+    def calls(self):
+        """The module of what the layers do with tensors of Keras' backend."""
+        return _calls()
+
+    def check_backend(self, argument):
+        """Raises a ValueError if the backend has nothing for that argument."""
+        if BACKEND != "tensorflow":
+            raise ValueError(
+                f"{argument} must be left out on Keras' {BACKEND} backend, got one; "
+                "set KERAS_BACKEND=tensorflow before Keras is imported"
+            )
 
     def pooled_dtype(self, dtype) -> str:
         """Returns the dtype in which inputs of that dtype are pooled.

@@ -136,7 +136,8 @@ class _Composite(_Steps):
     """By stock operations, in the dtype that composites sum in."""
 
     def piece(self):
-        return Piece(*composite.piece(self.x, self.mask, self.lengths, self.options))
+        planes = composite.piece(self.x, self.mask, self.lengths, self.options)
+        return Piece(self.count(), *planes)
 
     def gradient(self, of, state):
         a = self._activated(state.max.dtype)

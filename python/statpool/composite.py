@@ -89,7 +89,7 @@ def global_stats_gradient(
 
 
 def piece(x, mask, lengths, options):
-    """Returns the `_streaming_state.Piece` of x, whose arguments are checked."""
+    """Returns what a `_streaming_state.Piece` has, of arguments that are checked."""
     series = Series.of(_tensors.activated(x, options), mask, lengths, options)
     scaled, per_unit = series.rescaled()
     mean = scaled.mean(scaled.x)
@@ -100,8 +100,7 @@ def piece(x, mask, lengths, options):
         value = extreme.careful_value(series)
         ties = extreme.ties(series, value)
         extremes += [value, series.sum(tf.cast(ties, tf.int64))]
-    steps = series.count * tf.ones_like(mean)
-    planes = [steps, mean / per_unit, rest / per_unit, *extremes, std / per_unit]
+    planes = [mean / per_unit, rest / per_unit, *extremes, std / per_unit]
     return [tf.squeeze(plane, series.time) for plane in planes]
 
 

@@ -60,8 +60,8 @@ class GlobalStatsPooling1D(BaseGlobalStatsPooling):
 
     Raises:
       ValueError: if an argument of the constructor breaks a rule, or Keras runs on
-        another backend than TensorFlow; while a model is built, if the symbolic inputs
-        don't fit.
+        another backend than TensorFlow and JAX; while a model is built, if the symbolic
+        inputs don't fit.
     """
 
     rank = 3
@@ -69,6 +69,8 @@ class GlobalStatsPooling1D(BaseGlobalStatsPooling):
     def __init__(self, *args, stateful=False, **kwargs):
         super().__init__(*args, **kwargs)
         self.stateful = bool(stateful)
+        if self.stateful:
+            self.check_backend("stateful")
         if self.stateful and self.input_normalization is not None:
             raise ValueError(
                 "a stateful layer must have no input_normalization, got one; put the "
@@ -98,15 +100,13 @@ class GlobalStatsPooling1D(BaseGlobalStatsPooling):
 
     def call(self, inputs, mask=None, lengths=None, inputs_mask=None, training=None):
         """Pools the inputs over time."""
-        from statpool import _layer_calls
-
         # Keras' name for the implicit mask of one of several tensors.
         mask = inputs_mask if mask is None else mask
         if self.stateful:
             from statpool import _stateful
 
             return _stateful.pool(self, inputs, mask, lengths)
-        return _layer_calls.pool_sequences(self, inputs, mask, lengths, training)
+        return self.calls.pool_sequences(self, inputs, mask, lengths, training)
 
     def check_shapes(self, inputs, mask, lengths):
         """Checks symbolic shapes as a call checks those of tensors."""
@@ -157,9 +157,7 @@ class GlobalStatsPooling2D(BaseGlobalStatsPooling):
 
     def call(self, inputs, mask=None, training=None):
         """Pools the inputs over height and width."""
-        from statpool import _layer_calls
-
-        return _layer_calls.pool_images(self, inputs, mask, training)
+        return self.calls.pool_images(self, inputs, mask, training)
 
     def check_shapes(self, inputs, mask, lengths):
         """Checks symbolic shapes as a call checks those of tensors."""
