@@ -221,24 +221,23 @@ def _gradient(steps, state, of_state):
     unit = ALGEBRA.unit(state.max, state.min, state.sum.dtype)
 
     @tf.custom_gradient
-    def gradient(x, of_sum, of_sum_rest, of_squares, of_max, of_min):
+    def gradient(x, of_sum, of_sum_rest, of_squares, of_flat, of_max, of_min):
         here = dataclasses.replace(steps, x=x)
         of = _coefficients((of_sum, of_sum_rest), of_squares, of_max, of_min, unit)
 
         def second(upstream):
-            arguments = x, of_sum, of_squares, of_max, of_min
+            arguments = x, of_sum, of_squares + of_flat, of_max, of_min
             # In the graph at hand, and unseen by accumulators: as in _gradients.
             arguments = [tf.identity(tensor) for tensor in arguments]
             with forwardprop_util.push_forwardprop_state(), tf.GradientTape() as tape:
                 tape.watch(arguments)
                 dx = _linear_gradient(steps, state, unit, *arguments)
-            of_x, of_of_sum, *others = tape.gradient(dx, arguments, upstream)
-            return of_x, of_of_sum, None, *others
+            gradients = tape.gradient(dx, arguments, upstream)
+            return *gradients[:2], None, gradients[2], None, *gradients[3:]
 
         return here.gradient(of, state), second
 
-    sums = of_state.sum, of_state.sum_rest, of_state.squares
-    return gradient(steps.x, *sums, of_state.max, of_state.min)
+    return gradient(steps.x, *of_state[1:6], of_state.min)
 
 
 def _linear_gradient(steps, state, unit, x, of_sum, of_squares, of_max, of_min):
@@ -262,8 +261,7 @@ def _coefficients(of_sum, of_squares, of_max, of_min, unit):
     is_centred = tf.abs(centre) <= most
     centre = where(is_centred, centre, 0.0)
     constant = where(is_centred, 0.0, of_sum[0] / unit)
-    # What is left of a mean of equal steps, whose gradient is 0.
-    rest = where(is_centred & (tf.abs(rest) > tf.abs(centre) * 2.0**-100), rest, 0.0)
+    rest = where(is_centred, rest, 0.0)
     # A root that keeps the slope in range, of which a small std makes a large one.
     least = tf.constant({4: 2.0**-126, 8: 2.0**-1022}[like.size], dtype)
     root = tf.clip_by_value(unit / tf.abs(slope), least, most)

@@ -1,18 +1,26 @@
 """States of tensors, and the gradients of all that is done with them.
 
 The cotangents of the sums are those of any sums: what a step adds to one counts by this
-much. That of the sum is a pair, as the sum is. Both are times the unit, once: of the
-square of a unit there might be nothing left. The cotangent of an extreme is the share
-of each step that attains it. So a merge passes them on as they are, and the gradient of
-a piece, whatever the other pieces are,
+much. They are times the unit, once: of the square of a unit nothing might be left. The
+cotangent of an extreme is the share of each step that attains it. So a merge passes all
+on as it is, and the gradient of a piece, whatever the other pieces are,
 
     dx = of_sum + 2 of_squares x + (x == max ? of_max : 0) + (x == min ? of_min : 0)
+
+The cotangent of sum_rest is what rounding took from of_sum. That of squares_rest is the
+part of of_squares from a std of equal steps: it adds nothing to dx, and would hide all
+else beside a mean that is large, but has its share in the derivative of dx.
 """
 
 import tensorflow as tf
 
 from statpool._streaming_algebra import Algebra
 from statpool._streaming_state import State
+
+
+def with_value(tensor, value):
+    """Returns the value, whose derivative is that of the tensor."""
+    return tensor + tf.stop_gradient(value - tensor)
 
 
 class TensorAlgebra(Algebra):
@@ -81,7 +89,7 @@ class TensorAlgebra(Algebra):
             self.rescaled(of_whole.sum, unit, to),
             self.rescaled(of_whole.sum_rest, unit, to),
             self.rescaled(of_whole.squares, unit, to),
-            None,
+            self.rescaled(of_whole.squares_rest, unit, to),
             self.where(part.max == whole.max, of_whole.max, 0.0),
             None,
             self.where(part.min == whole.min, of_whole.min, 0.0),
@@ -93,16 +101,21 @@ class TensorAlgebra(Algebra):
 
         @tf.custom_gradient
         def variance_of(total, total_rest, squares, squares_rest):
+            value = variance((total, total_rest), (squares, squares_rest), n)
+            is_flat = value == 0.0
+
             def gradient(upstream):
                 of_squares = upstream / n
                 of_sum = -2.0 * of_squares * (total / n)
                 mean = self.over((total, total_rest), n)
                 exact, rest = self.times(mean, -2.0 * of_squares)
-                # The exact value, with the derivative of the rounded one.
-                of_sum = of_sum + tf.stop_gradient(exact - of_sum)
-                return of_sum, tf.stop_gradient(rest), of_squares, None
+                return (
+                    with_value(of_sum, self.where(is_flat, 0.0, exact)),
+                    tf.stop_gradient(self.where(is_flat, 0.0, rest)),
+                    with_value(of_squares, self.where(is_flat, 0.0, of_squares)),
+                    tf.stop_gradient(self.where(is_flat, of_squares, 0.0)),
+                )
 
-            value = variance((total, total_rest), (squares, squares_rest), n)
             return value, gradient
 
         return variance_of(*total, *squares)
