@@ -10,7 +10,7 @@ from statpool import _native, _tensors, composite
 from statpool._gradients import is_registered, options_of, split_optional
 from statpool._options import Options
 from statpool._series import valid_steps
-from statpool._streaming_state import PIECE_STATISTICS, Piece, State
+from statpool._streaming_state import Piece, State
 from statpool._streaming_tensors import TensorAlgebra
 
 ALGEBRA = TensorAlgebra()
@@ -84,9 +84,8 @@ class _Native(_Steps):
 
     def piece(self):
         _, saved = _native.ops().statpool_global_stats(
-            self.x, *self.padding(), Tout=self.dtype(), Tsaved=self.dtype(),
-            **self.attributes(),
-        )  # fmt: skip
+            self.x, Tout=self.dtype(), Tsaved=self.dtype(), **self.arguments()
+        )
         return Piece(*tf.unstack(saved, num=len(Piece._fields), axis=1))
 
     def gradient(self, of, state):
@@ -105,31 +104,16 @@ class _Native(_Steps):
             tf.concat([of.constant, of.of_max, of.of_min, of.slope], 1),
             self.x,
             tf.stack(saved, axis=1),
-            *self.padding(),
-            **self.attributes(),
+            **self.arguments(),
         )
+
+    def arguments(self):
+        """Those that all ops have."""
+        return _tensors.op_arguments(self.mask, self.lengths, self.options)
 
     def dtype(self):
         """That of what is saved."""
         return tf.float64 if self.x.dtype == tf.float64 else tf.float32
-
-    def padding(self):
-        """The optional inputs of ops."""
-        lengths = self.lengths
-        return (
-            [] if self.mask is None else [self.mask],
-            [] if lengths is None else [tf.cast(lengths, tf.int64)],
-        )
-
-    def attributes(self):
-        """The attributes of ops."""
-        return {
-            "statistics": PIECE_STATISTICS,
-            "epsilon": repr(self.options.epsilon),
-            "data_format": self.options.data_format,
-            "input_activation": self.options.input_activation or "none",
-            "negative_slope": repr(self.options.negative_slope),
-        }
 
 
 class _Composite(_Steps):
@@ -182,7 +166,7 @@ def update_by_op(state, x, mask, lengths, options) -> State:
     """
     piece = _Native(x, mask, lengths, options)
     *after, _ = _native.ops().statpool_streaming_update(
-        *state, x, *piece.padding(), Tout=piece.dtype(), **piece.attributes()
+        *state, x, Tout=piece.dtype(), **piece.arguments()
     )
     return State(*after)
 

@@ -34,6 +34,19 @@ def convert(x, mask, lengths, options):
     )
 
 
+def op_arguments(mask, lengths, options) -> dict:
+    """Returns the arguments that all raw ops have, of what is converted."""
+    return {
+        "mask": [] if mask is None else [mask],
+        "lengths": [] if lengths is None else [tf.cast(lengths, tf.int64)],
+        "statistics": options.kernel_statistics,
+        "epsilon": repr(options.epsilon),
+        "data_format": options.data_format,
+        "input_activation": options.input_activation or "none",
+        "negative_slope": repr(options.negative_slope),
+    }
+
+
 def activated(x, options):
     """The input activation of x, in the dtype of x."""
     if options.input_activation == "relu":

@@ -90,16 +90,10 @@ def pool(x, mask, lengths, options, implementation, name) -> tf.Tensor:
     # TensorFlow's fast way of calling an op eagerly takes no names of dtypes.
     y, _ = _native.ops().statpool_global_stats(
         x,
-        [] if mask is None else [mask],
-        [] if lengths is None else [tf.cast(lengths, tf.int64)],
         Tout=tf.as_dtype(options.result_dtype(x.dtype)),
         Tsaved=tf.float64 if x.dtype == tf.float64 else tf.float32,
-        statistics=options.kernel_statistics,
-        epsilon=repr(options.epsilon),
-        data_format=options.data_format,
-        input_activation=options.input_activation or "none",
-        negative_slope=repr(options.negative_slope),
         name=name,
+        **_tensors.op_arguments(mask, lengths, options),
     )
     y = tf.expand_dims(y, options.time) if options.keepdims else y
     return _tensors.marked(y, asked)
