@@ -25,6 +25,7 @@ class Implementation:
     checks_arguments = True  # whether it can reject what no caller should pass
     is_interpreted = False  # so slowly that tests choose shorter series
     is_exact_at_infinity = True  # or the gradient at an infinite step is always NaN
+    least = 1  # of x, in least normal numbers, that no flushing touches on the way
     borrows_kernels = False  # which another one tests at all sizes, so that few do
 
     def leeway(self, time):

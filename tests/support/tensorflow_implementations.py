@@ -164,6 +164,7 @@ class Streamed(TensorFlow):
         self.name = f"streamed-{implementation}-{mode}"
         self.flushes_denormals = True  # in the algebra
         self.is_exact_at_infinity = False
+        self.least = 2**24  # a mean of x in a float32
         self.borrows_kernels = True
         # What isn't for every implementation tests the algebra, in Python, once.
         self.compiles_each_shape = implementation == "native"
