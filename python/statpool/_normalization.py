@@ -22,6 +22,7 @@ import tensorflow as tf
 
 from statpool import _keras, _tensors, ops
 from statpool._options import STATISTICS
+from statpool._series import count_steps
 
 keras = importlib.import_module(_keras.NAME)
 
@@ -111,7 +112,8 @@ def pool(
     read = dict(zip(names, tf.split(pooled, len(names), axis=1), strict=True))
     if "std" in read:
         read["variance"] = tf.square(read["std"]) - _EPSILON
-    counts = tf.cast(_counts(x, mask, lengths, options), wide)
+    counts = count_steps(x, mask, lengths, options.time)[:, tf.newaxis]
+    counts = tf.cast(counts, wide)
     if training:
         centre, variance = _moments_of_batch(normalization, read, counts)
     else:
@@ -134,17 +136,6 @@ def _names_to_read(asked, training, has_gamma) -> tuple[str, ...]:
     if not has_gamma:
         needed -= {"max", "min"} - set(asked)
     return tuple(name for name in STATISTICS if name in needed)
-
-
-def _counts(x, mask, lengths, options):
-    """How many steps of each example count, int32 `[B, 1]`."""
-    batch, steps = (tf.shape(x)[axis] for axis in (0, options.time))
-    if lengths is not None:
-        within = tf.sequence_mask(lengths, steps)
-        mask = within if mask is None else tf.logical_and(mask, within)
-    if mask is None:
-        return tf.fill([batch, 1], steps)
-    return tf.reduce_sum(tf.cast(mask, tf.int32), 1, keepdims=True)
 
 
 def _moments_of_batch(normalization, read, counts):

@@ -106,3 +106,14 @@ def valid_steps(x, mask, lengths, time):
     steps = tf.range(tf.shape(x, out_type=tf.int64)[time])
     within = steps < tf.cast(lengths, tf.int64)[:, tf.newaxis]
     return within if mask is None else tf.logical_and(within, mask)
+
+
+def count_steps(x, mask, lengths, time):
+    """Returns how many steps count, N, int64 `[B]`."""
+    valid = valid_steps(x, mask, lengths, time)
+    if valid is not None:
+        # A True may be any byte but 0, and its cast is that byte.
+        one_each = tf.where(valid, tf.ones([], tf.int64), tf.zeros([], tf.int64))
+        return tf.reduce_sum(one_each, axis=1)
+    sizes = tf.shape(x, out_type=tf.int64)
+    return tf.fill(sizes[:1], sizes[time])

@@ -9,7 +9,7 @@ from tensorflow.python.eager import forwardprop_util
 from statpool import _native, _tensors, composite
 from statpool._gradients import is_registered, options_of, split_optional
 from statpool._options import Options
-from statpool._series import valid_steps
+from statpool._series import count_steps, valid_steps
 from statpool._streaming_state import Piece, State
 from statpool._streaming_tensors import TensorAlgebra
 
@@ -51,12 +51,7 @@ class _Steps:
 
     def count(self):
         """N, int64 `[B]`."""
-        valid = valid_steps(self.x, self.mask, self.lengths, self.options.time)
-        if valid is not None:
-            one_each = tf.where(valid, tf.ones([], tf.int64), tf.zeros([], tf.int64))
-            return tf.reduce_sum(one_each, axis=1)  # a True may be any byte but 0
-        sizes = tf.shape(self.x, out_type=tf.int64)
-        return tf.fill(sizes[:1], sizes[self.options.time])
+        return count_steps(self.x, self.mask, self.lengths, self.options.time)
 
     def where_valid(self, values):
         """The values at the steps that count, 0 at the others."""

@@ -135,7 +135,7 @@ def test_images(x, mask, axis):
     assert_equal_learning(images, ours, theirs, *layers)
 
 
-@pytest.mark.parametrize("kind", ["both", "ragged", "numbers"])
+@pytest.mark.parametrize("kind", ["both", "ragged", "numbers", "bytes"])
 def test_every_form_of_padding_counts(x, kind):
     """What lies in steps that don't count never matters."""
     layer, other = normalization(), normalization()
@@ -145,6 +145,7 @@ def test_every_form_of_padding_counts(x, kind):
     expected = stock(other, x, keep)
     x = np.where(keep[..., None], x, np.nan)
     arguments = {"both": {"mask": mask, "lengths": LENGTHS}, "ragged": {}}
+    arguments["bytes"] = {"mask": (MASK.astype("uint8") * 2).view(bool)}
     arguments = arguments.get(kind, {"mask": MASK.astype("int32")})
     x = tf.RaggedTensor.from_tensor(x, LENGTHS) if kind == "ragged" else x
     y = pooling(layer, keepdims=True)(x, training=True, **arguments)

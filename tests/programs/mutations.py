@@ -1,7 +1,7 @@
-"""Breaks the rules of the contract one by one; the contract suite has to notice.
+"""Breaks the rules of the contract one by one; the tests have to notice.
 
 Each mutation of `mutations.txt` is made in a temporary copy of the sources, where the
-suite then runs for the one implementation that it is in. (For the CUDA kernels the
+tests of the one implementation that it is in then run. (For the CUDA kernels the
 faults of tests/cuda do the same.) Usage:
 
     python -m tests.programs.mutations [IMPLEMENTATION ...] [--rule RULE ...]
@@ -20,14 +20,19 @@ import ninja
 
 from tests.support import source_tree
 
-# Which of the suite's tests concern an implementation: words of `pytest -k`.
-CHOSEN = {
-    "reference": "reference",
-    "composite": "composite-eager and not streamed",
-    "streams": "streamed-composite-eager",
-    "core": "core-",
+Suite = collections.namedtuple("Suite", "module tests words")
+# What an implementation is imported as, and its tests, by words of `pytest -k`.
+CONTRACT = "tests/contract"
+SUITES = {
+    "reference": Suite("reference", CONTRACT, "reference"),
+    "composite": Suite("composite", CONTRACT, "composite-eager and not streamed"),
+    "streams": Suite("streaming", CONTRACT, "streamed-composite-eager"),
+    "normalization": Suite(
+        "_normalization", "tests/keras/test_input_normalization.py", "not native"
+    ),
+    "core": Suite("_core", CONTRACT, "core-"),
 }
-FAILED = re.compile(r"^FAILED tests/contract/(.+?) - (.*)$", re.MULTILINE)
+FAILED = re.compile(r"^FAILED tests/(.+?) - (.*)$", re.MULTILINE)
 
 
 Mutation = collections.namedtuple("Mutation", "rule file old new")
@@ -74,11 +79,11 @@ class Copy:
         """Nothing: Python is run as it is."""
 
     def suite(self, implementation):
-        """Runs the contract suite; returns the first failing test, or nothing."""
+        """Runs its tests; returns the first failing test, or nothing."""
+        _, tests, words = SUITES[implementation]
         done = self._python(
-            "-m", "pytest", "tests/contract", "-x", "-q", "-p", "no:cacheprovider",
-            "-k", CHOSEN[implementation],
-        )  # fmt: skip
+            *("-m", "pytest", tests, "-x", "-q", "-p", "no:cacheprovider", "-k", words)
+        )
         if done.returncode == 0:
             return ""
         failed = FAILED.search(done.stdout)
@@ -173,7 +178,7 @@ def _check(implementation, rules):
         failure = _first_failure(copy, implementation)
         if failure:
             raise Stop(f"{implementation} fails unmutated: {failure}")
-        copy.check_is_imported("_core" if is_native else implementation)
+        copy.check_is_imported(SUITES[implementation].module)
         _row("(none)", implementation, "passes")
         for mutation in MUTATIONS[implementation]:
             if rules and mutation.rule not in rules:
