@@ -69,6 +69,8 @@ class StateRows {
   const Pointer<int64_t> min_count;
 };
 
+constexpr int64_t kCyclesOfChannel = 200;  // that an update takes, with its divisions
+
 int64_t CountSteps(const PoolingInputs& inputs, int64_t b) {
   const int64_t time = inputs.problem.shape.time;
   const int64_t end = core::EndOfExample(DataOrNull<int64_t>(inputs.lengths), b, time);
@@ -79,17 +81,18 @@ int64_t CountSteps(const PoolingInputs& inputs, int64_t b) {
   return steps;
 }
 
-// The state after a piece, from what the kernels saved of it.
+// The state of examples [begin, end) after a piece, from what the kernels saved of it.
 template <typename Compute, typename Before, typename After>
 void Update(const PoolingInputs& inputs, const Tensor& saved, const Before& before,
-            const After& after) {
+            const After& after, int64_t begin, int64_t end) {
   const cpu::ScopedFullPrecision full_precision;
   constexpr core::SavedFieldList kFields = core::SavedFieldsOf(core::kPieceStatistics);
   const core::Shape& shape = inputs.problem.shape;
   const StateRows<Compute, false> old(before);
   const StateRows<Compute, true> updated(after);
-  const auto* planes = static_cast<const Compute*>(saved.data());
-  for (int64_t b = 0; b < shape.batch; ++b) {
+  for (int64_t b = begin; b < end; ++b) {
+    const auto* planes =
+        static_cast<const Compute*>(saved.data()) + b * kFields.size * shape.channels;
     const int64_t steps = CountSteps(inputs, b);
     updated.count[b] = old.count[b] + steps;
     for (int64_t c = 0; c < shape.channels; ++c) {
@@ -103,7 +106,6 @@ void Update(const PoolingInputs& inputs, const Tensor& saved, const Before& befo
       const int64_t i = b * shape.channels + c;
       updated.Set(i, core::Merged(old.At(i), core::StateOf(piece, steps)));
     }
-    planes += kFields.size * shape.channels;
   }
 }
 
@@ -139,11 +141,15 @@ class StreamingUpdateOp final : public tensorflow::OpKernel {
     if (saved->NumElements() > 0) OP_REQUIRES_OK(ctx, Pool(ctx, inputs, saved));
     const auto before_at = [ctx](int i) { return &ctx->input(i); };
     const auto after_at = [&after](int i) { return after[i]; };
-    if (inputs.problem.dtype == core::DType::kFloat64) {
-      Update<double>(inputs, *saved, before_at, after_at);
-    } else {
-      Update<float>(inputs, *saved, before_at, after_at);
-    }
+    const auto update = [&](int64_t begin, int64_t end) {
+      if (inputs.problem.dtype == core::DType::kFloat64) {
+        Update<double>(inputs, *saved, before_at, after_at, begin, end);
+      } else {
+        Update<float>(inputs, *saved, before_at, after_at, begin, end);
+      }
+    };
+    auto* const workers = ctx->device()->tensorflow_cpu_worker_threads()->workers;
+    workers->ParallelFor(shape.batch, kCyclesOfChannel * shape.channels, update);
   }
 
  private:

@@ -157,7 +157,7 @@ class EmulatedOps(TensorFlow):
 
 
 class Streamed(TensorFlow):
-    """`statpool.streaming`: pieces, one of them empty, that merge out of order."""
+    """`statpool.streaming`: random pieces, empty ones too, that merge out of order."""
 
     def __init__(self, implementation, mode):
         super().__init__(implementation, mode)
@@ -180,7 +180,11 @@ class Streamed(TensorFlow):
         x, mask, lengths = _tensors.check(x, mask, lengths, checked)
         sizes = tf.shape(x)
         steps = sizes[checked.time]
-        cuts = [0, steps // 3, steps // 2, steps // 2, steps]
+        inner = [steps // 3, steps // 2, steps // 2]
+        if tf.executing_eagerly():  # at random, the same for the same T
+            random = np.random.default_rng(int(steps))
+            inner = sorted(random.integers(0, int(steps) + 1, size=3).tolist())
+        cuts = [0, *inner, steps]
         cut_sizes = [end - start for start, end in itertools.pairwise(cuts)]
         pieces = tf.split(x, cut_sizes, checked.time)
 
