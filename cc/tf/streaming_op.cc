@@ -9,6 +9,7 @@
 #include "cc/cpu/simd/full_precision.h"
 #include "cc/tf/global_stats_ops.h"
 #include "cc/tf/pool_threads.h"
+#include "tensorflow/core/util/work_sharder.h"
 
 namespace statpool {
 namespace tf {
@@ -148,8 +149,9 @@ class StreamingUpdateOp final : public tensorflow::OpKernel {
         Update<float>(inputs, *saved, before_at, after_at, begin, end);
       }
     };
-    auto* const workers = ctx->device()->tensorflow_cpu_worker_threads()->workers;
-    workers->ParallelFor(shape.batch, kCyclesOfChannel * shape.channels, update);
+    const auto* const workers = ctx->device()->tensorflow_cpu_worker_threads();
+    tensorflow::Shard(workers->num_threads, workers->workers, shape.batch,
+                      kCyclesOfChannel * shape.channels, update);
   }
 
  private:
