@@ -7,19 +7,7 @@ import sys
 
 import pytest
 
-from tests.support.fresh_process import call
-
-
-def call_with(name, value, function, *arguments):
-    """Calls the function in a new process that has an environment variable."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(name, value)
-        return call(function, *arguments)
-
-
-def needs(module):
-    if importlib.util.find_spec(module) is None:
-        pytest.skip(f"{module} isn't installed")
+from tests.support.fresh_process import call_with, needs
 
 
 def error_of(function, *arguments):

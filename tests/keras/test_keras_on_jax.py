@@ -5,7 +5,7 @@ import sys
 import numpy as np
 import pytest
 
-from tests.keras.test_keras_backends import call_with, needs
+from tests.support.fresh_process import call_with, needs
 
 NAMES = ("mean", "max", "std")
 RANDOM = np.random.default_rng(0)

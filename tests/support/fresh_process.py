@@ -1,16 +1,32 @@
 """Runs functions and code where no other test has left its memory, or its imports."""
 
+import importlib.util
 import multiprocessing
 import os
 import subprocess
 import sys
 from concurrent.futures import ProcessPoolExecutor
 
+import pytest
+
 
 def call(function, *arguments):
     """What the module's function returns, called in a new process."""
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
         return pool.submit(function, *arguments).result()
+
+
+def call_with(name, value, function, *arguments):
+    """The same in a process that has an environment variable."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(name, value)
+        return call(function, *arguments)
+
+
+def needs(module):
+    """Skips the test where a module isn't installed."""
+    if importlib.util.find_spec(module) is None:
+        pytest.skip(f"{module} isn't installed")
 
 
 def run(code, *arguments, **environment):
