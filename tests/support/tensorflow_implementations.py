@@ -178,13 +178,10 @@ class Streamed(TensorFlow):
         with _tensors.invalid_argument_errors():
             checked = Options.check(**options)
         x, mask, lengths = _tensors.check(x, mask, lengths, checked)
-        sizes = tf.shape(x)
+        sizes = tf.shape(x, out_type=tf.int64)
         steps = sizes[checked.time]
-        inner = [steps // 3, steps // 2, steps // 2]
-        if tf.executing_eagerly():  # at random, the same for the same T
-            random = np.random.default_rng(int(steps))
-            inner = sorted(random.integers(0, int(steps) + 1, size=3).tolist())
-        cuts = [0, *inner, steps]
+        anywhere = (steps * 40503 + tf.constant([0, 2741, 5939], tf.int64)) % 10007
+        cuts = [0, *tf.unstack(tf.sort(anywhere % (steps + 1))), steps]
         cut_sizes = [end - start for start, end in itertools.pairwise(cuts)]
         pieces = tf.split(x, cut_sizes, checked.time)
 
@@ -192,7 +189,7 @@ class Streamed(TensorFlow):
             start, end = cuts[i : i + 2]
             of_piece = None
             if lengths is not None:
-                steps_left = tf.cast(lengths, tf.int32) - start
+                steps_left = tf.cast(lengths, tf.int64) - start
                 of_piece = tf.clip_by_value(steps_left, 0, end - start)
             return streaming.update(
                 state,
