@@ -1,6 +1,5 @@
 // What is known of a channel whose steps come in pieces, and how a piece joins: the algebra of
 // python/statpool/_streaming_algebra.py, operation by operation, so that the bits are the same.
-// Internal linkage: see core/float16.h.
 #ifndef STATPOOL_CORE_STREAMING_STATE_H_
 #define STATPOOL_CORE_STREAMING_STATE_H_
 
