@@ -79,8 +79,9 @@ def _register_layer(_):
     importlib.import_module("statpool.layers")
 
 
-if importlib.util.find_spec(_keras.NAME) and importlib.util.find_spec("tensorflow"):
-    import wrapt  # comes with TensorFlow
+# Without TensorFlow too: Keras runs on JAX. A copied folder may lack wrapt.
+if importlib.util.find_spec(_keras.NAME) and importlib.util.find_spec("wrapt"):
+    import wrapt
 
     wrapt.when_imported(_keras.NAME)(_register_layer)
 
